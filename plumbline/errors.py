@@ -1,0 +1,103 @@
+"""The error tree.
+
+PlumblineError                 every mistake that a user can mend; shown without a traceback
+├── ConfigurationError         a file or a setting says something impossible        exit 2
+│   └── UsageError             a wrong command line                                 exit 2
+├── SourceError                a source system cannot be read                       exit 4
+│   ├── SourceUnavailable      down, refused, timed out
+│   └── RefusedExtract         read, inspected and refused; it is in quarantine
+├── GateError                  the quality gate refused to publish                  exit 3
+├── DefinitionError            a metric, semantic model or query that cannot be     exit 2
+├── LockedError                another run is at work                               exit 5
+└── StorageError               the disk is full or a state file is damaged          exit 1
+"""
+
+from __future__ import annotations
+
+
+class PlumblineError(Exception):
+    """Say what went wrong, where, why, and what to do; `code` is stable and fit for programs."""
+
+    exit_code = 1
+    default_code = "error"
+
+    def __init__(self, what: str, *, where: str = "", why: str = "", todo: str = "", code: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.why = why
+        self.todo = todo
+        self.code = code or self.default_code
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        lines = [f"{head} [{self.code}]"]
+        lines += [f"  {text}" for text in (self.why, self.todo) if text]
+        return "\n".join(lines)
+
+
+class ConfigurationError(PlumblineError):
+    """A file or a setting says something impossible."""
+
+    exit_code = 2
+    default_code = "configuration"
+
+
+class UsageError(ConfigurationError):
+    """The command line asks for something impossible."""
+
+    default_code = "usage"
+
+
+class SourceError(PlumblineError):
+    """A source system cannot be read."""
+
+    exit_code = 4
+    default_code = "source"
+
+
+class SourceUnavailable(SourceError):
+    """The source is down, refuses the connection, or does not answer in time."""
+
+    default_code = "source-unavailable"
+
+
+class RefusedExtract(SourceError):
+    """The extract was inspected and refused; the file and the reason are in quarantine."""
+
+    default_code = "refused-extract"
+
+
+class GateError(PlumblineError):
+    """A critical expectation failed: nothing was published, the last generation stays."""
+
+    exit_code = 3
+    default_code = "gate"
+
+
+class DefinitionError(PlumblineError):
+    """A definition or a query over definitions is wrong."""
+
+    exit_code = 2
+    default_code = "definition"
+
+
+class LockedError(PlumblineError):
+    """Another run is at work on the same company."""
+
+    exit_code = 5
+    default_code = "locked"
+
+
+class StorageError(PlumblineError):
+    """The disk is full, or a state file is damaged."""
+
+    default_code = "storage"
+
+
+def did_you_mean(name: str, candidates: list[str]) -> str:
+    """Suggest the closest candidates: ` Did you mean 'revenue'?`, or nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, candidates, n=3, cutoff=0.6)
+    return f"Did you mean {' or '.join(repr(text) for text in close)}?" if close else ""
