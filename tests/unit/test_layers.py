@@ -10,7 +10,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("definitions", "demo"),
     ("governance", "compiler"),
     ("warehouse",),
-    ("landing", "quality", "ledger", "indicators", "publication"),
+    ("landing", "quality", "ledger", "indicators", "publication", "runs"),
     ("serving",),
     ("cli",),
 )

@@ -1,0 +1,42 @@
+"""Put the definitions of one company together."""
+
+from __future__ import annotations
+
+import warnings
+
+import dagster as dg
+
+from orchestration.defs import automation, indicators, ingestion, publication, quality, transformation
+from orchestration.defs.resources import SessionResource
+from orchestration.prepare import prepare
+from plumbline.landing import load_sources
+from plumbline.project import Project
+
+
+def build(company: str) -> dg.Definitions:
+    """Give the definitions of a company; parses the dbt project when its files have changed."""
+    project = Project.find()
+    home = project.home(company)
+    sources = load_sources(project, company)
+    prepared = prepare(project, home)
+    models = transformation.model_specs(prepared.manifest)
+    candidates = indicators.candidate_specs(prepared.manifest)
+    published = publication.published_specs(prepared.manifest)
+    landed = ingestion.landing_specs(sources)
+    keys = {spec.key for spec in (*landed, *models, *candidates)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return dg.Definitions(
+            assets=[
+                *ingestion.landing_assets(sources),
+                transformation.models_asset(models),
+                indicators.candidates_asset(candidates),
+                publication.publication_asset(published),
+            ],
+            asset_checks=quality.stage_checks(keys),
+            jobs=[automation.DAILY_RUN],
+            schedules=[automation.daily_schedule(sources)],
+            sensors=[automation.dropped_files(sources), automation.run_failures()],
+            resources={"session": SessionResource(company=company)},
+            executor=dg.in_process_executor,
+        )

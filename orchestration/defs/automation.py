@@ -1,0 +1,93 @@
+"""When runs happen: the daily job, its schedule, a sensor on dropped files, and what follows a failure."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from plumbline.landing import Sources
+from plumbline.project import Project
+from plumbline.runs.state import write_json
+
+DAILY_RUN = dg.define_asset_job(
+    "daily_run",
+    selection=dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks(),
+    description="Land, build, check and publish. One writer at a time; without new data it does no work.",
+    tags={"plumbline/job": "daily_run"},
+    run_tags={"dagster/max_runtime": "14400"},
+)
+
+
+def daily_schedule(sources: Sources) -> dg.ScheduleDefinition:
+    """Run every morning, when the day before is complete."""
+    return dg.ScheduleDefinition(
+        name="every_morning",
+        job=DAILY_RUN,
+        cron_schedule="0 6 * * *",
+        execution_timezone="UTC",
+        description=f"Bring the indicators of {sources.label} up to yesterday.",
+    )
+
+
+def dropped_files(sources: Sources) -> dg.SensorDefinition:
+    """Start a run when files appear, grow or change in the directories of the file sources."""
+
+    @dg.sensor(
+        name="dropped_files",
+        job=DAILY_RUN,
+        minimum_interval_seconds=60,
+        description="Start a run when a file source has new or changed files.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        digest = listing_digest(_directories(sources))
+        if digest == context.cursor:
+            yield dg.SkipReason("no new or changed files")
+        else:
+            context.update_cursor(digest)
+            yield dg.RunRequest(run_key=digest)
+
+    return sensor
+
+
+def _directories(sources: Sources) -> list[Path]:
+    home = Project.find().home(sources.company)
+    data = Path(os.environ.get("PLUMBLINE_DATA") or home.data)
+    return [
+        Path(system.path.replace("{data}", str(data)))
+        for system in sources.systems.values()
+        if system.connector == "files" and system.path
+    ]
+
+
+def listing_digest(directories: list[Path]) -> str:
+    """Digest names, sizes and modification times of all files below `directories`."""
+    digest = hashlib.sha256()
+    for path in sorted(path for directory in directories for path in directory.rglob("*") if path.is_file()):
+        facts = path.stat()
+        digest.update(f"{path}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def run_failures() -> dg.SensorDefinition:
+    """Leave a record of each failed run where `plumb status` finds it."""
+
+    @dg.run_failure_sensor(name="run_failures", description="Record failed runs for `plumb status`.")
+    def sensor(context: dg.RunFailureSensorContext) -> None:
+        company = os.environ.get("PLUMBLINE_COMPANY", "demo")
+        directory = Project.find().home(company).runs / "failures"
+        write_json(
+            directory / f"{context.dagster_run.run_id}.json",
+            {
+                "dagster_run": context.dagster_run.run_id,
+                "job": context.dagster_run.job_name,
+                "at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "error": context.failure_event.message,
+            },
+        )
+
+    return sensor

@@ -1,0 +1,91 @@
+"""Landing: one asset per source table, one step per source system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from orchestration.defs.resources import Session, metadata
+from plumbline.landing import Sources, SystemResult, TableOutcome, land_system
+
+_HAS_DATA = {"landed", "unchanged"}
+
+
+def landing_key(system: str, table: str) -> dg.AssetKey:
+    return dg.AssetKey(["landing", system, table])
+
+
+def landing_specs(sources: Sources) -> list[dg.AssetSpec]:
+    """Declare the source tables that the company's sources file lists."""
+    return [spec for system in sources.systems for spec in _system_specs(sources, system)]
+
+
+def landing_assets(sources: Sources) -> list[dg.AssetsDefinition]:
+    return [_landing_asset(sources, system) for system in sources.systems]
+
+
+def _system_specs(sources: Sources, system: str) -> Sequence[dg.AssetSpec]:
+    declared = sources.systems[system]
+    return [
+        dg.AssetSpec(
+            landing_key(system, name),
+            description=f"Extracts of {name} from {declared.label}: append-only Parquet with a manifest.",
+            group_name=f"landing_{system}",
+            kinds={declared.connector, "parquet"},
+            metadata={"load": table.load},
+        )
+        for name, table in declared.tables.items()
+    ]
+
+
+def _landing_asset(sources: Sources, system: str) -> dg.AssetsDefinition:
+    specs = _system_specs(sources, system)
+    arrivals = [
+        dg.AssetCheckSpec("arrived", asset=spec.key, description="The extract was there, readable and accepted.")
+        for spec in specs
+    ]
+
+    @dg.multi_asset(specs=specs, check_specs=arrivals, name=f"land_{system}")
+    def land(session: dg.ResourceParam[Session]) -> Iterator[Any]:
+        with session.record.stage(f"landing {system}") as progress:
+            result = land_system(
+                session.project,
+                session.home,
+                session.sources,
+                system,
+                data=session.data,
+                as_of=session.as_of,
+                progress=progress.update,
+            )
+        session.record.landing += [_entry(system, outcome) for outcome in result.outcomes]
+        yield from _events(system, result)
+
+    return land
+
+
+def _events(system: str, result: SystemResult) -> Iterator[Any]:
+    for outcome in result.outcomes:
+        key = landing_key(system, outcome.table)
+        facts = metadata(status=outcome.status, rows=outcome.rows, seconds=outcome.seconds, load=outcome.load)
+        yield dg.MaterializeResult(key, metadata=facts)
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name="arrived",
+            passed=outcome.status in _HAS_DATA,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=outcome.reason or None,
+        )
+
+
+def _entry(system: str, outcome: TableOutcome) -> dict[str, Any]:
+    return {
+        "system": system,
+        "table": outcome.table,
+        "status": outcome.status,
+        "rows": outcome.rows,
+        "load": outcome.load,
+        "seconds": outcome.seconds,
+        "reason": outcome.reason,
+    }

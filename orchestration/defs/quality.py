@@ -1,0 +1,97 @@
+"""The quality gate as asset checks: one step per stage, one check per table."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+
+from orchestration.defs.resources import Session
+from plumbline.quality import CheckResult, StageResult, StageSuites
+
+STAGES = ("landing", "staging", "marts", "indicators")
+
+
+def suites_of(stage: str) -> StageSuites:
+    """Give the suites of a stage from expectations/<stage>.py."""
+    from importlib import import_module
+
+    suites: StageSuites = import_module(f"expectations.{stage}").suites()
+    return suites
+
+
+def table_key(stage: str, table: str) -> dg.AssetKey:
+    """Name the asset that a table of a stage is: 'erp.product' of landing, 'order_lines' of marts."""
+    if stage == "landing":
+        return dg.AssetKey(["landing", *table.split(".", 1)])
+    schema = {"staging": "staging", "marts": "marts", "indicators": "candidates"}[stage]
+    return dg.AssetKey([schema, table])
+
+
+def stage_checks(known: set[dg.AssetKey]) -> list[dg.AssetChecksDefinition]:
+    """Declare a check step per stage, for the tables that are assets of this company."""
+    found = []
+    for stage in STAGES:
+        keys = {table_key(stage, table) for table in suites_of(stage).tables}
+        specs = [
+            dg.AssetCheckSpec("quality", asset=key, description=f"The expectations of stage {stage}.")
+            for key in sorted(keys & known, key=lambda key: key.path)
+        ]
+        if specs:
+            found.append(_stage_check(stage, specs))
+    return found
+
+
+def _stage_check(stage: str, specs: list[dg.AssetCheckSpec]) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(specs=specs, name=f"check_{stage}")
+    def check(session: dg.ResourceParam[Session]) -> Iterator[Any]:
+        if session.nothing_new:
+            return
+        by_key = defaultdict(list)
+        for result in stage_result(session, stage).checks:
+            by_key[table_key(stage, result.table)].append(result)
+        for spec in specs:
+            yield _check_result(spec.asset_key, by_key[spec.asset_key])
+
+    return check
+
+
+def _check_result(key: dg.AssetKey, results: list[CheckResult]) -> dg.AssetCheckResult:
+    failed = [result for result in results if result.verdict in ("failed", "error")]
+    critical = any(result.severity == "critical" for result in failed)
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name="quality",
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.ERROR if critical else dg.AssetCheckSeverity.WARN,
+        description="; ".join(result.message for result in failed) or None,
+        metadata={
+            "expectations": len(results),
+            "failed": len(failed),
+            "skipped": sum(result.verdict == "skipped" for result in results),
+        },
+    )
+
+
+def stage_result(session: Session, stage: str) -> StageResult:
+    """Check a stage once per run; later callers get the same result."""
+    if stage not in session.results:
+        session.results[stage] = _run(session, stage)
+    return session.results[stage]
+
+
+def _run(session: Session, stage: str) -> StageResult:
+    from plumbline.quality import run_stage
+    from plumbline.warehouse import connect
+
+    with session.record.stage(f"quality {stage}"), connect(session.home.warehouse) as connection:
+        return run_stage(connection, stage, suites_of(stage), context=_context(session))
+
+
+def _context(session: Session) -> Any:
+    raise NotImplementedError
+
+
+Runner = Callable[[Session], StageResult]

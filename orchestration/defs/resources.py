@@ -1,0 +1,104 @@
+"""What every step of a run shares: the company, its state, the lock, and what was found so far."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from orchestration.prepare import Prepared, prepare
+from plumbline.landing import Sources, visible_loads
+from plumbline.project import Home, Project
+from plumbline.quality import StageResult
+from plumbline.runs import Fingerprint, RunLock, RunRecord, RunState, fingerprint, new_run_id
+
+
+@dataclass
+class Session:
+    """One run of one company; lives from the first step of the run to the last."""
+
+    project: Project
+    home: Home
+    sources: Sources
+    data: Path | None
+    as_of: date
+    full: bool
+    record: RunRecord
+    results: dict[str, StageResult] = field(default_factory=dict)
+
+    @property
+    def prepared(self) -> Prepared:
+        return prepare(self.project, self.home)
+
+    @cached_property
+    def inputs(self) -> Fingerprint:
+        """Digest what this run builds on; first asked for when everything has landed."""
+        loads = [f"{load.system}.{load.table}/{load.load}/{load.sha256}" for load in visible_loads(self.home)]
+        return fingerprint(self.project.root, loads=loads, as_of=self.as_of.isoformat())
+
+    @property
+    def state_file(self) -> Path:
+        return self.home.runs / "state.json"
+
+    @property
+    def state(self) -> RunState:
+        return RunState.read(self.state_file)
+
+    @cached_property
+    def nothing_new(self) -> bool:
+        """Whether the published generation already shows exactly these inputs."""
+        published = self.state.published_fingerprint == self.inputs.everything
+        return published and not self.full and self.home.current.exists()
+
+    @cached_property
+    def must_rebuild(self) -> bool:
+        """Whether incremental tables cannot be trusted to continue from where they are."""
+        state = self.state
+        return (
+            self.full
+            or state.transforming
+            or state.models_digest != self.inputs.models
+            or self.as_of.isoformat() < state.as_of
+        )
+
+
+class SessionResource(dg.ConfigurableResource[Session]):
+    """Opens the session of a run: takes the lock, reads the sources file, keeps the run's record."""
+
+    company: str
+    as_of: str = ""
+    data: str = ""
+    full: bool = False
+    run_id: str = ""
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Session]:
+        from plumbline.landing import load_sources, resolve_as_of
+
+        project = Project.find()
+        home = project.home(self.company)
+        with RunLock(home.lock):
+            sources = load_sources(project, self.company)
+            as_of = resolve_as_of(sources, self.as_of or None)
+            data = Path(self.data or os.environ.get("PLUMBLINE_DATA") or home.data)
+            run_id = self.run_id or new_run_id()
+            record = RunRecord(run_id, self.company, as_of.isoformat(), full=self.full)
+            session = Session(project, home, sources, data, as_of, self.full, record)
+            try:
+                yield session
+            finally:
+                if record.status == "running":
+                    record.status = "failed"
+                record.save(home.runs)
+
+
+def metadata(**values: Any) -> dict[str, Any]:
+    """Drop what is unknown, so that Dagster shows no empty entries."""
+    return {name: value for name, value in values.items() if value is not None}

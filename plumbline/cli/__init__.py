@@ -1,0 +1,1 @@
+"""The command `plumb`: one module per command group, imported without the heavy libraries behind it."""

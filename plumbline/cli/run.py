@@ -1,0 +1,132 @@
+"""`plumb run`: land the extracts, build the models, check the quality, publish the indicators."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from plumbline.errors import UsageError
+from plumbline.project import Home, Project
+
+
+def register(subparsers: Any) -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "run",
+        help="land the extracts, build, check and publish the indicators of a company",
+        description="Land the extracts of a company's ERP, CRM and OA, build the models, check the quality and "
+        "publish one new generation of indicators. Without new data it does nothing and says so.",
+        epilog="Exit codes: 0 published, or nothing new; 2 wrong configuration; 3 held back by the quality gate; "
+        "4 published, but a source could not be read or an extract was refused; 5 another run is at work.",
+    )
+    parser.add_argument(
+        "--company", default="demo", help="a file in orchestration/sources/ (default: demo, the built-in company)"
+    )
+    parser.add_argument("--data", metavar="DIR", help="where the extracts lie ({data} in the sources file)")
+    parser.add_argument(
+        "--as-of", metavar="DATE", help="the last business day to include (default: the sources file's, or yesterday)"
+    )
+    parser.add_argument("--full", action="store_true", help="rebuild everything, even without new data")
+    parser.add_argument(
+        "--format", choices=("table", "json"), default="table", help="the summary as a table or as JSON"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the company's definitions in this process and print what came of it."""
+    from plumbline.cli.progress import TerminalProgress
+    from plumbline.runs import RunLock, install_progress
+
+    project = Project.find()
+    _require_company(project, options.company)
+    home = project.home(options.company)
+    as_of = _date(options.as_of)
+    data = _data_directory(options, home)
+    with RunLock(home.lock):
+        install_progress(TerminalProgress())
+        if options.company == "demo" and options.data is None:
+            _grow_demo(home.data, as_of)
+        record = _execute(project, home, options, data, as_of)
+    return _report(home, record, options.format)
+
+
+def _require_company(project: Project, company: str) -> None:
+    from plumbline.errors import did_you_mean
+
+    known = project.companies()
+    if company not in known:
+        raise UsageError(
+            f"there is no company {company!r}",
+            where=str(project.sources),
+            why=f"Known companies: {', '.join(known)}.",
+            todo=did_you_mean(company, known) or f"Describe its sources in orchestration/sources/{company}.yml.",
+            code="unknown-company",
+        )
+
+
+def _date(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{text!r} is not a date", where="--as-of", todo="Write it as 2026-01-31.", code="bad-date"
+        ) from None
+
+
+def _data_directory(options: argparse.Namespace, home: Home) -> Path:
+    if options.data is None:
+        return home.data
+    directory = Path(options.data).resolve()
+    if not directory.is_dir():
+        raise UsageError(
+            f"{options.data} is no directory", where="--data", todo="Name the directory of the extracts.", code="no-data"
+        )
+    return directory
+
+
+def _grow_demo(directory: Path, as_of: date | None) -> None:
+    """Generate the built-in company, or let it live on until the day before today."""
+    from plumbline.cli.demo import grow
+
+    grow(directory, as_of)
+
+
+def _execute(
+    project: Project, home: Home, options: argparse.Namespace, data: Path, as_of: date | None
+) -> dict[str, Any]:
+    """Load the code location that pyproject.toml names, and run its daily job in this process."""
+    os.environ["PLUMBLINE_COMPANY"] = options.company
+    os.environ["PLUMBLINE_PROJECT"] = str(project.root)
+    sys.path.insert(0, str(project.root))
+    launcher = _launcher(project)
+    record: dict[str, Any] = launcher(project, home, options.company, data=data, as_of=as_of, full=options.full)
+    return record
+
+
+def launcher_name(project: Project) -> str:
+    """Give `module:function` of the project's launcher, as pyproject.toml names it."""
+    import tomllib
+
+    settings = tomllib.loads((project.root / "pyproject.toml").read_text(encoding="utf-8"))
+    return str(settings["tool"]["plumbline"]["launcher"])
+
+
+def _launcher(project: Project) -> Any:
+    from importlib import import_module
+
+    module, _, function = launcher_name(project).partition(":")
+    return getattr(import_module(module), function)
+
+
+def _report(home: Home, record: dict[str, Any], style: str) -> int:
+    from plumbline.cli.summary import exit_code, print_summary
+
+    print_summary(home, record, style)
+    return exit_code(record)

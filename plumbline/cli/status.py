@@ -1,0 +1,65 @@
+"""`plumb status`: what is published, how the last runs went, and what needs a hand."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from plumbline.cli.text import Column, render_table
+from plumbline.project import Home, Project
+
+_SHOWN = 10
+
+
+def register(subparsers: Any) -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "status",
+        help="what is published, and how the last runs went",
+        description="Show the published generation of a company and its last runs.",
+    )
+    parser.add_argument("--company", default="demo", help="a file in orchestration/sources/ (default: demo)")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the status; exit code 0 also when nothing was published yet."""
+    home = Project.find().home(options.company)
+    runs = read_runs(home.runs)
+    if options.format == "json":
+        print(json.dumps({"current": _current(home), "runs": runs}, ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(_lines(home, runs)))
+    return 0
+
+
+def read_runs(directory: Path) -> list[dict[str, Any]]:
+    """Read the records of the last runs, newest first."""
+    files = sorted(directory.glob("2*.json"), reverse=True)[:_SHOWN]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in files]
+
+
+def _current(home: Home) -> str:
+    return os.readlink(home.current) if home.current.is_symlink() else ""
+
+
+def _lines(home: Home, runs: list[dict[str, Any]]) -> Iterable[str]:
+    current = _current(home)
+    yield f"Published: {current} in {home.published}" if current else "Nothing is published yet: `plumb run`."
+    if not runs:
+        return
+    yield ""
+    columns = [Column(name) for name in ("run", "as of", "status")]
+    columns += [Column("seconds", right=True), Column("what happened")]
+    yield from render_table(columns, [_row(record) for record in runs])
+
+
+def _row(record: dict[str, Any]) -> tuple[str, ...]:
+    seconds = sum(stage["seconds"] for stage in record["stages"])
+    error = (record["error"] or record["publication"].get("generation", "")).splitlines()
+    return record["run_id"], record["as_of"], record["status"], f"{seconds:.1f}", error[0] if error else ""

@@ -1,0 +1,213 @@
+"""What `plumb run` says at its end: the indicators, the rows, the seconds, and where to look next."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from plumbline.cli.text import Column, render_table
+from plumbline.project import Home
+
+_MARKS = {"up": "▲", "down": "▼", "same": "=", "unknown": ""}
+_REFUSED = {"refused", "unavailable"}
+_SHARES = {"ratio", "rate", "share", "percent"}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One indicator: its last complete period against the one before."""
+
+    domain: str
+    metric: str
+    label: str
+    label_zh: str
+    unit: str
+    period: str
+    value: Decimal | float | None
+    previous: Decimal | float | None
+    verdict: str
+    reason: str
+
+
+def exit_code(record: dict[str, Any]) -> int:
+    """Give 4 when a source could not be read or an extract was refused, else 0."""
+    return 4 if any(entry["status"] in _REFUSED for entry in record["landing"]) else 0
+
+
+def print_summary(home: Home, record: dict[str, Any], style: str) -> None:
+    """Print the summary of a finished run on stdout."""
+    headlines = read_headlines(home) if home.current.exists() else []
+    if style == "json":
+        content = {**record, "indicators": [asdict(line) for line in headlines]}
+        json.dump(content, sys.stdout, ensure_ascii=False, indent=2, default=str)
+        print()
+        return
+    print("\n".join(_sections(home, record, headlines)))
+
+
+def read_headlines(home: Home) -> list[Headline]:
+    """Read the last complete month of every indicator from the published generation."""
+    import duckdb
+
+    connection = duckdb.connect(str(home.current.resolve()), read_only=True)
+    try:
+        rows = connection.execute(_HEADLINES).fetchall()
+    finally:
+        connection.close()
+    return [Headline(*row) for row in rows]
+
+
+_HEADLINES = """
+with complete as (
+    select metric, period_start, value, verdict,
+           row_number() over (partition by metric order by period_start desc nulls last) as age
+    from published.indicator_value
+    where dimensions = '' and grain in ('month', 'all') and not is_partial and value is not null
+),
+latest as (
+    select now_.metric, now_.period_start, now_.value, now_.verdict, before_.value as previous
+    from complete as now_
+    left join complete as before_ on before_.metric = now_.metric and before_.age = 2
+        and before_.period_start = now_.period_start - interval 1 month
+    where now_.age = 1
+)
+select indicator.domain, indicator.name, indicator.label, indicator.label_zh, indicator.unit,
+       coalesce(strftime(latest.period_start, '%Y-%m'), ''), latest.value, latest.previous,
+       coalesce(latest.verdict, case when indicator.available then 'no value' else 'not available' end),
+       coalesce(indicator.unavailable_reason, '')
+from published.indicator as indicator
+left join latest on latest.metric = indicator.name
+order by indicator.domain, indicator.available desc, indicator.name
+"""
+
+
+def _sections(home: Home, record: dict[str, Any], headlines: Sequence[Headline]) -> Iterable[str]:
+    if record["status"] == "nothing_new":
+        yield from _nothing_new(home, record)
+        return
+    yield from _indicator_section(headlines)
+    yield from _row_section(record)
+    yield from _stage_section(record)
+    yield from _next_section(home, record)
+
+
+def _nothing_new(home: Home, record: dict[str, Any]) -> Iterable[str]:
+    seconds = sum(stage["seconds"] for stage in record["stages"])
+    yield f"Nothing new as of {record['as_of']}: no extract, definition or rule has changed. No work was done."
+    yield f"The published indicators stay: {home.current.resolve().name} ({seconds:.1f} s)."
+    yield from _trouble(record)
+
+
+def _indicator_section(headlines: Sequence[Headline]) -> Iterable[str]:
+    shown = [line for line in headlines if line.verdict != "not available"]
+    for domain in dict.fromkeys(line.domain for line in shown):
+        columns = (
+            Column(domain),
+            Column(""),
+            Column("period"),
+            Column("value", right=True),
+            Column("change", right=True),
+            Column("quality"),
+        )
+        rows = [
+            (line.label, line.label_zh, line.period, show_value(line.value, line.unit), show_change(line), line.verdict)
+            for line in shown
+            if line.domain == domain
+        ]
+        yield from render_table(columns, rows)
+        yield ""
+    yield from _unavailable(headlines)
+
+
+def _unavailable(headlines: Sequence[Headline]) -> Iterable[str]:
+    reasons: dict[str, list[str]] = {}
+    for line in headlines:
+        if line.verdict == "not available":
+            reasons.setdefault(line.reason, []).append(line.metric)
+    if reasons:
+        yield "Not available:"
+        for reason, names in sorted(reasons.items()):
+            yield f"  {reason}: {', '.join(names)}"
+        yield ""
+
+
+def show_value(value: Decimal | float | None, unit: str) -> str:
+    """Show a value for people: shares in percent, whole numbers without decimals, others with two."""
+    if value is None:
+        return "-"
+    if unit in _SHARES:
+        return f"{100 * float(value):,.1f} %"
+    if float(value) == int(value):
+        return f"{int(value):,}"
+    return f"{float(value):,.2f}"
+
+
+def show_change(line: Headline) -> str:
+    """Show the change against the period before: percentage points for shares, else percent."""
+    if line.value is None or line.previous is None:
+        return ""
+    now, before = float(line.value), float(line.previous)
+    mark = _MARKS["same" if now == before else "up" if now > before else "down"]
+    if line.unit in _SHARES:
+        return f"{mark} {100 * (now - before):+.1f} pp"
+    if before == 0:
+        return mark
+    return f"{mark} {100 * (now - before) / abs(before):+.1f} %"
+
+
+def _row_section(record: dict[str, Any]) -> Iterable[str]:
+    totals = {"landed": 0, "staged": 0, "duplicates": 0, "superseded": 0, "quarantined": 0}
+    for row in record["reconciliation"]:
+        for name in totals:
+            totals[name] += row[name]
+    new = sum(entry["rows"] or 0 for entry in record["landing"] if entry["status"] == "landed")
+    yield (
+        f"Rows: {totals['landed']:,} landed ({new:,} new) = {totals['staged']:,} staged "
+        f"+ {totals['duplicates']:,} duplicates + {totals['superseded']:,} superseded "
+        f"+ {totals['quarantined']:,} quarantined"
+    )
+    quality = record["quality"]
+    yield (
+        f"Quality: {quality.get('passed', 0)} expectations passed, {quality.get('failed', 0)} warnings, "
+        f"{quality.get('skipped', 0)} skipped"
+    )
+    publication = record["publication"]
+    yield (
+        f"Published: {publication.get('generation', '')} with {publication.get('tables', 0)} tables, "
+        f"{publication.get('rows', 0):,} rows, as of {record['as_of']}"
+    )
+
+
+def _stage_section(record: dict[str, Any]) -> Iterable[str]:
+    stages = record["stages"]
+    total = sum(stage["seconds"] for stage in stages)
+    parts = ", ".join(f"{stage['name']} {stage['seconds']:.1f}" for stage in stages)
+    yield f"Seconds: {total:.1f} ({parts})"
+
+
+def _trouble(record: dict[str, Any]) -> Iterable[str]:
+    troubled = [entry for entry in record["landing"] if entry["status"] in _REFUSED]
+    if troubled:
+        yield ""
+        yield "Attention:"
+    for entry in troubled:
+        reason = str(entry["reason"]).replace("\n", "\n    ")
+        yield f"  {entry['system']}.{entry['table']} {entry['status']}: {reason}"
+    for failure in record["failed_expectations"]:
+        yield f"  {failure['severity']}: {failure['message']}"
+
+
+def _next_section(home: Home, record: dict[str, Any]) -> Iterable[str]:
+    yield from _trouble(record)
+    company = "" if record["company"] == "demo" else f" --company {record['company']}"
+    yield ""
+    yield "Where to look next:"
+    yield f"  the published tables   {home.current} (schema published)"
+    yield f"  the quality report     {record['report']}"
+    yield f"  one figure             plumb query net_sales --by metric_time__month{company}"
+    yield f"  its definition         plumb show net_sales{company}"
+    yield f"  assets and lineage     plumb ui{company}"

@@ -1,0 +1,46 @@
+"""Which inputs a run would use: the same inputs give the same figures, so the run is needless."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_MODEL_DIRECTORIES = ("models", "macros", "seeds")
+_RULE_DIRECTORIES = ("metrics", "expectations", "orchestration", "plumbline")
+_SUFFIXES = {".sql", ".yml", ".csv", ".py"}
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Digests (hex) of the transformations and of everything together."""
+
+    models: str
+    everything: str
+
+
+def fingerprint(root: Path, *, loads: Iterable[str], as_of: str) -> Fingerprint:
+    """Digest the project's code under `root`, the visible loads and the as-of date."""
+    models = _digest_files(root, _MODEL_DIRECTORIES, [root / "dbt_project.yml", root / "profiles.yml"])
+    rules = _digest_files(root, _RULE_DIRECTORIES, [])
+    total = hashlib.sha256("\n".join([models, rules, as_of, *sorted(loads)]).encode())
+    return Fingerprint(models, total.hexdigest())
+
+
+def digest_definitions(root: Path) -> str:
+    """Digest what dbt parses: models, macros, seeds, metrics, and the two project files."""
+    return _digest_files(
+        root, (*_MODEL_DIRECTORIES, "metrics", "tests/data"), [root / "dbt_project.yml", root / "profiles.yml"]
+    )
+
+
+def _digest_files(root: Path, directories: Iterable[str], extra: list[Path]) -> str:
+    digest = hashlib.sha256()
+    files = [
+        path for name in directories for path in (root / name).rglob("*") if path.suffix in _SUFFIXES
+    ] + extra
+    for path in sorted(path for path in files if path.is_file()):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

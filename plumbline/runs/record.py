@@ -1,0 +1,67 @@
+"""What one run did: stages and seconds, rows, verdicts; kept as JSON for people and programs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from plumbline.runs.progress import Progress, current_progress
+from plumbline.runs.state import write_json
+
+
+def new_run_id() -> str:
+    """Name a run so that names sort by time: 20260131T060000-1a2b."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:4]}"
+
+
+@dataclass
+class RunRecord:
+    """Facts of one run, filled while it goes on.
+
+    `status`: running | published | nothing_new | held | failed. `stages`: name and seconds, in order.
+    `landing`: one entry per source table (system, table, status, rows, load, reason …).
+    """
+
+    run_id: str
+    company: str
+    as_of: str
+    started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    status: str = "running"
+    full: bool = False
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    landing: list[dict[str, Any]] = field(default_factory=list)
+    models: dict[str, Any] = field(default_factory=dict)
+    reconciliation: list[dict[str, Any]] = field(default_factory=list)
+    quality: dict[str, Any] = field(default_factory=dict)
+    failed_expectations: list[dict[str, Any]] = field(default_factory=list)
+    publication: dict[str, Any] = field(default_factory=dict)
+    report: str = ""
+    error: str = ""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Progress]:
+        """Time a stage and show it; the stage is recorded even when it fails."""
+        progress = current_progress()
+        progress.begin(name)
+        start = time.perf_counter()
+        try:
+            yield progress
+        except BaseException as error:
+            self.error = self.error or str(error)
+            raise
+        finally:
+            seconds = round(time.perf_counter() - start, 3)
+            self.stages.append({"name": name, "seconds": seconds})
+            progress.end(name, seconds)
+
+    def save(self, directory: Path) -> Path:
+        """Write the record to `directory`/<run_id>.json and return the path."""
+        path = directory / f"{self.run_id}.json"
+        write_json(path, asdict(self))
+        return path

@@ -1,0 +1,43 @@
+from decimal import Decimal
+
+import pytest
+
+from plumbline.cli.summary import Headline, exit_code, show_change, show_value
+
+
+def headline(value, previous, unit="count"):
+    return Headline("sales", "m", "M", "指标", unit, "2026-01", value, previous, "certified", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [
+        (Decimal("1234567.5"), "currency", "1,234,567.50"),
+        (Decimal("31465"), "count", "31,465"),
+        (0.1234, "ratio", "12.3 %"),
+        (None, "ratio", "-"),
+    ],
+)
+def test_values_are_shown_for_people(value, unit, shown):
+    assert show_value(value, unit) == shown
+
+
+def test_a_share_changes_by_percentage_points():
+    assert show_change(headline(0.25, 0.20, "ratio")) == "▲ +5.0 pp"
+
+
+def test_an_amount_changes_by_percent():
+    assert show_change(headline(Decimal(90), Decimal(100))) == "▼ -10.0 %"
+
+
+def test_no_change_is_shown_without_a_period_before():
+    assert show_change(headline(Decimal(90), None)) == ""
+
+
+def test_a_change_from_zero_has_a_direction_but_no_percent():
+    assert show_change(headline(Decimal(5), Decimal(0))) == "▲"
+
+
+def test_a_refused_extract_shows_in_the_exit_code():
+    assert exit_code({"landing": [{"status": "landed"}]}) == 0
+    assert exit_code({"landing": [{"status": "landed"}, {"status": "refused"}]}) == 4
