@@ -1,0 +1,18 @@
+"""One generation at a time: what passed the gate becomes a file that nobody sees half written."""
+
+from plumbline.publication.digests import value_digest
+from plumbline.publication.facts import MartPart, Publication, RunFacts, TableFacts
+from plumbline.publication.publisher import compare, current_publication, publish
+from plumbline.publication.shelf import Shelf
+
+__all__ = [
+    "MartPart",
+    "Publication",
+    "RunFacts",
+    "Shelf",
+    "TableFacts",
+    "compare",
+    "current_publication",
+    "publish",
+    "value_digest",
+]

@@ -1,0 +1,99 @@
+"""What the published tables and columns mean, in English and Chinese."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from plumbline.publication.labels import Label, label_column
+from plumbline.publication.sql import Column, identifier, literal
+
+COMMENTS: dict[str, str] = {
+    "publication": "One row per publication, this one and all before it. · 历次发布记录",
+    "publication_table": "One row per published table and publication, with its digest. · 各次发布的表与摘要",
+    "mart_part": "One row per Parquet file of a big mart in this generation. · 大表分片文件",
+    "available_table": "One row per table that can be queried. · 可查询的表",
+    "indicator": "The indicator library: one row per metric. · 指标库",
+    "indicator_edge": "The indicator tree: one row per parent and child. · 指标树",
+    "indicator_value": "One row per metric, period and member. · 指标值长表",
+    "quality_result": "One row per expectation that was evaluated. · 质量检查结果",
+    "reconciliation": "One row per source table: where its landed rows went. · 行数核对",
+    "extract": "One row per load of a source table, with its checksum. · 数据提取批次",
+}
+COLUMN_COMMENTS: dict[str, str] = {
+    "publication_id": "Which publication, <company>-<generation>. · 发布编号",
+    "generation": "Number of the generation; it grows by one or more. · 代次",
+    "company": "Company whose figures these are. · 公司",
+    "as_of": "Figures are as of this date. · 数据截止日",
+    "published_at": "When it was published (UTC). · 发布时间（UTC）",
+    "run_id": "The run that published. · 运行编号",
+    "code_commit": "Commit of the project that computed the figures. · 代码版本",
+    "definitions_digest": "SHA-256 of the metric definitions. · 口径定义摘要",
+    "values_digest": "SHA-256 over the digests of all figures. · 数值摘要",
+    "marts_digest": "SHA-256 over the contents of all marts. · 主题表摘要",
+    "verdict": "Quality verdict: certified, held, stale, not available. · 质量结论",
+    "schema_name": "Schema: published or marts. · 模式",
+    "table_name": "Name of the table. · 表名",
+    "row_count": "Number of rows. · 行数",
+    "digest": "Digest of the content, blind to row order. · 内容摘要",
+    "kind": "saved query, figures, evidence, publication or mart. · 类别",
+    "label": "What people call it, in English. · 英文名称",
+    "label_zh": "What people call it, in Chinese. · 中文名称",
+    "description": "What it holds. · 说明",
+    "mart": "Name of the mart. · 主题表",
+    "part": "Month of the part. · 分片月份",
+    "file": "File, relative to the directory of generations. · 文件",
+    "bytes": "Size of the file. · 字节数",
+    "sha256": "SHA-256 of the content as it arrived. · 校验和",
+    "system": "Source system: erp, crm, oa. · 来源系统",
+    "load": "Number of the load. · 批次号",
+    "source": "Where the extract came from, without secrets. · 来源",
+    "mode": "snapshot, append or incremental. · 装载方式",
+    "rows": "Number of rows. · 行数",
+    "is_current": "Whether the figures use this load. · 是否当前批次",
+    "landed_at": "When it was landed (UTC). · 落地时间（UTC）",
+    "landed": "Rows that arrived in current loads. · 落地行数",
+    "staged": "Rows that the figures use. · 入库行数",
+    "duplicates": "Rows that repeat another row. · 重复行数",
+    "superseded": "Rows replaced by a later version. · 被更新行数",
+    "quarantined": "Rows set aside, with a reason. · 隔离行数",
+    "metric": "Name of the metric. · 指标",
+    "grain": "Length of the period: day, week, month, quarter, year, all. · 周期粒度",
+    "period_start": "First day of the period. · 周期开始日",
+    "period_end": "Last day of the period. · 周期结束日",
+    "dimension_set": "The dimensions that the value is broken down by. · 维度组合",
+    "members": "The members that the value belongs to. · 维度成员",
+    "value": "The figure. · 指标值",
+    "numerator": "Numerator of a ratio. · 分子",
+    "denominator": "Denominator of a ratio. · 分母",
+    "unit": "Unit of the figure. · 单位",
+    "reason": "Why the verdict is what it is. · 原因",
+    "domain": "Business domain. · 业务域",
+    "level": "strategic, process or operational. · 层级",
+    "direction": "Whether up or down is good. · 方向",
+    "version": "Version of the definition. · 口径版本",
+    "status": "State: of a definition draft, certified, deprecated, retired. · 状态",
+}
+
+
+def comment_sql(
+    target: str, tables: Mapping[str, Sequence[Column]], labels: Mapping[str, Label]
+) -> Iterator[str]:
+    """Give the statements that comment the published tables and columns in both languages."""
+    for table, columns in tables.items():
+        name = identifier(target, "published", table)
+        label = labels.get(table)
+        comment = COMMENTS.get(table) or (label.comment if label else "")
+        if comment:
+            yield f"COMMENT ON TABLE {name} IS {literal(comment)}"
+        is_own = table in COMMENTS
+        for column in columns:
+            text = _column_comment(column.name, labels, is_own)
+            if text:
+                yield f"COMMENT ON COLUMN {name}.{identifier(column.name)} IS {literal(text)}"
+
+
+def _column_comment(column: str, labels: Mapping[str, Label], is_own: bool) -> str:
+    if is_own:
+        return COLUMN_COMMENTS.get(column, "")
+    label = label_column(column, labels)
+    return label.comment if label else COLUMN_COMMENTS.get(column, "")

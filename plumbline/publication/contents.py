@@ -1,0 +1,203 @@
+"""The tables of schema `published`: where their rows come from and what their columns mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plumbline.publication.comments import COMMENTS
+from plumbline.publication.digests import value_digest
+from plumbline.publication.facts import Publication, RunFacts, TableFacts
+from plumbline.publication.labels import Label
+from plumbline.publication.sql import Column, identifier, literal, names, tables_of
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Evidence that goes out under another name: schema and table in the warehouse, name in `published`.
+EVIDENCE = {
+    ("quality", "result"): "quality_result",
+    ("quarantine", "reconciliation"): "reconciliation",
+    ("landing_run", "loads"): "extract",
+}
+# Tables that describe figures rather than hold those of one saved query.
+SYSTEM_TABLES = ("indicator", "indicator_edge", "indicator_value")
+# They differ between two publications of the same values.
+_VOLATILE = {"publication_id", "published_at", "run_id"}
+
+PUBLICATION_COLUMNS = (
+    Column("publication_id", "VARCHAR"),
+    Column("generation", "INTEGER"),
+    Column("company", "VARCHAR"),
+    Column("as_of", "DATE"),
+    Column("published_at", "TIMESTAMP"),
+    Column("run_id", "VARCHAR"),
+    Column("code_commit", "VARCHAR"),
+    Column("definitions_digest", "VARCHAR"),
+    Column("values_digest", "VARCHAR"),
+    Column("marts_digest", "VARCHAR"),
+    Column("verdict", "VARCHAR"),
+    Column("row_count", "BIGINT"),
+)
+PUBLICATION_TABLE_COLUMNS = (
+    Column("publication_id", "VARCHAR"),
+    Column("schema_name", "VARCHAR"),
+    Column("table_name", "VARCHAR"),
+    Column("row_count", "BIGINT"),
+    Column("digest", "VARCHAR"),
+)
+MART_PART_COLUMNS = (
+    Column("mart", "VARCHAR"),
+    Column("part", "VARCHAR"),
+    Column("file", "VARCHAR"),
+    Column("row_count", "BIGINT"),
+    Column("bytes", "BIGINT"),
+    Column("digest", "VARCHAR"),
+    Column("sha256", "VARCHAR"),
+)
+AVAILABLE_TABLE_COLUMNS = (
+    Column("schema_name", "VARCHAR"),
+    Column("table_name", "VARCHAR"),
+    Column("kind", "VARCHAR"),
+    Column("row_count", "BIGINT"),
+    Column("label", "VARCHAR"),
+    Column("label_zh", "VARCHAR"),
+    Column("description", "VARCHAR"),
+)
+
+
+@dataclass(frozen=True)
+class Content:
+    """One table to publish: `select` gives its rows, the digest covers `columns`."""
+
+    name: str
+    kind: str
+    select: str
+    columns: tuple[Column, ...]
+    facts: TableFacts
+
+    @property
+    def is_value(self) -> bool:
+        """Tell whether it holds figures; evidence differs from run to run."""
+        return self.kind != "evidence"
+
+
+def inspect_contents(con: duckdb.DuckDBPyConnection, database: str, run: RunFacts) -> list[Content]:
+    """Describe what is to be published from the warehouse, with row counts and digests."""
+    found = [
+        _inspect(con, name, _kind(name), identifier(database, "candidates", name), columns, run)
+        for name, columns in tables_of(con, database, "candidates").items()
+    ]
+    for (schema, table), name in EVIDENCE.items():
+        columns = tables_of(con, database, schema).get(table)
+        if columns:
+            found.append(_inspect(con, name, "evidence", identifier(database, schema, table), columns, run))
+    return sorted(found, key=lambda content: content.name)
+
+
+def write_contents(
+    con: duckdb.DuckDBPyConnection, target: str, contents: Sequence[Content], publication: Publication
+) -> None:
+    """Create the tables of the generation `target` from the warehouse."""
+    for content in contents:
+        stamp = _stamp(publication) if content.name == "indicator_value" else ""
+        con.execute(
+            f"CREATE TABLE {identifier(target, 'published', content.name)} AS "
+            f"SELECT *{stamp} FROM ({content.select})"
+        )
+
+
+def write_rows(
+    con: duckdb.DuckDBPyConnection,
+    target: str,
+    table: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[object]],
+) -> None:
+    """Create a table of the generation from rows at hand."""
+    name = identifier(target, "published", table)
+    typed = ", ".join(f"{identifier(column.name)} {column.type}" for column in columns)
+    con.execute(f"CREATE TABLE {name} ({typed})")
+    if rows:
+        line = f"({', '.join('?' * len(columns))})"
+        values = [value for row in rows for value in row]
+        con.execute(f"INSERT INTO {name} VALUES {', '.join([line] * len(rows))}", values)
+
+
+def publication_row(publication: Publication) -> tuple[object, ...]:
+    """Give the row of `published.publication`."""
+    return (
+        publication.publication_id,
+        publication.generation,
+        publication.company,
+        publication.as_of,
+        publication.published_at.replace(tzinfo=None),
+        publication.run_id,
+        publication.code_commit,
+        publication.definitions_digest,
+        publication.values_digest,
+        publication.marts_digest,
+        publication.verdict,
+        publication.rows,
+    )
+
+
+def publication_table_rows(publication: Publication) -> Iterator[tuple[object, ...]]:
+    """Give the rows of `published.publication_table`."""
+    for table in publication.tables:
+        yield publication.publication_id, table.schema, table.name, table.rows, table.digest
+
+
+def available_table_rows(
+    contents: Sequence[Content], marts: Sequence[TableFacts], labels: Mapping[str, Label]
+) -> Iterator[tuple[object, ...]]:
+    """Give the rows of `published.available_table`."""
+    facts = [(content.facts, content.kind) for content in contents] + [(mart, "mart") for mart in marts]
+    for table, kind in facts:
+        label = labels.get(table.name, Label(table.name))
+        description = label.description or COMMENTS.get(table.name, "")
+        yield (
+            table.schema,
+            table.name,
+            kind,
+            table.rows,
+            label.label or table.name,
+            label.label_zh,
+            description,
+        )
+
+
+def _kind(name: str) -> str:
+    return "figures" if name in SYSTEM_TABLES else "saved query"
+
+
+def _inspect(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    kind: str,
+    relation: str,
+    columns: tuple[Column, ...],
+    run: RunFacts,
+) -> Content:
+    kept = tuple(column for column in columns if kind == "evidence" or column.name not in _VOLATILE)
+    select = f"SELECT {names(kept)} FROM {relation}"
+    if name == "indicator_value":
+        kept, select = _with_verdict(kept, relation, run.verdict)
+    rows, digest = value_digest(con, f"({select})", kept)
+    return Content(name, kind, select, kept, TableFacts("published", name, rows, digest))
+
+
+def _with_verdict(columns: tuple[Column, ...], relation: str, verdict: str) -> tuple[tuple[Column, ...], str]:
+    """Give every value a verdict: its own, or that of the run."""
+    others = tuple(column for column in columns if column.name != "verdict")
+    own = "verdict" if len(others) < len(columns) else "NULL"
+    select = (
+        f"SELECT {names(others)}, coalesce({own}, {literal(verdict)})::VARCHAR AS verdict FROM {relation}"
+    )
+    return (*others, Column("verdict", "VARCHAR")), select
+
+
+def _stamp(publication: Publication) -> str:
+    moment = literal(publication.published_at.replace(tzinfo=None).isoformat(sep=" "))
+    return f", TIMESTAMP {moment} AS published_at, {literal(publication.publication_id)} AS publication_id"

@@ -1,0 +1,316 @@
+"""Publish: one new generation from the warehouse, switched to in one step.
+
+inspect   digests of candidates, evidence and marts         nothing is written yet
+write     Parquet parts and the new file, under temporary names
+switch    fsync, rename, replace the link                   readers see the old or the new generation
+prune     old generations that nobody reads
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plumbline.errors import StorageError
+from plumbline.project import Home
+from plumbline.publication.comments import comment_sql
+from plumbline.publication.contents import (
+    AVAILABLE_TABLE_COLUMNS,
+    MART_PART_COLUMNS,
+    PUBLICATION_COLUMNS,
+    PUBLICATION_TABLE_COLUMNS,
+    Content,
+    available_table_rows,
+    inspect_contents,
+    publication_row,
+    publication_table_rows,
+    write_contents,
+    write_rows,
+)
+from plumbline.publication.digests import json_digest, text_digest
+from plumbline.publication.facts import Publication, RunFacts
+from plumbline.publication.labels import read_labels
+from plumbline.publication.marts import (
+    LARGE_MART_ROWS,
+    Mart,
+    inspect_marts,
+    table_sql,
+    view_sql,
+    write_parts,
+)
+from plumbline.publication.shelf import Shelf, settle, temporary
+from plumbline.publication.sql import database_of, identifier, literal, names, tables_of
+
+if TYPE_CHECKING:
+    import duckdb
+
+# The oldest format that DuckDB 2 writes; every 1.x client reads it.
+STORAGE_VERSION = "v1.0.0"
+_TARGET, _PREVIOUS = "_generation", "_previous"
+_HISTORY = {"publication": PUBLICATION_COLUMNS, "publication_table": PUBLICATION_TABLE_COLUMNS}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What would be published, before anything is written."""
+
+    publication: Publication
+    contents: tuple[Content, ...]
+    marts: tuple[Mart, ...]
+    previous: Publication | None
+
+
+@dataclass(frozen=True)
+class History:
+    """Rows of `publication` and `publication_table`."""
+
+    publications: Sequence[tuple[object, ...]]
+    tables: Sequence[tuple[object, ...]]
+
+    @classmethod
+    def of(cls, publication: Publication) -> History:
+        return cls([publication_row(publication)], list(publication_table_rows(publication)))
+
+    def __add__(self, later: History) -> History:
+        return History(
+            [*self.publications, *later.publications],
+            [*self.tables, *later.tables],
+        )
+
+
+def publish(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    *,
+    run: RunFacts,
+    manifest: Path | None = None,
+    keep: int = 3,
+    skip_identical: bool = False,
+    large_rows: int = LARGE_MART_ROWS,
+    now: datetime | None = None,
+) -> Publication:
+    """Publish one new generation from the warehouse that `con` works in, and make it the current one.
+
+    `manifest` is the semantic manifest that the figures were computed by (default: the company's). With
+    `skip_identical`, nothing is written when values, definitions and marts equal the current generation; the
+    answer is then that generation with `is_new` false. Parts of marts above `large_rows` rows are shared
+    between generations. The newest `keep` generations stay.
+
+    Raises LockedError when another process publishes, StorageError when the disk is full; after any error,
+    or a kill, the old generation is still the current one and a later publication clears what was left.
+    """
+    shelf = Shelf(home.published.resolve())
+    definitions = manifest or home.semantic_manifest
+    with shelf.locked():
+        shelf.tidy()
+        draft = _draft(con, shelf, run, definitions, large_rows, now or datetime.now(UTC))
+        if skip_identical and draft.previous and draft.publication.identical:
+            return replace(draft.previous, identical=True, is_new=False)
+        with _disk_errors(shelf):
+            publication = _write(con, shelf, draft, definitions)
+        shelf.switch_to(publication.generation)
+        shelf.prune(keep)
+        return publication
+
+
+def compare(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    *,
+    run: RunFacts,
+    manifest: Path | None = None,
+    large_rows: int = LARGE_MART_ROWS,
+) -> Draft:
+    """Tell what a publication would hold (`.publication.identical`: the same as now); nothing is written."""
+    shelf = Shelf(home.published.resolve())
+    return _draft(con, shelf, run, manifest or home.semantic_manifest, large_rows, datetime.now(UTC))
+
+
+def current_publication(home: Home) -> Publication | None:
+    """Read the facts of the current generation without opening its tables; None before the first."""
+    shelf = Shelf(home.published.resolve())
+    current = shelf.current()
+    return None if current is None else shelf.publication(current)
+
+
+def _draft(
+    con: duckdb.DuckDBPyConnection,
+    shelf: Shelf,
+    run: RunFacts,
+    manifest: Path,
+    large_rows: int,
+    now: datetime,
+) -> Draft:
+    database = database_of(con)
+    contents = inspect_contents(con, database, run)
+    marts = inspect_marts(con, database, large_rows)
+    generation = shelf.next_generation()
+    tables = [content.facts for content in contents] + [mart.facts for mart in marts]
+    publication = Publication(
+        publication_id=f"{run.company}-{generation:06d}",
+        generation=generation,
+        company=run.company,
+        as_of=run.as_of,
+        published_at=now.astimezone(UTC),
+        run_id=run.run_id,
+        code_commit=run.code_commit,
+        definitions_digest=json_digest(manifest) if manifest.is_file() else "",
+        values_digest=text_digest(f"{c.name} {c.facts.digest}" for c in contents if c.is_value),
+        marts_digest=text_digest(f"{mart.name} {mart.facts.digest}" for mart in marts),
+        verdict=run.verdict,
+        tables=tuple(tables),
+        parts=(),
+        path=shelf.database(generation),
+    )
+    current = shelf.current()
+    previous = None if current is None else shelf.publication(current)
+    identical = previous is not None and publication.same_content(previous)
+    return Draft(replace(publication, identical=identical), tuple(contents), tuple(marts), previous)
+
+
+def _write(con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft, manifest: Path) -> Publication:
+    known = {part.file: part for part in (draft.previous.parts if draft.previous else ())}
+    parts = [part for mart in draft.marts if mart.is_large for part in write_parts(con, shelf, mart, known)]
+    publication = replace(draft.publication, parts=tuple(parts))
+    if publication.definitions_digest:
+        _copy_definitions(shelf, manifest, publication.definitions_digest)
+    written = temporary(publication.path)
+    try:
+        _write_database(con, shelf, written, replace(draft, publication=publication), manifest)
+        _write_facts(shelf, publication)
+        settle(written, publication.path)
+    except BaseException:
+        for path in (written, written.with_name(written.name + ".wal"), shelf.facts(publication.generation)):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise
+    return publication
+
+
+def _write_database(
+    con: duckdb.DuckDBPyConnection, shelf: Shelf, path: Path, draft: Draft, manifest: Path
+) -> None:
+    history = _history(con, shelf) + History.of(draft.publication)
+    con.execute(
+        f"ATTACH {literal(str(path))} AS {identifier(_TARGET)} (STORAGE_VERSION {literal(STORAGE_VERSION)})"
+    )
+    try:
+        con.execute("BEGIN")
+        con.execute(f"CREATE SCHEMA {identifier(_TARGET, 'published')}")
+        con.execute(f"CREATE SCHEMA {identifier(_TARGET, 'marts')}")
+        write_contents(con, _TARGET, draft.contents, draft.publication)
+        _write_marts(con, shelf, draft)
+        _write_about(con, draft, history, manifest)
+        con.execute("COMMIT")
+        con.execute(f"CHECKPOINT {identifier(_TARGET)}")
+    except BaseException:
+        with suppress(Exception):
+            con.execute("ROLLBACK")
+        raise
+    finally:
+        with suppress(Exception):
+            con.execute(f"DETACH {identifier(_TARGET)}")
+
+
+def _write_marts(con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft) -> None:
+    for mart in draft.marts:
+        files = [part.file for part in draft.publication.parts if part.mart == mart.name]
+        con.execute(view_sql(shelf, _TARGET, mart.name, files) if mart.is_large else table_sql(mart, _TARGET))
+
+
+def _write_about(con: duckdb.DuckDBPyConnection, draft: Draft, history: History, manifest: Path) -> None:
+    publication = draft.publication
+    labels = read_labels(manifest)
+    marts = [mart.facts for mart in draft.marts]
+    parts = [(p.mart, p.part, p.file, p.rows, p.bytes, p.digest, p.sha256) for p in publication.parts]
+    own: dict[str, Sequence[tuple[object, ...]]] = {
+        "publication": history.publications,
+        "publication_table": history.tables,
+        "mart_part": parts,
+        "available_table": list(available_table_rows(draft.contents, marts, labels)),
+    }
+    columns = {**_HISTORY, "mart_part": MART_PART_COLUMNS, "available_table": AVAILABLE_TABLE_COLUMNS}
+    for table, rows in own.items():
+        write_rows(con, _TARGET, table, columns[table], rows)
+    for statement in comment_sql(_TARGET, tables_of(con, _TARGET, "published"), labels):
+        con.execute(statement)
+
+
+def _history(con: duckdb.DuckDBPyConnection, shelf: Shelf) -> History:
+    """Read all earlier publications from the newest generation that can be read.
+
+    What a damaged generation said of itself is taken from the facts beside it.
+    """
+    import duckdb
+
+    current, damaged = shelf.current(), History((), ())
+    for generation in reversed(shelf.generations() if current else []):
+        try:
+            return _read_history(con, shelf.database(generation)) + damaged
+        except duckdb.Error:
+            publication = shelf.publication(generation)
+            damaged = (History.of(publication) if publication else History((), ())) + damaged
+    return damaged
+
+
+def _read_history(con: duckdb.DuckDBPyConnection, path: Path) -> History:
+    con.execute(f"ATTACH {literal(str(path))} AS {identifier(_PREVIOUS)} (READ_ONLY)")
+    try:
+        return History(
+            *(
+                con.execute(
+                    f"SELECT {names(columns)} FROM {identifier(_PREVIOUS, 'published', table)}"
+                ).fetchall()
+                for table, columns in _HISTORY.items()
+            )
+        )
+    finally:
+        con.execute(f"DETACH {identifier(_PREVIOUS)}")
+
+
+def _copy_definitions(shelf: Shelf, manifest: Path, digest: str) -> None:
+    path = shelf.definition(digest)
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(manifest, temporary(path))
+        settle(temporary(path), path)
+
+
+def _write_facts(shelf: Shelf, publication: Publication) -> None:
+    path = shelf.facts(publication.generation)
+    text = json.dumps(publication.as_json(), ensure_ascii=False, indent=1)
+    temporary(path).write_text(text + "\n", encoding="utf-8")
+    settle(temporary(path), path)
+
+
+@contextmanager
+def _disk_errors(shelf: Shelf) -> Iterator[None]:
+    """Say what a full disk means for the reader of the message."""
+    import duckdb
+
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        if not _is_disk_full(error):
+            raise
+        shelf.tidy()
+        raise StorageError(
+            "the disk is full: nothing was published",
+            where=str(shelf.root),
+            why="The generation that was current before still is, complete and unchanged.",
+            todo="Free some space and run again; what this attempt had written is already removed.",
+            code="disk-full",
+        ) from error
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
+    return "No space left" in str(error) or "out of disk space" in str(error).lower()
