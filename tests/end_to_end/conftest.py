@@ -1,0 +1,38 @@
+"""A company that has run once, shared by the tests of one process."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from plumbline.project import Home
+
+
+def plumb(*arguments, home, **environment):
+    """Run the command `plumb` in a process of its own."""
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-m", "plumbline", *map(str, arguments)],
+        env={**os.environ, "PLUMBLINE_HOME": str(home), **environment},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory):
+    """The state of the built-in company after its first run; not to be changed."""
+    base = tmp_path_factory.mktemp("home")
+    done = plumb("run", home=base)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Home(base / "demo")
+
+
+@pytest.fixture
+def company(demo_home, tmp_path):
+    """A copy of that state, free to be changed; gives PLUMBLINE_HOME."""
+    shutil.copytree(demo_home.root, tmp_path / "home" / "demo", symlinks=True)
+    return tmp_path / "home"

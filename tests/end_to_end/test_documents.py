@@ -1,0 +1,126 @@
+"""Every command that a document shows is run, in the order in which a reader meets it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.documents import Command, File, steps
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted(
+    path
+    for path in [ROOT / "README.md", ROOT / "README.zh-CN.md", *(ROOT / "docs").rglob("*.md")]
+    if path.is_file() and any(True for _ in steps(path))
+)
+ALLOWED = {"plumb", "make", "python", "git", "cp", "mv", "ls", "cat", "head", "rm", "mkdir", "curl"}
+TIMEOUT = 300
+
+
+def tracked_files():
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+@pytest.fixture
+def checkout(tmp_path, demo_home):
+    """A copy of the project whose built-in company has already run once."""
+    root = tmp_path / "plumbline"
+    for name in tracked_files():
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, target)
+    shutil.copytree(demo_home.root, root / ".plumbline" / "demo", symlinks=True)
+    return root
+
+
+def environment(root):
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
+    path = os.pathsep.join([str(Path(sys.executable).parent), inherited["PATH"]])
+    return {**inherited, "PATH": path, "PLUMBLINE_DEMO_SCALE": os.environ["PLUMBLINE_DEMO_SCALE"]}
+
+
+def run_command(root, command):
+    if command.text.startswith("make "):
+        return subprocess.run(
+            ["make", "-n", *command.text.split()[1:]], cwd=root, capture_output=True, text=True
+        )
+    return subprocess.run(
+        ["bash", "-c", command.text],
+        cwd=root,
+        env=environment(root),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def serve_command(root, command):
+    process = subprocess.Popen(
+        ["bash", "-c", command.text],
+        cwd=root,
+        env=environment(root),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    killer = threading.Timer(TIMEOUT, os.killpg, (process.pid, signal.SIGKILL))
+    killer.start()
+    try:
+        if any(command.serves in line for line in process.stdout):
+            with urllib.request.urlopen(command.serves, timeout=30) as answer:
+                return answer.status
+    finally:
+        killer.cancel()
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate()
+    return None
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_commands_of_a_document_work(document, checkout):
+    for step in steps(document):
+        if isinstance(step, File):
+            write_file(checkout, step)
+        elif step.serves:
+            assert serve_command(checkout, step) == 200, step.text
+        else:
+            assert step.text.split()[0] in ALLOWED, step.text
+            done = run_command(checkout, step)
+            assert done.returncode == expected_code(step), f"{step.text}\n{done.stdout}\n{done.stderr}"
+
+
+def expected_code(command: Command) -> int:
+    """A document may show `exit code: N` as the last line of what a command prints."""
+    last = command.shown[-1] if command.shown else ""
+    return int(last.removeprefix("exit code: ")) if last.startswith("exit code: ") else 0
+
+
+def write_file(root, step: File):
+    path = root / step.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = path.read_text(encoding="utf-8") if step.append and path.is_file() else ""
+    path.write_text(before + step.text, encoding="utf-8")
+
+
+def test_both_readmes_show_the_same_commands():
+    commands = [
+        [step.text for step in steps(ROOT / name) if isinstance(step, Command)]
+        for name in ("README.md", "README.zh-CN.md")
+    ]
+    assert commands[0] == commands[1]
