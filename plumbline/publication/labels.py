@@ -1,14 +1,14 @@
-"""What people call things: labels in English and Chinese from a semantic manifest, and column comments."""
+"""What people call things: labels in English and Chinese for tables and columns."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-GRAINS = {"day": "日", "week": "周", "month": "月", "quarter": "季度", "year": "年"}
+from plumbline.definitions import METRIC_TIME, Definitions, load, parse_group_by
+
+_GRAINS_ZH = {"day": "日", "week": "周", "month": "月", "quarter": "季度", "year": "年"}
 
 
 @dataclass(frozen=True)
@@ -23,20 +23,29 @@ class Label:
 
     @property
     def comment(self) -> str:
-        """Write a column comment: `Net sales (CNY) · 净销售额. Sum of …`."""
+        """Write a column comment: `Net sales (currency) · 净销售额. Sum of …`."""
         unit = f" ({self.unit})" if self.unit else ""
         title = " · ".join(text for text in (f"{self.label or self.name}{unit}", self.label_zh) if text)
         return f"{title}. {self.description}" if self.description else title
 
 
-def read_labels(manifest: Path | None) -> dict[str, Label]:
-    """Read the labels of metrics, dimensions, entities and saved queries; a missing file gives none."""
-    if manifest is None or not manifest.is_file():
-        return {}
-    content = json.loads(manifest.read_text(encoding="utf-8"))
-    found = {label.name: label for label in _dimension_labels(content)}
-    for kind in ("saved_queries", "metrics"):
-        found |= {item["name"]: _label(item["name"], item) for item in content.get(kind) or []}
+def read_labels(manifest: Path) -> dict[str, Label]:
+    """Read the labels of metrics, dimensions and saved queries; a missing manifest gives none."""
+    return labels_of(load(manifest)) if manifest.is_file() else {}
+
+
+def labels_of(definitions: Definitions) -> dict[str, Label]:
+    """Label metrics, dimensions, entities and saved queries by name."""
+    found = {name: Label(name, name.replace("_", " ").capitalize()) for name in definitions.entities}
+    for name, dimension in definitions.dimensions.items():
+        found[name] = Label(name, dimension.label, dimension.label_zh)
+    for query in definitions.saved_queries.values():
+        found[query.name] = Label(query.name, query.label, query.label_zh, _line(query.description))
+    for metric in definitions.metrics.values():
+        told = metric.governance
+        found[metric.name] = Label(
+            metric.name, metric.label, told.label_zh, _line(metric.description), told.unit
+        )
     return found
 
 
@@ -44,34 +53,15 @@ def label_column(column: str, labels: Mapping[str, Label]) -> Label | None:
     """Find the label of an output column: a metric, a dimension, or a dimension at a grain."""
     if column in labels:
         return labels[column]
-    base, _, grain = column.rpartition("__")
-    if grain in GRAINS and base == "metric_time":
-        return Label(column, grain.capitalize(), GRAINS[grain], "First day of the period.")
-    if grain in GRAINS and base in labels:
-        found = labels[base]
-        return Label(column, f"{found.label or base}, {grain}", f"{found.label_zh}（{GRAINS[grain]}）")
+    part = parse_group_by(column)
+    grain_zh = _GRAINS_ZH.get(part.grain, part.grain)
+    if part.name == METRIC_TIME and part.grain:
+        return Label(column, part.grain.capitalize(), grain_zh, "First day of the period.")
+    if part.grain and part.name in labels:
+        found = labels[part.name]
+        return Label(column, f"{found.label or part.name}, {part.grain}", f"{found.label_zh}（{grain_zh}）")
     return None
 
 
-def _dimension_labels(content: dict[str, Any]) -> Iterator[Label]:
-    for model in content.get("semantic_models") or []:
-        entities = model.get("entities") or []
-        for entity in entities:
-            yield _label(entity["name"], entity)
-        primary = model.get("primary_entity") or next(
-            (entity["name"] for entity in entities if entity.get("type") == "primary"), None
-        )
-        for dimension in model.get("dimensions") or []:
-            if primary:
-                yield _label(f"{primary}__{dimension['name']}", dimension)
-
-
-def _label(name: str, item: dict[str, Any]) -> Label:
-    meta = ((item.get("config") or {}).get("meta")) or {}
-    return Label(
-        name,
-        item.get("label") or "",
-        str(meta.get("label_zh") or ""),
-        " ".join((item.get("description") or "").split()),
-        str(meta.get("unit") or ""),
-    )
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -112,7 +112,7 @@ class Shelf:
             yield
 
     def next_generation(self) -> int:
-        """Number the next generation; the number of an interrupted one is not used again."""
+        """Number the next generation."""
         return max(self.generations(), default=0) + 1
 
     def switch_to(self, generation: int) -> None:
