@@ -1,0 +1,45 @@
+"""Compiled SQL on disk: one small file per manifest, dialect and question."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+# Raise it whenever the SQL of an unchanged question changes.
+VERSION = "1"
+_KEPT_MANIFESTS = 4
+
+
+def entry(directory: Path, digest: str, dialect: str, question: str) -> Path:
+    """Name the file of a question."""
+    name = hashlib.sha256("\n".join((VERSION, dialect, question)).encode()).hexdigest()[:32]
+    return directory / digest[:16] / f"{name}.sql"
+
+
+def read(path: Path) -> str | None:
+    """Give what was compiled before, or None."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+def write(path: Path, sql: str) -> None:
+    """Keep it for the next run; a cache that cannot be written is no error."""
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True)
+            _forget_old_manifests(path.parent.parent)
+        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+        unfinished.write_text(sql, encoding="utf-8")
+        unfinished.replace(path)
+    except OSError:
+        return
+
+
+def _forget_old_manifests(directory: Path) -> None:
+    found = sorted(directory.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in found[_KEPT_MANIFESTS:]:
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,232 @@
+"""Write the SQL around MetricFlow's: shifted and accumulated series, joined, divided, ordered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import sqlglot
+from sqlglot import exp
+
+from plumbline.compiler.plan import Accumulation, Formula, Node, Plan, Ratio, Series, Shift
+from plumbline.compiler.request import Request
+from plumbline.definitions import Definitions, GroupBy
+
+WriteSql = Callable[[tuple[str, ...], tuple[GroupBy, ...]], str]
+
+_PERIODS = "periods"
+_PERIOD, _LAST_DAY = "period", "last_day"
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
+def generate(definitions: Definitions, request: Request, plan: Plan, dialect: str, write: WriteSql) -> str:
+    """Give one SELECT; `write` asks MetricFlow for plain metrics by the columns given."""
+    return _Generator(definitions, request, plan, dialect, write).query().sql(dialect=dialect, pretty=True)
+
+
+class _Generator:
+    def __init__(
+        self, definitions: Definitions, request: Request, plan: Plan, dialect: str, write: WriteSql
+    ) -> None:
+        self.definitions = definitions
+        self.request = request
+        self.plan = plan
+        self.dialect = dialect
+        self.write = write
+        self.keys = [item.column for item in request.group_by]
+        self.columns = {series: f"{series.metric}__{n}" for n, series in enumerate(plan.series)}
+        self.ctes: list[tuple[str, exp.Query]] = []
+
+    def query(self) -> exp.Query:
+        parts = list(self._parts())
+        source = parts[0] if len(parts) == 1 else self._joined(parts)
+        select = exp.select(
+            *(exp.column(key, quoted=True) for key in self.keys),
+            *(exp.alias_(self._value(node), name, quoted=True) for name, node in self.plan.outputs.items()),
+        ).from_(source)
+        for name, cte in self.ctes:
+            select = select.with_(name, as_=cte, copy=False)
+        for name in self.request.order_by:
+            column = exp.column(name.removeprefix("-"), quoted=True)
+            select = select.order_by(exp.Ordered(this=column, desc=name.startswith("-"), nulls_first=False))
+        return select.limit(self.request.limit) if self.request.limit is not None else select
+
+    # Each part is a common table with the keys and some of the series.
+
+    def _parts(self) -> Iterable[str]:
+        plain = [series for series in self.plan.series if not series.accumulated]
+        accumulated = [series for series in self.plan.series if series.accumulated]
+        if any(series.shift or series.accumulated for series in self.plan.series):
+            self.ctes.append((_PERIODS, self._periods()))
+        if plain:
+            metrics = tuple(dict.fromkeys(series.metric for series in plain))
+            self.ctes.append(("aggregated", self._metricflow(metrics, self.request.group_by)))
+        for shift in dict.fromkeys(series.shift for series in plain):
+            yield self._plain([series for series in plain if series.shift == shift], shift)
+        for series in accumulated:
+            yield self._accumulated(series)
+
+    def _metricflow(self, metrics: tuple[str, ...], group_by: tuple[GroupBy, ...]) -> exp.Query:
+        parsed = sqlglot.parse_one(self.write(metrics, group_by), dialect=self.dialect)
+        assert isinstance(parsed, exp.Query)
+        return parsed
+
+    def _add(self, name: str, query: exp.Query) -> str:
+        unique = f"{name}_{len(self.ctes)}"
+        self.ctes.append((unique, query))
+        return unique
+
+    def _periods(self) -> exp.Query:
+        """One row per period of the time spine, with its last day."""
+        assert self.request.time is not None
+        day = exp.column(self.definitions.time_spine_column)
+        period = _truncate(day, self.request.time.grain)
+        spine = exp.to_table(self.definitions.time_spine, dialect="duckdb")
+        return (
+            exp.select(exp.alias_(period, _PERIOD), exp.alias_(exp.Max(this=day.copy()), _LAST_DAY))
+            .from_(spine)
+            .group_by(period.copy())
+        )
+
+    def _plain(self, series: list[Series], shift: Shift) -> str:
+        values = [exp.alias_(_aggregated(item.metric), self.columns[item], quoted=True) for item in series]
+        if not shift:
+            keys = [_aggregated(key) for key in self.keys]
+            return self._add("current", exp.select(*keys, *values).from_("aggregated"))
+        assert self.request.time is not None
+        time = self.request.time.column
+        period = exp.column(_PERIOD, table=_PERIODS)
+        keys = [
+            exp.alias_(period, key, quoted=True) if key == time else _aggregated(key) for key in self.keys
+        ]
+        match = exp.EQ(this=_shifted(period.copy(), shift), expression=_aggregated(time))
+        query = exp.select(*keys, *values).from_(_PERIODS).join("aggregated", on=match, join_type="inner")
+        return self._add("earlier", query)
+
+    def _accumulated(self, series: Series) -> str:
+        """Add up days until the last day of each period, or until that day of the earlier period."""
+        assert self.request.time is not None
+        how = self.plan.accumulations[series.metric]
+        daily = self._daily(how)
+        last_day = _shifted(exp.column(_LAST_DAY, table=_PERIODS), series.shift)
+        day = exp.column("metric_time__day", table=daily, quoted=True)
+        keys = [
+            exp.column(_PERIOD, table=_PERIODS)
+            if item == self.request.time
+            else exp.column(item.column, table=daily, quoted=True)
+            for item in self.request.group_by
+        ]
+        counted = exp.column(how.distinct_entity or how.daily_metric, table=daily, quoted=True)
+        value = (
+            exp.Count(this=exp.Distinct(expressions=[counted]))
+            if how.distinct_entity
+            else exp.func(how.aggregate, counted)
+        )
+        named = [exp.alias_(key, name, quoted=True) for key, name in zip(keys, self.keys, strict=True)]
+        query = (
+            exp.select(*named, exp.alias_(value, self.columns[series], quoted=True))
+            .from_(_PERIODS)
+            .join(daily, on=exp.and_(*_within(day, last_day, how)), join_type="inner")
+            .group_by(*(key.copy() for key in keys))
+        )
+        return self._add("accumulated", query)
+
+    def _daily(self, how: Accumulation) -> str:
+        """Ask for the metric by day (and by the keys of a distinct count), once per metric."""
+        name = f"daily_{how.daily_metric}" + (f"_by_{how.distinct_entity}" if how.distinct_entity else "")
+        if name not in dict(self.ctes):
+            by = (GroupBy("metric_time", "day"), *self.request.dimensions)
+            if how.distinct_entity and how.distinct_entity not in {item.name for item in by}:
+                by = (*by, GroupBy(how.distinct_entity))
+            self.ctes.append((name, self._metricflow((how.daily_metric,), by)))
+        return name
+
+    def _joined(self, parts: list[str]) -> str:
+        """Join on the keys; grouping afterwards brings rows with empty keys together again."""
+        seen = [parts[0]]
+        query = exp.select().from_(parts[0])
+        for part in parts[1:]:
+            match = [
+                exp.EQ(this=self._key(key, seen), expression=exp.column(key, table=part, quoted=True))
+                for key in self.keys
+            ]
+            if match:
+                query = query.join(part, on=exp.and_(*match), join_type="full outer")
+            else:
+                query = query.join(part, join_type="cross")
+            seen.append(part)
+        keys = [self._key(key, parts) for key in self.keys]
+        values = [
+            exp.alias_(exp.Max(this=exp.column(name, quoted=True)), name, quoted=True)
+            for name in self.columns.values()
+        ]
+        named = [exp.alias_(key, name, quoted=True) for key, name in zip(keys, self.keys, strict=True)]
+        query = query.select(*named, *values).group_by(*(key.copy() for key in keys))
+        return self._add("joined", query)
+
+    @staticmethod
+    def _key(key: str, parts: list[str]) -> exp.Expression:
+        columns = [exp.column(key, table=part, quoted=True) for part in parts]
+        return exp.Coalesce(this=columns[0], expressions=columns[1:]) if columns[1:] else columns[0]
+
+    # The trees over the series become expressions over their columns.
+
+    def _value(self, node: Node) -> exp.Expression:
+        if isinstance(node, Series):
+            return exp.column(self.columns[node], quoted=True)
+        if isinstance(node, Ratio):
+            below = exp.Nullif(this=self._value(node.denominator), expression=exp.Literal.number(0))
+            return exp.Div(this=_double(self._value(node.numerator)), expression=_double(below))
+        return self._formula(node)
+
+    def _formula(self, node: Formula) -> exp.Expression:
+        inputs = dict(node.inputs)
+        parsed = sqlglot.parse_one(node.expr, dialect=self.dialect)
+
+        def replace(part: exp.Expression) -> exp.Expression:
+            if isinstance(part, exp.Column) and not part.table and part.name in inputs:
+                value = self._value(inputs[part.name])
+                return value if isinstance(value, exp.Column) else exp.paren(value, copy=False)
+            return part
+
+        return parsed.transform(replace)
+
+
+def _aggregated(name: str) -> exp.Expression:
+    return exp.column(name, table="aggregated", quoted=True)
+
+
+def _double(value: exp.Expression) -> exp.Expression:
+    return exp.cast(value, "DOUBLE")
+
+
+def _truncate(value: exp.Expression, grain: str) -> exp.Expression:
+    return exp.cast(exp.func("DATE_TRUNC", exp.Literal.string(grain), value, dialect="duckdb"), "DATE")
+
+
+def _minus(value: exp.Expression, count: int, grain: str) -> exp.Expression:
+    """Go back in days or months: every dialect has those two."""
+    unit, count = ("month", count * _MONTHS[grain]) if grain in _MONTHS else (grain, count)
+    unit, count = ("day", count * 7) if unit == "week" else (unit, count)
+    interval = exp.Interval(this=exp.Literal.string(str(count)), unit=exp.var(unit.upper()))
+    return exp.Sub(this=value, expression=interval)
+
+
+def _shifted(value: exp.Expression, shift: Shift) -> exp.Expression:
+    if shift.to_grain:
+        return _truncate(value, shift.to_grain)
+    return _minus(value, shift.window.count, shift.window.grain) if shift.window else value
+
+
+def _within(day: exp.Expression, last_day: exp.Expression, how: Accumulation) -> list[exp.Expression]:
+    """Keep the days of the window or of the to-date period that ends with a day."""
+    found: list[exp.Expression] = [exp.LTE(this=day.copy(), expression=last_day.copy())]
+    if how.grain_to_date:
+        same = exp.EQ(
+            this=_truncate(day.copy(), how.grain_to_date),
+            expression=_truncate(last_day.copy(), how.grain_to_date),
+        )
+        found.append(same)
+    if how.window:
+        start = _minus(last_day.copy(), how.window.count, how.window.grain)
+        found.append(exp.GT(this=day.copy(), expression=start))
+    return found

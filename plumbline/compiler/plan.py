@@ -1,0 +1,179 @@
+"""Split a request: what MetricFlow aggregates, and what is shifted, accumulated or divided afterwards.
+
+MetricFlow writes a scan per ratio and joins raw rows to the time spine for running totals (14 to 780 times
+the work of aggregating first). So it only aggregates plain metrics here; the rest is arithmetic on few rows.
+A metric that does not fit stays whole with MetricFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from plumbline.compiler.request import Request
+from plumbline.definitions import GRAINS, Definitions, Measure, Metric, MetricInput, Window
+
+_ADDITIVE = {"sum": "SUM", "count": "SUM", "sum_boolean": "SUM", "min": "MIN", "max": "MAX"}
+_LEAVES = {"simple", "conversion"}
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Take the value of another period: a window earlier, or the first of a longer period."""
+
+    window: Window | None = None
+    to_grain: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.window or self.to_grain)
+
+
+@dataclass(frozen=True)
+class Series:
+    """One column over periods and dimensions: a metric, as it is, shifted, or accumulated."""
+
+    metric: str
+    shift: Shift = Shift()
+    accumulated: bool = False
+
+
+@dataclass(frozen=True)
+class Accumulation:
+    """How a running total follows from a metric by day: its window or its to-date period."""
+
+    daily_metric: str
+    aggregate: str
+    window: Window | None
+    grain_to_date: str
+    distinct_entity: str = ""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Numerator divided by denominator; an empty denominator gives no value."""
+
+    numerator: Node
+    denominator: Node
+
+
+@dataclass(frozen=True)
+class Formula:
+    """An expression over named inputs."""
+
+    expr: str
+    inputs: tuple[tuple[str, Node], ...]
+
+
+Node = Series | Ratio | Formula
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The columns of the result as trees over series, and how each accumulated series is made."""
+
+    outputs: dict[str, Node]
+    accumulations: dict[str, Accumulation] = field(default_factory=dict)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """Every series of the trees, in order, once."""
+        return tuple(dict.fromkeys(leaf for node in self.outputs.values() for leaf in leaves(node)))
+
+    @property
+    def trivial(self) -> bool:
+        """Whether MetricFlow's own answer is the whole answer."""
+        return all(isinstance(node, Series) and node == Series(name) for name, node in self.outputs.items())
+
+
+def leaves(node: Node) -> Iterator[Series]:
+    """Walk the series of a tree."""
+    if isinstance(node, Series):
+        yield node
+    elif isinstance(node, Ratio):
+        yield from leaves(node.numerator)
+        yield from leaves(node.denominator)
+    else:
+        for _, child in node.inputs:
+            yield from leaves(child)
+
+
+class _Whole(Exception):  # noqa: N818
+    """The metric does not fit the split; MetricFlow answers it whole."""
+
+
+def plan(definitions: Definitions, request: Request) -> Plan:
+    """Plan every metric of a request."""
+    planner = _Planner(definitions, request)
+    outputs: dict[str, Node] = {}
+    for name in request.metrics:
+        try:
+            outputs[name] = planner.node(name, Shift())
+        except _Whole:
+            outputs[name] = Series(name)
+    return Plan(outputs, planner.accumulations)
+
+
+class _Planner:
+    def __init__(self, definitions: Definitions, request: Request) -> None:
+        self.definitions = definitions
+        self.accumulations: dict[str, Accumulation] = {}
+        grains = [item.grain for item in request.group_by if item.name == "metric_time"]
+        # Running totals and shifts look at rows before a time filter: those stay with MetricFlow.
+        self.moves_in_time = len(grains) == 1 and grains[0] in GRAINS and not request.filters_time
+        self.daily = bool(grains) and grains[0] == "day"
+
+    def node(self, name: str, shift: Shift) -> Node:
+        metric = self.definitions.metrics[name]
+        if metric.type in _LEAVES:
+            return Series(name, shift)
+        if metric.filters:
+            raise _Whole
+        if metric.type == "cumulative":
+            self.accumulations[name] = self._accumulation(metric)
+            return Series(name, shift, accumulated=True)
+        children = [(item.column, self._input(item, shift)) for item in metric.inputs]
+        if metric.type == "ratio":
+            return Ratio(children[0][1], children[1][1])
+        return Formula(metric.expr, tuple(children))
+
+    def _input(self, item: MetricInput, outer: Shift) -> Node:
+        inner = Shift(item.offset_window, item.offset_to_grain)
+        if item.filters or (inner and outer) or (inner and not self.moves_in_time):
+            raise _Whole
+        return self.node(item.name, inner or outer)
+
+    def _accumulation(self, metric: Metric) -> Accumulation:
+        taken = metric.measures[0]
+        measure = self.definitions.measure(taken.name)
+        plain = taken.fill_nulls_with is None and not taken.join_to_timespine
+        if not (measure and plain and self.moves_in_time and not measure.non_additive):
+            raise _Whole
+        if metric.period_agg != "last" and not self.daily:
+            raise _Whole
+        entity = "" if measure.agg in _ADDITIVE else self._distinct_entity(measure)
+        return Accumulation(
+            daily_metric=self._simple_metric(metric),
+            aggregate=_ADDITIVE.get(measure.agg, "COUNT"),
+            window=metric.window,
+            grain_to_date=metric.grain_to_date,
+            distinct_entity=entity,
+        )
+
+    def _distinct_entity(self, measure: Measure) -> str:
+        """Find the key that a distinct count counts: days then keep the keys instead of a number."""
+        model = self.definitions.model_of(measure.name)
+        keys = [entity.name for entity in model.entities if entity.expr == measure.expr] if model else []
+        if measure.agg != "count_distinct" or not keys:
+            raise _Whole
+        return keys[0]
+
+    def _simple_metric(self, metric: Metric) -> str:
+        """Find the metric that is the same measure by day."""
+        wanted = (metric.measures[0].name, metric.measures[0].filters)
+        for other in self.definitions.metrics.values():
+            taken = other.measures[0] if other.type == "simple" and other.measures else None
+            if taken and taken.fill_nulls_with is None and not taken.join_to_timespine:
+                filters = (*taken.filters, *other.filters)
+                if (taken.name, filters) == wanted:
+                    return other.name
+        raise _Whole

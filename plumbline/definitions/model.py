@@ -1,0 +1,250 @@
+"""What a definition is: metrics, semantic models, saved queries and their governance, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+GRAINS = ("day", "week", "month", "quarter", "year")
+METRIC_TIME = "metric_time"
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a definition stands; `file` is relative to the project."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who answers for a metric."""
+
+    department: str = ""
+    role: str = ""
+
+    def __str__(self) -> str:
+        return " · ".join(part for part in (self.department, self.role) if part)
+
+
+@dataclass(frozen=True)
+class Governance:
+    """What stands under a metric's `config.meta`; an empty value is a missing one."""
+
+    label_zh: str = ""
+    synonyms: tuple[str, ...] = ()
+    synonyms_zh: tuple[str, ...] = ()
+    domain: str = ""
+    owner: Owner = Owner()
+    level: str = ""
+    unit: str = ""
+    direction: str = ""
+    sources: tuple[str, ...] = ()
+    review_date: str = ""
+    version: str = ""
+    status: str = ""
+    component: bool = False
+    grain: str = ""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A length of time: `28 day`, `1 year`."""
+
+    count: int
+    grain: str
+
+
+@dataclass(frozen=True)
+class Measure:
+    """An aggregate over the rows of one semantic model."""
+
+    name: str
+    agg: str
+    expr: str
+    time_dimension: str
+    non_additive: bool = False
+
+
+@dataclass(frozen=True)
+class MeasureInput:
+    """A measure as a metric takes it."""
+
+    name: str
+    filters: tuple[str, ...] = ()
+    fill_nulls_with: int | None = None
+    join_to_timespine: bool = False
+
+
+@dataclass(frozen=True)
+class MetricInput:
+    """A metric as another metric takes it."""
+
+    name: str
+    alias: str = ""
+    filters: tuple[str, ...] = ()
+    offset_window: Window | None = None
+    offset_to_grain: str = ""
+
+    @property
+    def column(self) -> str:
+        """The name under which the expression of the parent knows the input."""
+        return self.alias or self.name
+
+    @property
+    def plain(self) -> bool:
+        """Whether the input is taken as it is: neither filtered nor shifted in time."""
+        return not (self.filters or self.offset_window or self.offset_to_grain)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One governed metric."""
+
+    name: str
+    label: str
+    description: str
+    type: str
+    governance: Governance
+    location: Location
+    measures: tuple[MeasureInput, ...] = ()
+    inputs: tuple[MetricInput, ...] = ()
+    expr: str = ""
+    filters: tuple[str, ...] = ()
+    window: Window | None = None
+    grain_to_date: str = ""
+    period_agg: str = ""
+    conversion_entity: str = ""
+
+    @property
+    def numerator(self) -> str:
+        """The metric above the line of a ratio, or ''."""
+        return self.inputs[0].name if self.type == "ratio" else ""
+
+    @property
+    def denominator(self) -> str:
+        """The metric below the line of a ratio, or ''."""
+        return self.inputs[1].name if self.type == "ratio" else ""
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A key of a semantic model."""
+
+    name: str
+    type: str
+    expr: str
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A property by which metrics can be split."""
+
+    name: str
+    type: str
+    label: str = ""
+    label_zh: str = ""
+    grain: str = ""
+
+
+@dataclass(frozen=True)
+class SemanticModel:
+    """One mart as the metrics see it."""
+
+    name: str
+    relation: str
+    description: str
+    location: Location
+    entities: tuple[Entity, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
+    measures: tuple[Measure, ...] = ()
+
+    @property
+    def primary_entity(self) -> str:
+        return next((entity.name for entity in self.entities if entity.type == "primary"), "")
+
+
+@dataclass(frozen=True)
+class GroupBy:
+    """One column by which a query groups: a dimension, an entity, or time at a grain."""
+
+    name: str
+    grain: str = ""
+
+    @property
+    def column(self) -> str:
+        """The name of the output column: `metric_time__month`, `product__category`."""
+        return f"{self.name}__{self.grain}" if self.grain else self.name
+
+
+@dataclass(frozen=True)
+class SavedQuery:
+    """One published wide table."""
+
+    name: str
+    description: str
+    metrics: tuple[str, ...]
+    group_by: tuple[GroupBy, ...]
+    where: tuple[str, ...]
+    location: Location
+    label: str = ""
+    label_zh: str = ""
+    domain: str = ""
+    grain: str = ""
+
+    @property
+    def time(self) -> GroupBy | None:
+        """The period by which the table groups, or None."""
+        return next((item for item in self.group_by if item.name == METRIC_TIME), None)
+
+    @property
+    def dimensions(self) -> tuple[GroupBy, ...]:
+        """What the table groups by, besides the period."""
+        return tuple(item for item in self.group_by if item.name != METRIC_TIME)
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """Everything that semantic_manifest.json and metrics/ say; `digest` changes when one of them does."""
+
+    metrics: Mapping[str, Metric]
+    models: Mapping[str, SemanticModel]
+    saved_queries: Mapping[str, SavedQuery]
+    time_spine: str
+    time_spine_column: str
+    digest: str
+    files: tuple[str, ...] = ()
+    root: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def dimensions(self) -> Mapping[str, Dimension]:
+        """Every dimension under its full name: `product__category`."""
+        return {
+            f"{model.primary_entity}__{dimension.name}": dimension
+            for model in self.models.values()
+            if model.primary_entity
+            for dimension in model.dimensions
+        }
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Every entity that some model has."""
+        return tuple(sorted({entity.name for model in self.models.values() for entity in model.entities}))
+
+    def model_of(self, measure: str) -> SemanticModel | None:
+        """Find the semantic model that has a measure."""
+        return next(
+            (model for model in self.models.values() if any(item.name == measure for item in model.measures)),
+            None,
+        )
+
+    def measure(self, name: str) -> Measure | None:
+        """Find a measure by its name."""
+        model = self.model_of(name)
+        return next((item for item in model.measures if item.name == name), None) if model else None
