@@ -1,0 +1,59 @@
+"""The quality gate: suites as code, judged by Great Expectations before anything is published.
+
+A data engineer writes suites (`suite`, `critical`, `warning` and the rules); the pipeline runs them by stage
+(`run_stage`), refuses to publish (`raise_if_critical`) and writes the report (`write_report`).
+"""
+
+from plumbline.quality.context import Freshness, StageContext
+from plumbline.quality.evaluate import run_stage
+from plumbline.quality.evidence import evidence, refers_to, rows_agree, total_agrees
+from plumbline.quality.expectation import Expectation, StageSuites, Suite, critical, suite, warning
+from plumbline.quality.results import CheckResult, StageResult, raise_if_critical, store
+from plumbline.quality.rules import (
+    between,
+    fresh,
+    has_columns,
+    has_rows,
+    holds,
+    matches,
+    never_empty,
+    not_before,
+    not_in_the_future,
+    not_stale,
+    one_of,
+    unique,
+)
+from plumbline.quality.warm import warm_up
+
+__all__ = [
+    "CheckResult",
+    "Expectation",
+    "Freshness",
+    "StageContext",
+    "StageResult",
+    "StageSuites",
+    "Suite",
+    "between",
+    "critical",
+    "evidence",
+    "fresh",
+    "has_columns",
+    "has_rows",
+    "holds",
+    "matches",
+    "never_empty",
+    "not_before",
+    "not_in_the_future",
+    "not_stale",
+    "one_of",
+    "raise_if_critical",
+    "refers_to",
+    "rows_agree",
+    "run_stage",
+    "store",
+    "suite",
+    "total_agrees",
+    "unique",
+    "warm_up",
+    "warning",
+]

@@ -1,0 +1,218 @@
+"""What the gate found: one result per expectation, kept in the warehouse table `quality.result`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from plumbline.errors import GateError
+from plumbline.quality.context import StageContext
+from plumbline.quality.expectation import CRITICAL
+
+if TYPE_CHECKING:
+    import duckdb
+
+PASSED, FAILED, SKIPPED, ERROR = "passed", "failed", "skipped", "error"
+
+_TABLE = """
+create schema if not exists quality;
+create table if not exists quality.result (
+    run_id varchar not null,
+    stage varchar not null,
+    position integer not null,
+    table_name varchar not null,
+    column_name varchar,
+    expectation varchar not null,
+    severity varchar not null,
+    quality_dimension varchar not null,
+    owner varchar not null,
+    verdict varchar not null,
+    evaluated bigint,
+    unexpected bigint,
+    unexpected_share double,
+    examples varchar,
+    observed varchar,
+    expected varchar,
+    message varchar,
+    why varchar,
+    todo varchar,
+    protects varchar,
+    seconds double,
+    checked_at timestamp not null
+)
+"""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one expectation found. `unexpected` is None where the table is judged as a whole."""
+
+    stage: str
+    table: str
+    column: str
+    expectation: str
+    severity: str
+    quality_dimension: str
+    owner: str
+    verdict: str
+    evaluated: int = 0
+    unexpected: int | None = None
+    examples: tuple[Mapping[str, Any], ...] = ()
+    observed: str = ""
+    expected: str = ""
+    message: str = ""
+    seconds: float = 0.0
+    protects: tuple[str, ...] = ()
+    why: str = ""
+    todo: str = ""
+
+    @property
+    def unexpected_share(self) -> float | None:
+        """Give the share of the evaluated rows that break the rule."""
+        if self.unexpected is None or not self.evaluated:
+            return None
+        return self.unexpected / self.evaluated
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether the rule was broken, or could not be judged for an error."""
+        return self.verdict in (FAILED, ERROR)
+
+    @property
+    def blocks(self) -> bool:
+        """Tell whether the result stops publication."""
+        return self.failed and self.severity == CRITICAL
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What all expectations of one stage found."""
+
+    stage: str
+    run_id: str
+    checks: tuple[CheckResult, ...]
+    seconds: float = 0.0
+    counts: Mapping[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        verdicts = [check.verdict for check in self.checks]
+        object.__setattr__(self, "counts", {name: verdicts.count(name) for name in dict.fromkeys(verdicts)})
+
+    @property
+    def blocking(self) -> tuple[CheckResult, ...]:
+        """Give the critical expectations that failed."""
+        return tuple(check for check in self.checks if check.blocks)
+
+    @property
+    def warnings(self) -> tuple[CheckResult, ...]:
+        """Give the expectations that failed and do not stop publication."""
+        return tuple(check for check in self.checks if check.failed and not check.blocks)
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether nothing stops publication; a stage without any check does not pass."""
+        return bool(self.checks) and not self.blocking
+
+
+def store(con: duckdb.DuckDBPyConnection, result: StageResult) -> None:
+    """Keep the results of a stage in `quality.result`, replacing those of the same run and stage."""
+    rows = [
+        {
+            "position": position,
+            "table_name": check.table,
+            "column_name": check.column or None,
+            "expectation": check.expectation,
+            "severity": check.severity,
+            "quality_dimension": check.quality_dimension,
+            "owner": check.owner,
+            "verdict": check.verdict,
+            "evaluated": check.evaluated,
+            "unexpected": check.unexpected,
+            "unexpected_share": check.unexpected_share,
+            "examples": json.dumps(check.examples, ensure_ascii=False) if check.examples else None,
+            "observed": check.observed,
+            "expected": check.expected,
+            "message": check.message,
+            "why": check.why,
+            "todo": check.todo,
+            "protects": ", ".join(check.protects),
+            "seconds": check.seconds,
+        }
+        for position, check in enumerate(result.checks, start=1)
+    ]
+    con.execute(_TABLE)
+    con.execute("begin")
+    try:
+        run = [result.run_id, result.stage]
+        con.execute("delete from quality.result where run_id = ? and stage = ?", run)
+        if rows:
+            con.execute(_INSERT, [*run, json.dumps(rows, ensure_ascii=False)])
+        con.execute("commit")
+    except BaseException:
+        con.execute("rollback")
+        raise
+
+
+_INSERT = """
+insert into quality.result
+select ?, ?, position, table_name, column_name, expectation, severity, quality_dimension, owner, verdict,
+    evaluated, unexpected, unexpected_share, examples, observed, expected, message, why, todo, protects,
+    seconds, now() at time zone 'UTC'
+from (
+    select unnest(from_json_strict(?, '[{
+        "position": "integer", "table_name": "varchar", "column_name": "varchar", "expectation": "varchar",
+        "severity": "varchar", "quality_dimension": "varchar", "owner": "varchar", "verdict": "varchar",
+        "evaluated": "bigint", "unexpected": "bigint", "unexpected_share": "double", "examples": "varchar",
+        "observed": "varchar", "expected": "varchar", "message": "varchar", "why": "varchar",
+        "todo": "varchar", "protects": "varchar", "seconds": "double"
+    }]'), recursive := true)
+)
+"""
+
+
+def raise_if_critical(results: StageResult | Iterable[StageResult]) -> None:
+    """Raise GateError when a critical expectation failed, or a stage checked nothing.
+
+    The text says which expectation, on what, how many rows, with example rows, whose it is and what to do.
+    """
+    stages = (results,) if isinstance(results, StageResult) else tuple(results)
+    blocking = [check for stage in stages for check in stage.blocking]
+    idle = [stage.stage for stage in stages if not stage.checks]
+    if not blocking and not idle:
+        return
+    told = [_told(check) for check in blocking] + [f"{stage}: no expectation was judged." for stage in idle]
+    count = len(told)
+    raise GateError(
+        f"{count} critical expectation{'' if count == 1 else 's'} failed: nothing is published",
+        where=", ".join(dict.fromkeys([check.stage for check in blocking] + idle)),
+        why="\n  ".join(told),
+        todo="The published generation stays as it is. Mend the data or the rule, and run again.",
+        code="gate-critical",
+    )
+
+
+def _told(check: CheckResult) -> str:
+    lines = [f"{check.table}: {check.expected}", f"  {check.message}"]
+    lines += [f"  e.g. {_row(example)}" for example in check.examples[:3]]
+    lines += [f"  {check.why}"] if check.why else []
+    lines += [f"  {check.owner}: {check.todo or 'look at the rows and mend them at their source.'}"]
+    return "\n  ".join(lines)
+
+
+def _row(example: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {'is empty' if value is None else value}" for name, value in example.items())
+
+
+__all__ = [
+    "ERROR",
+    "FAILED",
+    "PASSED",
+    "SKIPPED",
+    "CheckResult",
+    "StageContext",
+    "StageResult",
+    "raise_if_critical",
+    "store",
+]
