@@ -6,7 +6,14 @@ A data engineer writes suites (`suite`, `critical`, `warning` and the rules); th
 
 from plumbline.quality.context import Freshness, StageContext
 from plumbline.quality.evaluate import run_stage
-from plumbline.quality.evidence import evidence, refers_to, rows_agree, total_agrees
+from plumbline.quality.evidence import (
+    control_totals_agree,
+    evidence,
+    evidence_on,
+    refers_to,
+    rows_agree,
+    totals_agree,
+)
 from plumbline.quality.expectation import Expectation, StageSuites, Suite, critical, suite, warning
 from plumbline.quality.results import CheckResult, StageResult, raise_if_critical, store
 from plumbline.quality.rules import (
@@ -34,8 +41,10 @@ __all__ = [
     "StageSuites",
     "Suite",
     "between",
+    "control_totals_agree",
     "critical",
     "evidence",
+    "evidence_on",
     "fresh",
     "has_columns",
     "has_rows",
@@ -52,7 +61,7 @@ __all__ = [
     "run_stage",
     "store",
     "suite",
-    "total_agrees",
+    "totals_agree",
     "unique",
     "warm_up",
     "warning",

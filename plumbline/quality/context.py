@@ -24,7 +24,8 @@ class StageContext:
     """One run of the gate.
 
     `connected` names the source tables (`erp.sales_order_header`) of which there is an extract. `freshness`
-    is agreed by system (`erp`) or by table (`erp.sales_order_header`), which comes first.
+    is agreed by system (`erp`) or by table (`erp.sales_order_header`), which comes first. `unread` are the
+    source columns in which landing met values that are no plain numbers.
     """
 
     run_id: str
@@ -32,6 +33,7 @@ class StageContext:
     as_of: date
     connected: frozenset[str] = frozenset()
     freshness: Mapping[str, Freshness] = field(default_factory=dict)
+    unread: frozenset[tuple[str, str]] = frozenset()
 
     def agreed_freshness(self, source: str) -> Freshness | None:
         """Give what is agreed for a source table, or else for its system."""
@@ -52,4 +54,9 @@ class StageContext:
         loaded = con.execute(
             "select distinct system || '.' || table_name from landing_run.loads where is_current"
         ).fetchall()
-        return cls(run[0], run[1], run[2], frozenset(name for (name,) in loaded), freshness or {})
+        unread = con.execute(
+            "select distinct system || '.' || table_name, column_name from landing_run.control_totals"
+            " where unparsed > 0"
+        ).fetchall()
+        connected = frozenset(name for (name,) in loaded)
+        return cls(run[0], run[1], run[2], connected, freshness or {}, frozenset(unread))

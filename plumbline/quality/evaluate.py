@@ -9,6 +9,7 @@ for what failed.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -113,24 +114,28 @@ def _judge_tables(
 
 
 def _judge_evidence(judge: Judge, checks: Sequence[Check], context: StageContext) -> dict[int, Finding]:
-    """Collect all evidence in one statement; when that breaks, each by itself, to tell whose error it is."""
-    queries: dict[int, exp.Query] = {}
-    shares: dict[int, float] = {}
+    """Run each query of many subjects once, and all of one row together; when that breaks, each by itself."""
+    shared: dict[str, dict[int, tuple[str, float]]] = defaultdict(dict)
+    alone: dict[int, tuple[exp.Query, float]] = {}
     for check in checks:
         rule = check.expectation.rule
-        if isinstance(rule, Evidence):
-            queries[check.number] = rule.collected(check.table, context, str(check.number))
-            shares[check.number] = rule.mostly
-    if not queries:
-        return {}
-    every = exp.union(*queries.values(), distinct=False) if len(queries) > 1 else next(iter(queries.values()))
-    together = judge.judge_evidence(every.sql(dialect="duckdb"), shares)
-    if len(queries) == 1 or not any(finding.error for finding in together.values()):
-        return dict(together)
-    return {
-        number: judge.judge_evidence(query.sql(dialect="duckdb"), {number: shares[number]})[number]
-        for number, query in queries.items()
-    }
+        if isinstance(rule, Evidence) and rule.subject:
+            query = rule.collected(check.table, context)
+            shared[query.sql(dialect="duckdb")][check.number] = (rule.subject, rule.mostly)
+        elif isinstance(rule, Evidence):
+            alone[check.number] = (rule.collected(check.table, context, str(check.number)), rule.mostly)
+    findings: dict[int, Finding] = {}
+    for sql, subjects in shared.items():
+        findings.update(judge.judge_evidence(sql, subjects))
+    if len(alone) > 1:
+        every = exp.union(*(query for query, _ in alone.values()), distinct=False).sql(dialect="duckdb")
+        subjects = {number: (str(number), share) for number, (_, share) in alone.items()}
+        together = judge.judge_evidence(every, subjects)
+        if not any(finding.error for finding in together.values()):
+            return {**findings, **together}
+    for number, (single, share) in alone.items():
+        findings.update(judge.judge_evidence(single.sql(dialect="duckdb"), {number: (str(number), share)}))
+    return findings
 
 
 def _demand_rows(check: Check, finding: Finding, rows: int | None) -> Finding:

@@ -1,13 +1,14 @@
-"""Rules whose evidence is a query of one row: references, reconciliation, control totals, volume.
+"""Rules whose evidence is collected by a query: references, reconciliation, control totals, volume.
 
 The query gives `evaluated` (how many rows were judged), `unexpected` (how many of them break the rule),
-`observed` (what was seen, in words) and `reason` (why there was nothing to judge, or NULL). All evidence of a
-stage is collected in one statement.
+`observed` (what was seen, in words) and `reason` (why there was nothing to judge, or NULL). A query that
+gives evidence on several subjects, one row each with the column `subject`, runs once for all of them; those
+of one row are collected together in one statement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -15,31 +16,40 @@ from sqlglot import exp, parse_one
 
 from plumbline.quality.context import StageContext
 from plumbline.quality.rules import ACCURACY, COMPLETENESS, CONSISTENCY, Call, Rule
-from plumbline.quality.sql import bind, column, literal, table
+from plumbline.quality.sql import bind, column, count, literal, query_in, table
 
 _COLUMNS = (("evaluated", "bigint"), ("unexpected", "bigint"), ("observed", "text"), ("reason", "text"))
 
 
 @dataclass(frozen=True)
 class Evidence(Rule):
-    """A rule that a query of one row gives evidence for."""
+    """A rule that a query gives evidence for; `subject` picks its row where the query has several."""
 
     dimension: ClassVar[str] = CONSISTENCY
     vacuous: ClassVar[str] = ""
 
+    @property
+    def subject(self) -> str:
+        return ""
+
     def query(self, relation: str, context: StageContext) -> exp.Query:
-        """Give a query with the columns evaluated, unexpected, and where useful observed and reason."""
+        """Give a query with the columns evaluated, unexpected, and where useful observed, reason, subject."""
         raise NotImplementedError
 
-    def collected(self, relation: str, context: StageContext, subject: str) -> exp.Select:
-        """Give the query with all four columns, and `subject` before them."""
+    def collected(self, relation: str, context: StageContext, subject: str = "") -> exp.Select:
+        """Give the query with all columns; the subject of a query of one row is named here."""
         query = self.query(relation, context)
         given = set(query.named_selects)
         columns = [
             exp.cast(exp.column(name) if name in given else exp.null(), kind).as_(name)
             for name, kind in _COLUMNS
         ]
-        return exp.select(literal(subject).as_("subject"), *columns).from_(query.subquery("evidence"))
+        about = literal(subject) if subject else exp.column("subject")
+        return exp.select(about.as_("subject"), *columns).from_(query.subquery("evidence"))
+
+    def offenders(self, context: StageContext) -> exp.Query | None:
+        """Give a query of its own that shows example rows, where the rule has one."""
+        return None
 
     def call(self, relation: str, context: StageContext) -> Call:
         return Call("ExpectEvidenceToHold", {"mostly": self.mostly})
@@ -51,28 +61,29 @@ class Found(Evidence):
 
     sql: str
     says: str
+    on: str = ""
     about: tuple[str, ...] = ()
-    given: Mapping[str, Any] = field(default_factory=dict)
     show: str = ""
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
         return self.about
 
+    @property
+    def subject(self) -> str:
+        return self.on
+
     def words(self, context: StageContext) -> str:
         return f"{self.says}{self.nearly()}"
 
     def query(self, relation: str, context: StageContext) -> exp.Query:
-        parsed = parse_one(self.sql, read="duckdb")
-        if not isinstance(parsed, exp.Query):
-            raise ValueError(f"evidence must be a query, not {self.sql!r}")
-        return bind(parsed, {"as_of": context.as_of, **self.given})
+        given = {} if self.on else self.given
+        return bind(query_in(self.sql), {"as_of": context.as_of, **given})
 
-    def offenders(self, context: StageContext) -> exp.Expr | None:
-        """Give the query that shows example rows, where the rule has one."""
-        if not self.show:
-            return None
-        return bind(parse_one(self.show, read="duckdb"), {"as_of": context.as_of, **self.given})
+    def offenders(self, context: StageContext) -> exp.Query | None:
+        given = {"as_of": context.as_of, "subject": self.on, **self.given}
+        return bind(query_in(self.show), given) if self.show else None
 
 
 @dataclass(frozen=True)
@@ -97,21 +108,21 @@ class RefersTo(Evidence):
     def query(self, relation: str, context: StageContext) -> exp.Query:
         parent, key = self._parent()
         used = (
-            exp.select(column(self.name).as_("value"), exp.Count(this=exp.Star()).as_("uses"))
+            exp.select(column(self.name).as_("value"), count().as_("uses"))
             .from_(table(relation))
             .where(column(self.name).is_(exp.null()).not_())
             .group_by(column(self.name))
         )
         known = exp.select(column(key).as_("value")).distinct().from_(table(parent))
-        unknown = exp.column("value", "known").is_(exp.null())
+        unknown = exp.Where(this=exp.column("value", "known").is_(exp.null()))
         uses = exp.Sum(this=exp.column("uses", "used"))
-        orphans = exp.Filter(this=uses.copy(), expression=exp.Where(this=unknown.copy()))
-        values = exp.Filter(this=exp.Count(this=exp.Star()), expression=exp.Where(this=unknown.copy()))
+        orphans = exp.Filter(this=uses.copy(), expression=unknown.copy())
+        values = exp.Filter(this=count(), expression=unknown.copy())
         return (
             exp.select(
                 exp.func("coalesce", uses, literal(0)).as_("evaluated"),
                 exp.func("coalesce", orphans, literal(0)).as_("unexpected"),
-                exp.func("concat", values, literal(f" values are not in {parent}")).as_("observed"),
+                exp.func("concat", values, literal(f" different values are not in {parent}")).as_("observed"),
             )
             .from_(used.subquery("used"))
             .join(known.subquery("known"), on="used.value = known.value", join_type="left")
@@ -129,13 +140,16 @@ class RefersTo(Evidence):
 
 @dataclass(frozen=True)
 class TotalAgrees(Evidence):
-    """The total of a column here is the total of an expression there, to the last digit."""
+    """The total of a column here is the total of an expression there, to the last digit.
+
+    `pairs` are all columns whose totals are compared between the two tables: each is scanned once for all.
+    """
 
     dimension: ClassVar[str] = ACCURACY
     whole: ClassVar[bool] = True
     name: str
     there: str
-    expression: str
+    pairs: tuple[tuple[str, str], ...]
     where: str = ""
 
     @property
@@ -146,70 +160,168 @@ class TotalAgrees(Evidence):
     def tables(self) -> tuple[str, ...]:
         return (self.there,)
 
+    @property
+    def subject(self) -> str:
+        return self.name
+
     def words(self, context: StageContext) -> str:
         limited = f" where {self.where}" if self.where else ""
-        return f"the total of {self.name} is that of {self.expression} in {self.there}{limited}"
+        return f"the total of {self.name} is that of {dict(self.pairs)[self.name]} in {self.there}{limited}"
 
     def query(self, relation: str, context: StageContext) -> exp.Query:
-        here = exp.select(exp.Count(this=exp.Star()).as_("counted"), _total(column(self.name)))
-        there = exp.select(_total(parse_one(self.expression, read="duckdb"))).from_(table(self.there))
+        names = [name for name, _ in self.pairs]
+        theirs = [_total(parse_one(expression, read="duckdb")) for _, expression in self.pairs]
+        there = exp.select(*_numbered(theirs)).from_(table(self.there))
         if self.where:
             there = there.where(self.where, dialect="duckdb")
-        differ = exp.NEQ(this=exp.column("total", "here"), expression=exp.column("total", "there"))
-        return (
-            exp.select(
-                exp.column("counted", "here").as_("evaluated"),
-                exp.case().when(differ, literal(1)).else_(literal(0)).as_("unexpected"),
-                exp.func(
-                    "concat",
-                    exp.column("total", "here"),
-                    literal(" here, "),
-                    exp.column("total", "there"),
-                    literal(f" in {self.there}"),
-                ).as_("observed"),
+        here = exp.select(count().as_("counted"), *_numbered([_total(column(name)) for name in names]))
+        return _compared(names, here.from_(table(relation)), there, f" in {self.there}")
+
+
+@dataclass(frozen=True)
+class ControlTotalAgrees(Evidence):
+    """The total of a column over all staged rows, kept or not, is the control total taken when they landed.
+
+    `pairs` are all such columns: the staged name, and the name in the extract. Values that were no plain
+    numbers in the extract are not in landing's total, and so they are left out here.
+    """
+
+    dimension: ClassVar[str] = ACCURACY
+    whole: ClassVar[bool] = True
+    name: str
+    source: str
+    pairs: tuple[tuple[str, str], ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    @property
+    def subject(self) -> str:
+        return self.name
+
+    def words(self, context: StageContext) -> str:
+        original = dict(self.pairs)[self.name]
+        return f"the total of {self.name}, set aside or not, is the control total of {original}"
+
+    def query(self, relation: str, context: StageContext) -> exp.Query:
+        names = [name for name, _ in self.pairs]
+        landed = [
+            exp.Filter(
+                this=exp.Sum(this=exp.column("total", "taken")),
+                expression=exp.Where(this=exp.column("column_name", "taken").eq(literal(original))),
             )
-            .from_(here.from_(table(relation)).subquery("here"))
-            .join(there.subquery("there"), join_type="cross")
+            for _, original in self.pairs
+        ]
+        system, _, name = self.source.partition(".")
+        there = (
+            exp.select(*_numbered([exp.func("coalesce", total, literal(0)) for total in landed]))
+            .from_("landing_run.control_totals as taken")
+            .join(
+                "landing_run.loads as loads",
+                on="loads.load = taken.load and loads.system = taken.system "
+                "and loads.table_name = taken.table_name and loads.is_current",
+                dialect="duckdb",
+            )
+            .where(exp.column("system", "taken").eq(literal(system)))
+            .where(exp.column("table_name", "taken").eq(literal(name)))
+        )
+        return _compared(names, self._here(relation, context), there, " in the landed control totals")
+
+    def _here(self, relation: str, context: StageContext) -> exp.Select:
+        unread = [original for _, original in self.pairs if (self.source, original) in context.unread]
+        if not unread:
+            totals = [_total(column(name)) for name, _ in self.pairs]
+            return exp.select(count().as_("counted"), *_numbered(totals)).from_(table(relation))
+        system, _, name = self.source.partition(".")
+        totals = [
+            _total(exp.case().when(_plain_number(original), exp.column(staged, "base", quoted=True)))
+            for staged, original in self.pairs
+        ]
+        return (
+            exp.select(count().as_("counted"), *_numbered(totals))
+            .from_(exp.alias_(table(relation), "base", table=True))
+            .join(
+                exp.alias_(table(f"landing_{system}.{name}"), "landed", table=True),
+                on="base._load = landed._load and base._row_number = landed._row_number",
+            )
         )
 
 
 @dataclass(frozen=True)
 class RowsAgree(Evidence):
-    """The table has as many rows as another (where a condition holds there)."""
+    """The table has as many rows as `counting` gives in another (where a condition holds there)."""
 
     dimension: ClassVar[str] = COMPLETENESS
     there: str
     where: str = ""
+    counting: str = "count(*)"
 
     @property
     def tables(self) -> tuple[str, ...]:
         return (self.there,)
 
     def words(self, context: StageContext) -> str:
-        return f"has as many rows as {self.there}{f' where {self.where}' if self.where else ''}"
+        counted = "as many rows as" if self.counting == "count(*)" else f"{self.counting} rows by"
+        return f"has {counted} {self.there}{f' where {self.where}' if self.where else ''}"
 
     def query(self, relation: str, context: StageContext) -> exp.Query:
-        counted = exp.Count(this=exp.Star()).as_("counted")
-        there = exp.select(counted).from_(table(self.there))
+        counting = exp.func("coalesce", parse_one(self.counting, read="duckdb"), literal(0))
+        there = exp.select(counting.as_("counted")).from_(table(self.there))
         if self.where:
             there = there.where(self.where, dialect="duckdb")
+        here = exp.select(count().as_("counted")).from_(table(relation))
         mine, theirs = exp.column("counted", "here"), exp.column("counted", "there")
+        seen = (mine, literal(" here, "), theirs, literal(f" in {self.there}"))
         return (
             exp.select(
-                theirs.as_("evaluated"),
+                exp.func("greatest", mine, theirs).as_("evaluated"),
                 exp.func("abs", exp.Sub(this=mine, expression=theirs)).as_("unexpected"),
-                exp.func("concat", mine, literal(" here, "), theirs, literal(f" in {self.there}")).as_(
-                    "observed"
-                ),
+                exp.func("concat", *seen).as_("observed"),
             )
-            .from_(exp.select(counted).from_(table(relation)).subquery("here"))
+            .from_(here.subquery("here"))
             .join(there.subquery("there"), join_type="cross")
         )
 
 
 def _total(value: exp.Expr) -> exp.Expr:
-    total = exp.func("coalesce", exp.Sum(this=value), literal(0))
-    return exp.cast(total, "decimal(38, 8)").as_("total")
+    return exp.func("coalesce", exp.Sum(this=value), literal(0))
+
+
+def _plain_number(name: str) -> exp.Expr:
+    read = exp.TryCast(this=exp.column(name, "landed", quoted=True), to=exp.DataType.build("decimal(38, 6)"))
+    return read.is_(exp.null()).not_()
+
+
+def _numbered(values: Sequence[exp.Expr]) -> list[exp.Expr]:
+    return [value.as_(f"total_{number}") for number, value in enumerate(values)]
+
+
+def _compared(names: Sequence[str], here: exp.Select, there: exp.Select, place: str) -> exp.Query:
+    """Compare the numbered totals of two queries: one row of evidence for each name."""
+    rows = []
+    for number, name in enumerate(names):
+        mine, theirs = exp.column(f"total_{number}", "here"), exp.column(f"total_{number}", "there")
+        differ = exp.NEQ(this=mine, expression=theirs)
+        seen = (_shown(mine), literal(" here, "), _shown(theirs), literal(place))
+        rows.append(
+            exp.select(
+                literal(name).as_("subject"),
+                exp.column("counted", "here").as_("evaluated"),
+                exp.case().when(differ, literal(1)).else_(literal(0)).as_("unexpected"),
+                exp.func("concat", *seen).as_("observed"),
+            )
+            .from_("here")
+            .join("there", join_type="cross")
+        )
+    query: exp.Query = rows[0] if len(rows) == 1 else exp.union(*rows, distinct=False)
+    return query.with_("here", here, materialized=True).with_("there", there, materialized=True)
+
+
+def _shown(total: exp.Expr) -> exp.Expr:
+    """Give a total as text, without the zeros at its end."""
+    exact = exp.cast(exp.cast(total, "decimal(38, 8)"), "text")
+    return exp.func("rtrim", exp.func("rtrim", exact, literal("0")), literal("."))
 
 
 def evidence(
@@ -219,7 +331,24 @@ def evidence(
 
     `show` is a query for example rows; `given` are the values of the placeholders (`:name`) in both.
     """
-    return Found(sql, says, about, given, show, mostly=mostly)
+    return Found(sql, says, "", about, show, given, mostly=mostly)
+
+
+def evidence_on(
+    subject: str,
+    sql: str,
+    says: str,
+    *,
+    about: tuple[str, ...] = (),
+    show: str = "",
+    mostly: float = 1.0,
+    **given: Any,
+) -> Found:
+    """The row of `subject` in a query of many rows finds nothing unexpected; the query runs once for all.
+
+    `show` is a query for example rows, in which `:subject` and the names in `given` stand for values.
+    """
+    return Found(sql, says, subject, about, show, given, mostly=mostly)
 
 
 def refers_to(name: str, target: str, *, mostly: float = 1.0) -> RefersTo:
@@ -227,11 +356,18 @@ def refers_to(name: str, target: str, *, mostly: float = 1.0) -> RefersTo:
     return RefersTo(name, target, mostly=mostly)
 
 
-def total_agrees(name: str, there: str, expression: str = "", *, where: str = "") -> TotalAgrees:
-    """The total of `name` is the total of the same column, or of `expression`, in the table `there`."""
-    return TotalAgrees(name, there, expression or name, where)
+def totals_agree(there: str, *, where: str = "", **pairs: str) -> tuple[TotalAgrees, ...]:
+    """The total of each column here is the total of an expression in the table `there`, to the last digit."""
+    every = tuple(pairs.items())
+    return tuple(TotalAgrees(name, there, every, where) for name in pairs)
 
 
-def rows_agree(there: str, *, where: str = "") -> RowsAgree:
-    """The table has as many rows as the table `there`."""
-    return RowsAgree(there, where)
+def control_totals_agree(source: str, **pairs: str) -> tuple[ControlTotalAgrees, ...]:
+    """The total of each staged column is the control total of a column of the extract `source`."""
+    every = tuple(pairs.items())
+    return tuple(ControlTotalAgrees(name, source, every) for name in pairs)
+
+
+def rows_agree(there: str, *, where: str = "", counting: str = "count(*)") -> RowsAgree:
+    """The table has as many rows as `counting` gives in the table `there`."""
+    return RowsAgree(there, where, counting)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from plumbline.quality.context import StageContext
-from plumbline.quality.evidence import Found
+from plumbline.quality.evidence import Evidence
 from plumbline.quality.expectation import Expectation, Suite
 from plumbline.quality.sql import column, table
 
@@ -37,8 +37,8 @@ def _query(
     con: duckdb.DuckDBPyConnection, suite: Suite, expectation: Expectation, context: StageContext
 ) -> exp.Expr | None:
     rule = expectation.rule
-    if isinstance(rule, Found):
-        return rule.offenders(context)
+    if isinstance(rule, Evidence) and (own := rule.offenders(context)) is not None:
+        return exp.select("*").from_(own.subquery("offenders")).limit(LIMIT)
     broken = rule.broken(suite.table, context)
     if broken is None:
         return None

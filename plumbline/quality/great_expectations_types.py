@@ -94,5 +94,7 @@ class ExpectEvidenceToHold(BatchExpectation):
     success_keys: ClassVar[tuple[str, ...]] = ("query", "subject", "mostly")
 
     def _validate(self, metrics: Any, runtime_configuration: Any = None, execution_engine: Any = None) -> Any:
+        if self.subject not in metrics[EVIDENCE]:
+            raise LookupError(f"the evidence says nothing of {self.subject}")
         evaluated, unexpected, *_ = metrics[EVIDENCE][self.subject]
         return {"success": unexpected <= evaluated * (1 - self.mostly) + 1e-9}

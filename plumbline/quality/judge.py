@@ -75,13 +75,13 @@ class Judge:
         merged = {number: found.findings[number] for number, found in alone.items()}
         return TableFindings(counted[0] if counted else None, merged)
 
-    def judge_evidence(self, query: str, shares: Mapping[int, float]) -> Mapping[int, Finding]:
-        """Judge expectations by one row each of `query`; `shares` tells what share must hold, by number."""
+    def judge_evidence(self, query: str, subjects: Mapping[int, tuple[str, float]]) -> Mapping[int, Finding]:
+        """Judge expectations by one row each of `query`: its subject, and the share that must hold."""
         batch = SqlAlchemyBatchData(self._engine, query="select 1", create_temp_table=False)
         self._engine.load_batch_data("evidence", batch)
         calls = {
-            number: Call("ExpectEvidenceToHold", {"query": query, "subject": str(number), "mostly": share})
-            for number, share in shares.items()
+            number: Call("ExpectEvidenceToHold", {"query": query, "subject": subject, "mostly": share})
+            for number, (subject, share) in subjects.items()
         }
         return self._judge("evidence", calls, count_rows=False).findings
 

@@ -37,7 +37,8 @@ class Call:
 class Rule:
     """What must be true of one table; `mostly` is the share of judged rows that must hold.
 
-    `vacuous` says why nothing is judged where no row has a value, `whole` that the table is judged as a whole.
+    `vacuous` says why nothing is judged where no row has a value; `whole` means that the table is judged as
+    a whole.
     """
 
     dimension: ClassVar[str] = VALIDITY

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 Node = TypeVar("Node", bound=exp.Expr)
 
@@ -40,3 +40,16 @@ def bind(node: Node, values: Mapping[str, Any]) -> Node:
         return part
 
     return node.transform(replaced)  # type: ignore[return-value]
+
+
+def count() -> exp.Count:
+    """Give count(*)."""
+    return exp.Count(this=exp.Star())
+
+
+def query_in(sql: str) -> exp.Query:
+    """Parse a query; anything else is refused."""
+    parsed = parse_one(sql, read="duckdb")
+    if not isinstance(parsed, exp.Query):
+        raise ValueError(f"this must be a query: {sql!r}")
+    return parsed
