@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -10,6 +13,7 @@ import dagster as dg
 from orchestration.defs.indicators import LONG_TABLES, candidate_specs
 from orchestration.defs.quality import STAGES, stage_result
 from orchestration.defs.resources import Session
+from plumbline.quality import CheckResult, StageResult
 
 
 def published_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
@@ -32,9 +36,82 @@ def publication_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
         results = [stage_result(session, stage) for stage in STAGES]
         with session.record.stage("gate"):
             pass_the_gate(session, results)
-        with session.record.stage("publication") as progress:
-            rows = publish(session, progress.update)
+        with session.record.stage("publication"):
+            rows = publish(session)
         for spec in specs:
             yield dg.MaterializeResult(spec.key, metadata={"rows": rows.get(spec.key.path[-1], 0)})
 
     return publication
+
+
+def pass_the_gate(session: Session, results: list[StageResult]) -> None:
+    """Record what the stages found, write the report, and raise GateError if a critical expectation failed."""
+    from plumbline.quality import raise_if_critical, write_report
+    from plumbline.warehouse import connect
+
+    checks = [check for result in results for check in result.checks]
+    record = session.record
+    record.quality = dict(Counter(check.verdict for check in checks))
+    record.failed_expectations = [_failure(check) for check in checks if check.failed]
+    with connect(session.home.warehouse) as connection:
+        record.reconciliation = _reconciliation(connection)
+        record.report = str(write_report(connection, session.home, results))
+    if any(result.blocking for result in results):
+        record.status = "held"
+    raise_if_critical(results)
+
+
+def _failure(check: CheckResult) -> dict[str, Any]:
+    return {
+        "stage": check.stage,
+        "table": check.table,
+        "expectation": check.expectation,
+        "severity": check.severity,
+        "owner": check.owner,
+        "message": check.message,
+    }
+
+
+def _reconciliation(connection: Any) -> list[dict[str, Any]]:
+    names = ("system", "table_name", "landed", "staged", "duplicates", "superseded", "quarantined")
+    rows = connection.execute(f"select {', '.join(names)} from quarantine.reconciliation order by 1, 2")
+    return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+
+
+def publish(session: Session) -> dict[str, int]:
+    """Publish one generation and remember what it was made from; give the rows per published table."""
+    from plumbline.publication import RunFacts
+    from plumbline.publication import publish as publish_generation
+    from plumbline.warehouse import connect
+
+    run = RunFacts(
+        session.record.company, session.record.run_id, session.as_of, code_commit=code_commit(session.project.root)
+    )
+    with connect(session.home.warehouse) as connection:
+        publication = publish_generation(connection, session.home, run=run)
+    session.state.write(
+        session.state_file,
+        published_fingerprint=session.inputs.everything,
+        published_run=session.record.run_id,
+    )
+    tables = [table for table in publication.tables if table.schema == "published"]
+    session.record.status = "published"
+    session.record.publication = {
+        "generation": publication.path.name,
+        "publication_id": publication.publication_id,
+        "tables": len(tables),
+        "rows": publication.rows,
+        "identical": publication.identical,
+    }
+    return {table.name: table.rows for table in tables}
+
+
+def code_commit(root: Path) -> str:
+    """Name the commit of the project's code, with `+` when files differ from it; empty outside git."""
+    git = ["git", "-C", str(root)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        changes = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return head.stdout.strip() + ("+" if changes.stdout.strip() else "")

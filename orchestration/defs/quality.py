@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
 from orchestration.defs.resources import Session
-from plumbline.quality import CheckResult, StageResult, StageSuites
+from plumbline.landing import Sources
+from plumbline.quality import CheckResult, Freshness, StageResult, StageSuites
 
 STAGES = ("landing", "staging", "marts", "indicators")
 
@@ -22,19 +23,19 @@ def suites_of(stage: str) -> StageSuites:
     return suites
 
 
-def table_key(stage: str, table: str) -> dg.AssetKey:
-    """Name the asset that a table of a stage is: 'erp.product' of landing, 'order_lines' of marts."""
-    if stage == "landing":
-        return dg.AssetKey(["landing", *table.split(".", 1)])
-    schema = {"staging": "staging", "marts": "marts", "indicators": "candidates"}[stage]
-    return dg.AssetKey([schema, table])
+def table_key(table: str) -> dg.AssetKey:
+    """Name the asset that a checked table is: 'landing_erp.product', 'marts.order_lines'."""
+    schema, name = table.split(".", 1)
+    if schema.startswith("landing_"):
+        return dg.AssetKey(["landing", schema.removeprefix("landing_"), name])
+    return dg.AssetKey([schema, name])
 
 
 def stage_checks(known: set[dg.AssetKey]) -> list[dg.AssetChecksDefinition]:
     """Declare a check step per stage, for the tables that are assets of this company."""
     found = []
     for stage in STAGES:
-        keys = {table_key(stage, table) for table in suites_of(stage).tables}
+        keys = {table_key(table) for table in suites_of(stage).tables}
         specs = [
             dg.AssetCheckSpec("quality", asset=key, description=f"The expectations of stage {stage}.")
             for key in sorted(keys & known, key=lambda key: key.path)
@@ -51,7 +52,7 @@ def _stage_check(stage: str, specs: list[dg.AssetCheckSpec]) -> dg.AssetChecksDe
             return
         by_key = defaultdict(list)
         for result in stage_result(session, stage).checks:
-            by_key[table_key(stage, result.table)].append(result)
+            by_key[table_key(result.table)].append(result)
         for spec in specs:
             yield _check_result(spec.asset_key, by_key[spec.asset_key])
 
@@ -59,8 +60,8 @@ def _stage_check(stage: str, specs: list[dg.AssetCheckSpec]) -> dg.AssetChecksDe
 
 
 def _check_result(key: dg.AssetKey, results: list[CheckResult]) -> dg.AssetCheckResult:
-    failed = [result for result in results if result.verdict in ("failed", "error")]
-    critical = any(result.severity == "critical" for result in failed)
+    failed = [result for result in results if result.failed]
+    critical = any(result.blocks for result in failed)
     return dg.AssetCheckResult(
         asset_key=key,
         check_name="quality",
@@ -83,15 +84,18 @@ def stage_result(session: Session, stage: str) -> StageResult:
 
 
 def _run(session: Session, stage: str) -> StageResult:
-    from plumbline.quality import run_stage
+    from plumbline.quality import StageContext, run_stage
     from plumbline.warehouse import connect
 
     with session.record.stage(f"quality {stage}"), connect(session.home.warehouse) as connection:
-        return run_stage(connection, stage, suites_of(stage), context=_context(session))
+        context = StageContext.of(connection, agreed_freshness(session.sources))
+        return run_stage(connection, stage, suites_of(stage), context=context)
 
 
-def _context(session: Session) -> Any:
-    raise NotImplementedError
-
-
-Runner = Callable[[Session], StageResult]
+def agreed_freshness(sources: Sources) -> dict[str, Freshness]:
+    """Take from the sources file how old the newest business date of each system may be."""
+    return {
+        name: Freshness(system.freshness.warn_after_days, system.freshness.error_after_days)
+        for name, system in sources.systems.items()
+        if system.freshness
+    }

@@ -93,7 +93,7 @@ def _data_directory(options: argparse.Namespace, home: Home) -> Path:
 
 def _grow_demo(directory: Path, as_of: date | None) -> None:
     """Generate the built-in company, or let it live on until the day before today."""
-    from plumbline.cli.demo import grow
+    from plumbline.cli.built_in import grow
 
     grow(directory, as_of)
 

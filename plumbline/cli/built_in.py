@@ -1,0 +1,56 @@
+"""The built-in company lives on: each day `plumb run` finds one more day of extracts."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from plumbline.errors import UsageError
+
+_SCALE = "PLUMBLINE_DEMO_SCALE"
+
+
+def grow(directory: Path, as_of: date | None) -> None:
+    """Generate the company in `directory` up to `as_of` (default: yesterday), unless it is that old already.
+
+    The company keeps its scale, seed and start; a new one has the scale of PLUMBLINE_DEMO_SCALE (default 1).
+    """
+    from plumbline.demo import generate
+    from plumbline.runs import current_progress
+
+    goal = as_of or datetime.now(UTC).date() - timedelta(days=1)
+    lived = _read(directory / "company.json")
+    if lived and date.fromisoformat(lived["as_of"]) >= goal:
+        return
+    if lived:
+        settings = {key: lived[key] for key in ("scale", "seed")}
+        settings["start"] = date.fromisoformat(lived["start"])
+    else:
+        settings = {"scale": _first_scale()}
+    progress = current_progress()
+    progress.begin("built-in company")
+    started = datetime.now(UTC)
+    generate(directory, **settings, as_of=goal, progress=progress.update)
+    progress.end("built-in company", (datetime.now(UTC) - started).total_seconds())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _first_scale() -> float:
+    text = os.environ.get(_SCALE, "1")
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale <= 1000:
+        raise UsageError(f"{text!r} is no scale", where=_SCALE, todo="Give a number above 0, up to 1000.")
+    return scale
