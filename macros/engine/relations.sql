@@ -1,0 +1,21 @@
+{# Every column but those named. #}
+{% macro all_columns_except(columns) -%}
+    {{ adapter.dispatch('all_columns_except', 'plumbline')(columns) }}
+{%- endmacro %}
+
+{% macro duckdb__all_columns_except(columns) -%}
+    * exclude ({{ columns | join(', ') }})
+{%- endmacro %}
+
+{# Equal, or both NULL. #}
+{% macro same(left, right) -%}
+    {{ adapter.dispatch('same', 'plumbline')(left, right) }}
+{%- endmacro %}
+
+{% macro duckdb__same(left, right) -%}
+    {{ left }} is not distinct from {{ right }}
+{%- endmacro %}
+
+{% macro relation_exists(relation) -%}
+    {{ return(adapter.get_relation(relation.database, relation.schema, relation.identifier) is not none) }}
+{%- endmacro %}

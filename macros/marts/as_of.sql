@@ -1,0 +1,24 @@
+{# The last day that counts in this run. #}
+{% macro as_of() -%}
+    (select as_of from {{ source('run', 'context') }})
+{%- endmacro %}
+
+{# 1 or 0, never NULL: an unknown condition is not met. #}
+{% macro flag(condition) -%}
+    case when {{ condition }} then 1 else 0 end
+{%- endmacro %}
+
+{# Parts of a composed key as one text. #}
+{% macro composed_key(columns) -%}
+    {%- for column in columns -%}
+        {{ " || '|' || " if not loop.first }}coalesce(cast({{ column }} as varchar), '')
+    {%- endfor -%}
+{%- endmacro %}
+
+{% macro sales_channel(is_online) -%}
+    case when {{ is_online }} = 1 then 'online' else 'sales_person' end
+{%- endmacro %}
+
+{% macro person_name(persons) -%}
+    nullif(concat_ws(' ', {{ persons }}.first_name, {{ persons }}.last_name), '')
+{%- endmacro %}

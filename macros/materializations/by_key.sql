@@ -1,0 +1,67 @@
+{#
+  A mart that rebuilds only the keys that changed. The model's `replaces` is the condition on its own rows that are
+  built anew, its `reads` are the incremental staging models behind it; its SQL narrows itself to the same keys where
+  only_changes() holds. How far each such mart has come is kept in intermediate.progress, in the same transaction.
+
+  Every key is built anew when the mart is new, when a staging model behind it was read anew from the start, or when
+  the as-of day went back.
+#}
+{% materialization by_key, adapter='duckdb' %}
+    {%- set partial = only_changes() -%}
+    {{ run_hooks(pre_hooks) }}
+    {%- call statement('main') -%}
+        {%- if partial %}
+        delete from {{ this }} where {{ config.require('replaces') }};
+        insert into {{ this }} {{ get_column_names() }} {{ get_select_subquery(sql) }};
+        {%- else %}
+        {{ replaced_table(this, sql) }};
+        {%- endif %}
+        delete from {{ progress() }} where model = '{{ this.identifier }}';
+        insert into {{ progress() }}
+        select '{{ this.identifier }}', (select coalesce(max(load), 0) from {{ source('run', 'loads') }}), {{ as_of() }}
+    {%- endcall -%}
+    {{ run_hooks(post_hooks) }}
+    {{ adapter.commit() }}
+    {{ return({'relations': [this.incorporate(type='table')]}) }}
+{% endmaterialization %}
+
+{# Runs before the models: two of them at once must not both create it. #}
+{% macro create_progress() -%}
+    create table if not exists {{ progress() }} (model varchar, judged_load bigint, as_of date)
+{%- endmacro %}
+
+{% macro progress() -%}
+    {{ return(api.Relation.create(database=target.database, schema='intermediate', identifier='progress')) }}
+{%- endmacro %}
+
+{# True where a model by key has to build only the keys that changed since it was last built. #}
+{% macro only_changes() -%}
+    {%- if flags.FULL_REFRESH or not is_run() -%} {{ return(false) }} {%- endif -%}
+    {%- for relation in (this, progress()) -%}
+        {%- if not adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
+            {{ return(false) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- set reasons = [] -%}
+    {%- for name in config.require('reads') -%}
+        {%- do reasons.append(
+            'coalesce((select min(_judged_load) from ' ~ base_of(ref(name)) ~ '), progress.judged_load + 1)'
+            ~ ' <= progress.judged_load'
+        ) -%}
+    {%- endfor -%}
+    {%- set found = run_query(
+        'select 1 from ' ~ progress() ~ " as progress where progress.model = '" ~ this.identifier
+        ~ "' and progress.as_of <= " ~ as_of() ~ ' and ' ~ reasons | join(' and ')
+    ) -%}
+    {{ return(found.rows | length > 0) }}
+{%- endmacro %}
+
+{# What the costs were when order_lines was last built: lines of products whose costs differ now are built anew. #}
+{% macro remember_costs() -%}
+    create or replace table {{ costs_remembered() }} as select * from {{ ref('costs_in_force') }}
+{%- endmacro %}
+
+{% macro costs_remembered() -%}
+    {{ return(api.Relation.create(database=target.database, schema='intermediate',
+                                  identifier='costs_remembered')) }}
+{%- endmacro %}

@@ -1,0 +1,70 @@
+{#
+  A staging model is stored as two relations: the table base_<source> with every row and its verdict, and the view
+  stg_<source> with the rows that were kept. With `incremental: true` only new loads and the keys in them are read.
+#}
+{% materialization staged, default %}
+    {%- set base = base_of(this) -%}
+    {%- set scope = staged_scope(*model.sources[0]) -%}
+    {{ run_hooks(pre_hooks) }}
+    {%- if not scope.is_partial -%}
+        {%- call statement('main') -%}
+            create or replace table {{ base }} as {{ sql }};
+            create or replace view {{ this }} as
+            select {{ all_columns_except(['_verdict', '_reason', '_row_key', '_problem', '_judged_load']) }}
+            from {{ base }}
+            where _verdict = 'kept'
+        {%- endcall -%}
+    {%- elif scope.is_unchanged -%}
+        {%- call noop_statement('main', 'UNCHANGED') -%} {{ sql }} {%- endcall -%}
+    {%- else -%}
+        {%- set rejudged = this.identifier ~ '__rejudged' -%}
+        {%- call statement('main') -%}
+            create or replace temporary table {{ rejudged }} as {{ sql }};
+            delete from {{ base }}
+            where exists (
+                select 1 from {{ rejudged }} as rejudged
+                where rejudged._load = {{ base.identifier }}._load
+                    and rejudged._row_number = {{ base.identifier }}._row_number
+            );
+            insert into {{ base }} select * from {{ rejudged }};
+            drop table {{ rejudged }}
+        {%- endcall -%}
+    {%- endif -%}
+    {{ run_hooks(post_hooks) }}
+    {{ adapter.commit() }}
+    {{ return({'relations': [this.incorporate(type='view')]}) }}
+{% endmaterialization %}
+
+{# The table of all rows behind a staging view. #}
+{% macro base_of(relation) -%}
+    {%- set identifier = 'base_' ~ (relation.identifier | replace('stg_', '', 1)) -%}
+    {{ return(api.Relation.create(database=relation.database, schema=relation.schema, identifier=identifier,
+                                  type='table')) }}
+{%- endmacro %}
+
+{#
+  What a staging model has to read: everything, or the loads that its table does not have yet. A load that is no
+  longer current (a newer snapshot took its place) makes it everything.
+#}
+{% macro staged_scope(system, table) -%}
+    {%- set whole = {'is_partial': false, 'is_unchanged': false, 'new_loads': []} -%}
+    {%- if not config.get('incremental') or flags.FULL_REFRESH or not is_run() -%} {{ return(whole) }} {%- endif -%}
+    {%- set base = base_of(this) -%}
+    {%- if not adapter.get_relation(base.database, base.schema, base.identifier) -%} {{ return(whole) }} {%- endif -%}
+    {%- set found = run_query(
+        "with landed as ("
+        ~ "select load from " ~ source('run', 'loads')
+        ~ " where system = '" ~ system ~ "' and table_name = '" ~ table ~ "' and is_current"
+        ~ "), known as (select distinct _load as load from " ~ base ~ ") "
+        ~ "select landed.load as landed, known.load as known from landed full join known on landed.load = known.load "
+        ~ "where landed.load is null or known.load is null order by 1"
+    ) -%}
+    {%- if found.columns['known'].values() | reject('none') | list -%} {{ return(whole) }} {%- endif -%}
+    {%- set new_loads = found.columns['landed'].values() | list -%}
+    {{ return({'is_partial': true, 'new_loads': new_loads, 'is_unchanged': not new_loads and not model.refs}) }}
+{%- endmacro %}
+
+{# True where dbt builds a model, false while it compiles one for a unit test. #}
+{% macro is_run() -%}
+    {{ return(execute and model.resource_type == 'model' and flags.WHICH in ('run', 'build')) }}
+{%- endmacro %}

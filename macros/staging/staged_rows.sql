@@ -1,0 +1,292 @@
+{#
+  The rows of one source table with the verdict on each: kept, duplicate, superseded or quarantined.
+
+  `columns` says how each column is read (columns.sql). Key, version and required columns are those of the source's
+  YAML. `parent` names the column and the staging model without whose row a row means nothing:
+  {'column': 'order_id', 'model': 'stg_erp__sales_order_header', 'is': 'order'}.
+#}
+{% macro staged_rows(system, table, columns, parent=none) -%}
+    {%- set landed = source(system, table) -%}
+    {%- set loads = source('run', 'loads') -%}
+    {%- set parents = ref(parent.model) if parent else none -%}
+    {%- if execute -%}
+        {{ judged_rows(landed, loads, columns, source_rules(system, table, columns), parent, parents,
+                       staged_scope(system, table)) }}
+    {%- else -%}
+        select 1
+    {%- endif -%}
+{%- endmacro %}
+
+{# Key, version and required columns of a source table, by their names in the staging model. #}
+{% macro source_rules(system, table, columns) -%}
+    {%- set node = graph.sources['source.' ~ project_name ~ '.' ~ system ~ '.' ~ table] -%}
+    {%- set names = {} -%}
+    {%- for column in columns -%} {%- do names.update({column.source: column.name}) -%} {%- endfor -%}
+    {%- set required = [] -%}
+    {%- for column in node.columns.values() -%}
+        {%- if column.config.meta.get('required') -%} {%- do required.append(names[column.name]) -%} {%- endif -%}
+    {%- endfor -%}
+    {%- set key = [] -%}
+    {%- for column in node.config.meta.key -%} {%- do key.append(names[column]) -%} {%- endfor -%}
+    {{ return({'key': key, 'required': required, 'version': names.get(node.config.meta.version)}) }}
+{%- endmacro %}
+
+{% macro judged_rows(landed, loads, columns, rules, parent, parents, scope) -%}
+{%- set names = columns | map(attribute='name') | list -%}
+{%- set business = names | join(', ') -%}
+{%- set key = rules.key | join(', ') -%}
+{%- set version = rules.version or 'cast(null as timestamp)' -%}
+with cleaned as (
+    select
+        {%- for column in columns %}
+        {{ cleaned_text('landed.' ~ adapter.quote(column.source)) }} as text_{{ loop.index }},
+        {%- endfor %}
+        landed._load,
+        landed._row_number
+    from {{ landed }} as landed
+    {%- if scope.is_partial %}
+    where landed._load in ({{ scope.new_loads | join(', ') or 'null' }})
+    {%- endif %}
+),
+
+typed as (
+    select
+        {%- for column in columns %}
+        {{ read_as(column, 'text_' ~ loop.index) }} as {{ column.name }},
+        {%- if column.kind != 'text' %}
+        text_{{ loop.index }},
+        {%- endif %}
+        {%- endfor %}
+        _load,
+        _row_number
+    from cleaned
+),
+
+landed_rows as (
+    select
+        {{ business }},
+        _load,
+        _row_number,
+        {{ problem_of(columns, rules.required) }} as _problem
+    from typed
+),
+
+{% if scope.is_partial -%}
+touched_keys as (
+    select {{ key }} from landed_rows where _problem is null
+    {%- if parent %}
+    union
+    select {{ key }} from {{ base_of(this) }} where _verdict = 'quarantined' and _problem is null
+    {%- endif %}
+),
+
+known_rows as (
+    select base.*
+    from {{ base_of(this) }} as base
+    inner join touched_keys on {{ same_key('base', 'touched_keys', rules) }}
+    where base._problem is null
+    union all
+    select base.* from {{ base_of(this) }} as base where base._problem is not null
+),
+
+all_rows as (
+    select {{ business }}, _load, _row_number, _problem from landed_rows
+    union all
+    select {{ business }}, _load, _row_number, _problem from known_rows
+),
+{%- else -%}
+all_rows as (
+    select * from landed_rows
+),
+{%- endif %}
+
+{% if parent -%}
+placed_rows as (
+    select
+        all_rows.*,
+        all_rows._problem is null and parents.{{ parent.column }} is null as _is_orphan
+    from all_rows
+    left join {{ parents }} as parents on all_rows.{{ parent.column }} = parents.{{ parent.column }}
+),
+{%- else -%}
+placed_rows as (
+    select all_rows.*, false as _is_orphan from all_rows
+),
+{%- endif %}
+
+repeated_keys as (
+    select {{ key }}
+    from placed_rows
+    where _problem is null
+    group by {{ key }}
+    having count(*) > 1
+),
+
+-- Only rows that share their key, and bad rows, can be anything but kept or orphans: the rest needs no sorting.
+contested_rows as (
+    select placed_rows.*
+    from placed_rows
+    inner join repeated_keys on {{ same_key('placed_rows', 'repeated_keys', rules) }}
+    where placed_rows._problem is null
+    union all
+    select placed_rows.* from placed_rows where placed_rows._problem is not null
+),
+
+repeats as (
+    select
+        contested_rows.*,
+        row_number() over first_to_last as _repeat,
+        first_value(_load) over first_to_last as _first_load,
+        first_value(_row_number) over first_to_last as _first_row,
+        first_value(_load) over last_to_first as _last_load,
+        first_value(_row_number) over last_to_first as _last_row
+    from contested_rows
+    window
+        first_to_last as (partition by {{ business }}, _problem order by _load, _row_number),
+        last_to_first as (partition by {{ business }}, _problem order by _load desc, _row_number desc)
+),
+
+versions as (
+    select
+        {{ business }},
+        _load,
+        _row_number,
+        _last_load,
+        {{ version }} as _version,
+        row_number() over newest_first as _rank,
+        first_value({{ version }}) over newest_first as _newest_version,
+        first_value(_load) over newest_first as _newest_load,
+        first_value(_row_number) over newest_first as _newest_row,
+        first_value(_last_load) over newest_first as _newest_last_load
+    from repeats
+    where _repeat = 1 and _problem is null and not _is_orphan
+    window newest_first as (
+        partition by {{ key }} order by {{ version }} desc nulls last, _last_load desc, _last_row desc
+    )
+),
+
+set_aside as (
+    select
+        {{ key }},
+        _load,
+        _row_number,
+        'duplicate' as _verdict,
+        {{ text_of(["'repeats load '", '_first_load', "' row '", '_first_row']) }} as _reason
+    from repeats
+    where _repeat > 1
+    union all
+    select {{ key }}, _load, _row_number, 'quarantined' as _verdict, _problem as _reason
+    from repeats
+    where _repeat = 1 and _problem is not null
+    {%- if parent %}
+    union all
+    select
+        placed_rows.{{ rules.key | join(', placed_rows.') }},
+        placed_rows._load,
+        placed_rows._row_number,
+        'quarantined' as _verdict,
+        {{ text_of(["'orphan: no kept " ~ parent.is ~ " '", 'placed_rows.' ~ parent.column]) }} as _reason
+    from placed_rows
+    left join repeats
+        on placed_rows._load = repeats._load and placed_rows._row_number = repeats._row_number
+    where placed_rows._is_orphan and coalesce(repeats._repeat, 1) = 1
+    {%- endif %}
+    union all
+    select
+        {{ key }},
+        _load,
+        _row_number,
+        case
+            when {{ is_conflict() }} then 'quarantined'
+            else 'superseded'
+        end as _verdict,
+        case
+            when {{ is_conflict() }}
+                then {{ text_of(["'conflict: same key and version as load '", '_newest_load', "' row '", '_newest_row',
+                                 "', other content'"]) }}
+            else {{ text_of(["'superseded by load '", '_newest_load', "' row '", '_newest_row']) }}
+        end as _reason
+    from versions
+    where _rank > 1
+)
+
+select
+    {%- for name in names %}
+    all_rows.{{ name }},
+    {%- endfor %}
+    all_rows._load,
+    all_rows._row_number,
+    coalesce(set_aside._verdict, 'kept') as _verdict,
+    set_aside._reason,
+    {{ text_key('set_aside', rules.key) }} as _row_key,
+    all_rows._problem,
+    (select coalesce(max(load), 0) from {{ loads }}) as _judged_load
+from all_rows
+left join set_aside
+    on all_rows._load = set_aside._load and all_rows._row_number = set_aside._row_number
+{%- endmacro %}
+
+{# What is wrong with a row, for every column that is: NULL when nothing is. #}
+{% macro problem_of(columns, required) -%}
+        case
+            when
+                {%- for column in columns %}
+                {%- if column.name in required %}
+                {{ 'or ' if not loop.first }}{{ column.name }} is null
+                {%- elif column.kind != 'text' %}
+                {{ 'or ' if not loop.first }}({{ column.name }} is null and text_{{ loop.index }} is not null)
+                {%- elif loop.first %}
+                false
+                {%- endif %}
+                {%- endfor %}
+                then concat_ws(
+                    '; '
+                    {%- for column in columns %}
+                    {%- set text = 'text_' ~ loop.index if column.kind != 'text' else column.name %}
+                    {%- if column.name in required %},
+                    case when {{ text }} is null then '{{ column.source }} is empty' end
+                    {%- endif %}
+                    {%- if column.kind != 'text' %},
+                    case
+                        when {{ text }} is not null and {{ column.name }} is null
+                            then {{ text_of(["'" ~ column.source ~ " '''", text, "''' is not " ~ column.is ~ "'"]) }}
+                    end
+                    {%- endif %}
+                    {%- endfor %}
+                )
+        end
+{%- endmacro %}
+
+{# Two contents of one key and version; without a version, a later load is the newer version. #}
+{% macro is_conflict() -%}
+    (
+        _version = _newest_version
+        or (_version is null and _newest_version is null and _last_load = _newest_last_load)
+    )
+{%- endmacro %}
+
+{% macro same_key(left, right, rules) -%}
+    {%- for name in rules.key -%}
+        {{ ' and ' if not loop.first }}
+        {%- if name in rules.required -%}
+            {{ left }}.{{ name }} = {{ right }}.{{ name }}
+        {%- else -%}
+            {{ same(left ~ '.' ~ name, right ~ '.' ~ name) }}
+        {%- endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# Parts joined to one text; NULL when a part is. #}
+{% macro text_of(parts) -%}
+    {%- for part in parts -%}
+        {{ ' || ' if not loop.first }}
+        {%- if part[0] == "'" -%} {{ part }} {%- else -%} cast({{ part }} as varchar) {%- endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# The key of a row as text, its parts joined by '|'. #}
+{% macro text_key(relation, key) -%}
+    {%- set parts = [] -%}
+    {%- for name in key -%} {%- do parts.append('cast(' ~ relation ~ '.' ~ name ~ ' as varchar)') -%} {%- endfor -%}
+    nullif(concat_ws('|', {{ parts | join(', ') }}), '')
+{%- endmacro %}

@@ -1,0 +1,2 @@
+select scrap_reason_id, name
+from {{ ref('stg_erp__scrap_reason') }}

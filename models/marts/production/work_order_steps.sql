@@ -1,0 +1,16 @@
+select
+    {{ composed_key(['work_order_id', 'product_id', 'operation_sequence']) }} as work_order_step_id,
+    work_order_id,
+    product_id,
+    operation_sequence,
+    location_id,
+    scheduled_start_date,
+    scheduled_end_date,
+    actual_start_date,
+    actual_end_date,
+    resource_hours,
+    planned_cost,
+    actual_cost,
+    {{ flag('actual_end_date <= scheduled_end_date') }} as is_on_schedule
+from {{ ref('stg_erp__work_order_routing') }}
+where actual_start_date <= {{ as_of() }}

@@ -1,0 +1,2 @@
+select store_id, name, sales_person_id
+from {{ ref('stg_crm__store') }}

@@ -1,0 +1,8 @@
+{{ staged_rows('crm', 'customer', [
+    as_id('CustomerID', 'customer_id'),
+    as_id('PersonID', 'person_id'),
+    as_id('StoreID', 'store_id'),
+    as_id('TerritoryID', 'territory_id'),
+    as_text('AccountNumber', 'account_number'),
+    as_timestamp('ModifiedDate', 'modified_at'),
+]) }}

@@ -1,0 +1,4 @@
+{{ staged_rows('oa', 'dim_scenario', [
+    as_id('ScenarioKey', 'scenario_key'),
+    as_text('ScenarioName', 'name'),
+]) }}
