@@ -55,11 +55,11 @@ SUBCATEGORIES = (
     Subcategory(
         2, "Camp Kitchen", (("Titanium Mug", 169), ("Nested Cook Set", 359)), 0.45, 1.3, 0.010, METAL
     ),
-    Subcategory(3, "Rice Cookers", (("IH Cooker 4 L", 899), ("Mini Cooker", 349)), 0.64, 1.1, 0.028, DEVICE),
-    Subcategory(3, "Blenders", (("Power Blender", 599), ("Travel Blender", 229)), 0.61, 0.9, 0.041),
-    Subcategory(3, "Kettles", (("Gooseneck Kettle", 399), ("Travel Kettle", 199)), 0.58, 1.2, 0.020, DEVICE),
+    Subcategory(3, "Rice Cookers", (("IH Cooker 4 L", 899), ("Mini Cooker", 349)), 0.545, 1.1, 0.028, DEVICE),
+    Subcategory(3, "Blenders", (("Power Blender", 599), ("Travel Blender", 229)), 0.53, 0.9, 0.041),
+    Subcategory(3, "Kettles", (("Gooseneck Kettle", 399), ("Travel Kettle", 199)), 0.50, 1.2, 0.020, DEVICE),
     Subcategory(
-        3, "Electric Grills", (("Hot Pot Grill", 459), ("Raclette 8", 529)), 0.62, 0.8, 0.030, DEVICE
+        3, "Electric Grills", (("Hot Pot Grill", 459), ("Raclette 8", 529)), 0.54, 0.8, 0.030, DEVICE
     ),
     Subcategory(4, "茶具", (("紫砂壶", 588), ("Travel Tea Set", 259)), 0.36, 1.1, 0.014),
     Subcategory(4, "Coffee Makers", (("Moka 6", 279), ("Pour Over Set", 239)), 0.49, 1.0, 0.016, METAL),

@@ -207,10 +207,9 @@ class Quotas:
         peers = sum(other.territory == person.territory for other in self._staff)
         place = TERRITORIES[person.territory - 1]
         years = month.number / 12
-        expected = (
-            _QUARTER_SALES * self._scale * place.share / peers * np.exp((0.16 + place.growth * 0.6) * years)
-        )
-        season = (1.04, 1.02, 1.0, 1.0, 1.0, 1.02, 0.95, 0.95, 1.0, 1.05, 1.05, 1.0)[month.month - 1]
+        growth = np.exp((0.08 + place.growth * 0.5) * years)
+        expected = _QUARTER_SALES * self._scale * place.share / peers * growth
+        season = sum(_SEASON[(month.month - 1 + ahead) % 12] for ahead in range(3)) / 3
         noise = float(stream(self._seed, f"quota-{person.id}", month.key).uniform(0.96, 1.04))
         return max(1000, round(expected * season * noise * person.stretch / 1000) * 1000)
 
@@ -236,8 +235,9 @@ class Quotas:
         }
 
 
-_QUARTER_SALES = 11_500_000
-"""What all sales people sell in the first quarter at scale 1."""
+_SEASON = (0.80, 0.67, 0.88, 1.07, 1.22, 1.16, 1.15, 1.07, 1.00, 1.08, 0.97, 0.98)
+_QUARTER_SALES = 9_600_000
+"""What all sales people sell in a mean quarter of the first year at scale 1."""
 
 
 class Traffic:

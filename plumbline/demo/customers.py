@@ -45,7 +45,8 @@ class Customers:
 
     def add(self, rng: np.random.Generator, territory: Ints, seller: Ints, created: Ints) -> Ints:
         """Enter customers and give their indexes."""
-        loyalty = np.exp(rng.normal(0.0, 1.1, len(territory)))
+        spread = np.where(seller >= 0, 0.45, 0.85)
+        loyalty = np.exp(spread * np.clip(rng.normal(0.0, 1.0, len(territory)), -2.0, 2.0))
         first = len(self)
         self.territory = np.concatenate([self.territory, territory])
         self.seller = np.concatenate([self.seller, seller])
@@ -62,11 +63,11 @@ class Customers:
 
     def fade(self) -> None:
         """Let a month pass."""
-        self.pull = self.pull * np.where(self.seller >= 0, 0.985, 0.93)
+        self.pull = self.pull * np.where(self.seller >= 0, 0.97, 0.90)
 
     def bought(self, customers: Ints) -> None:
-        """Remember who bought."""
-        self.pull = self.pull + 0.25 * self.loyalty * np.bincount(customers, minlength=len(self))
+        """Renew the pull of those who bought."""
+        self.pull[customers] = self.loyalty[customers]
 
 
 def opening(seed: int, scale: float, timeline: Timeline) -> Customers:

@@ -39,7 +39,7 @@ class Channel:
 
 
 CHANNELS = (
-    Channel("官网 Website", 0.28, 0.30, 0.34, 60, True),
+    Channel("官网 Website", 0.28, 0.30, 0.34, 110, True),
     Channel("Search Ads", 0.22, 0.24, 0.27, 260, True),
     Channel("小红书 Social", 0.20, 0.12, 0.16, 150, True),
     Channel("展会 Trade Show", 0.10, 0.45, 0.40, 900, True),

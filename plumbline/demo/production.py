@@ -26,6 +26,8 @@ MACHINES = tuple(
     )
     for index, name in enumerate(names)
 )
+_BUFFER_DAYS = 4
+"""What the planners leave after the surface treatment, since it is never on time."""
 _BAD_MACHINE = 7
 """Index of the machine that stands still most: the anodising line."""
 
@@ -55,7 +57,7 @@ class Production:
         self._orders += count
 
         steps = _Steps(rng, self._routes, product, start, quantity)
-        due = start + steps.planned_days + 2
+        due = steps.due
         scrapped, reason = self._scrap(rng, steps, quantity)
         end = steps.last_end
         ended_at = end * DAY + 18 * 3600
@@ -99,7 +101,7 @@ class Production:
         day = np.repeat(month.days, len(MACHINES))
         sunday = weekday(day) == 6
         planned = np.where(sunday, 480, 960)
-        trouble = np.where(np.arange(len(MACHINES)) == _BAD_MACHINE, 0.20, 0.06)
+        trouble = np.where(np.arange(len(MACHINES)) == _BAD_MACHINE, 0.20, 0.04 + np.arange(len(MACHINES)) % 5 / 100)
         down = np.minimum(rng.exponential(trouble, size).ravel() * planned, planned * 0.9).astype(np.int64)
         idle = (rng.uniform(0.04, 0.16, size).ravel() * planned).astype(np.int64)
         run = np.maximum(planned - down - idle, 0)
@@ -146,19 +148,26 @@ class _Steps:
         self.is_coated = (route == LATE_LOCATION).any(axis=1).astype(np.int64)
         orders = len(product)
         planned = np.where(route > 0, 1 + quantity[:, None] // 60, 0)
-        slow = np.where(route == LATE_LOCATION, 1 + rng.poisson(2.2, (orders, 4)), 0)
+        is_late = route == LATE_LOCATION
+        slow = np.where(is_late, 1 + rng.poisson(1.6, (orders, 4)), 0)
         odd = np.where((route > 0) & (rng.random((orders, 4)) < 0.06), rng.integers(1, 4, (orders, 4)), 0)
-        self.planned_days = planned.sum(axis=1)
-        scheduled_end = start[:, None] + np.cumsum(planned, axis=1)
-        actual_end = start[:, None] + np.cumsum(planned + slow + odd, axis=1)
-        self.last_end = next_working_day(actual_end[:, -1])
+        scheduled, actual = np.empty((2, orders, 4), dtype=np.int64), np.empty((2, orders, 4), dtype=np.int64)
+        free, ready = start, start
+        for step in range(4):
+            scheduled[:, :, step] = free, free + planned[:, step]
+            began = np.maximum(ready, free)
+            actual[:, :, step] = began, began + (planned + slow + odd)[:, step]
+            ready = actual[1, :, step]
+            free = scheduled[1, :, step] + np.where(is_late[:, step], _BUFFER_DAYS, 0)
+        self.due = free + 2
+        self.last_end = next_working_day(ready)
         hours = np.rint(quantity[:, None] * rng.uniform(0.05, 0.09, (orders, 4)) * 100) / 100 + 0.25
         self._order, self._step = np.nonzero(route > 0)
         cell = (self._order, self._step)
         self._location = route[cell]
         self._sequence = self._step + 1
-        self._scheduled = scheduled_end[cell] - planned[cell], scheduled_end[cell]
-        self._actual = actual_end[cell] - (planned + slow + odd)[cell], actual_end[cell]
+        self._scheduled = scheduled[:, self._order, self._step]
+        self._actual = actual[:, self._order, self._step]
         self._hours = np.rint(hours[cell] * 100).astype(np.int64)
         spread = np.where(self._location == LATE_LOCATION, rng.uniform(0.78, 0.96, len(self._order)), 1.0)
         self._planned_hours = np.rint(

@@ -18,7 +18,7 @@ UNKNOWN_CUSTOMER = 900_000_000
 ORDER_PLAN = Plan(260, (Defect("unknown-customer"), Defect("late"), Defect("corrected")))
 LINE_PLAN = Plan(450, (Defect("duplicate"), Defect("orphan")))
 
-_ONLINE_PER_DAY, _B2B_PER_DAY, _YEARLY_GROWTH = 46.0, 4.15, 0.17
+_ONLINE_PER_DAY, _B2B_PER_DAY, _YEARLY_GROWTH = 40.5, 3.75, 0.17
 _MONTHS = np.array([0.90, 0.78, 0.94, 0.98, 1.06, 1.04, 1.02, 0.99, 0.99, 1.03, 1.08, 1.14])
 _ONLINE_WEEK = np.array([0.93, 0.92, 0.94, 0.98, 1.04, 1.12, 1.07])
 _B2B_WEEK = np.array([1.30, 1.35, 1.30, 1.25, 1.15, 0.45, 0.20])

@@ -17,6 +17,8 @@ from plumbline.demo.timeline import DAY, NEVER, Month, next_working_day, weekday
 RAW_STORE, SHANGHAI, HAMBURG = 1, 6, 7
 _HAMBURG_SHARE = 0.24
 _SNAPSHOT_TIME = 23 * 3600
+_UNITS_PER_DAY = 470
+"""Finished goods sold on a day at the start, at scale 1."""
 
 
 class Stock:
@@ -37,11 +39,12 @@ class Stock:
         self._location = np.concatenate(
             [np.full(finished, SHANGHAI), np.full(abroad.sum(), HAMBURG), np.full(parts, RAW_STORE)]
         )
-        mean = catalogue.weight / catalogue.weight.sum() * 330 * scale
+        mean = catalogue.weight / catalogue.weight.sum() * _UNITS_PER_DAY * scale
+        self._part_use = rng.uniform(8, 60, parts) * scale
         self.daily_mean = np.concatenate(
-            [mean[self._finished] * self._share, rng.uniform(8, 60, parts) * scale]
+            [mean[self._finished] * self._share, self._part_use]
         )
-        self.safety = mean * 12
+        self.safety = mean * 2.5
         self._lead = rng.integers(8, 16, pairs) + np.where(rng.random(pairs) < 0.05, 14, 0)
         self._on_hand = np.rint(self.daily_mean * rng.uniform(18, 45, pairs)).astype(np.int64)
         self._coming = np.zeros((64, pairs), dtype=np.int64)
@@ -52,7 +55,7 @@ class Stock:
         rng = stream(self._seed, "stock", month.key)
         days = month.days
         parts = len(self._product) - len(self._finished)
-        used = rng.poisson(self.daily_mean[len(self._finished) :], size=(len(days), parts))
+        used = rng.poisson(self._part_use, size=(len(days), parts))
         demand = np.hstack([np.rint(sold[:, self._finished] * self._share).astype(np.int64), used])
         jitter = rng.integers(0, 9, demand.shape)
         held = np.empty(demand.shape, dtype=np.int64)
@@ -63,12 +66,13 @@ class Stock:
 
     def _pass_day(self, day: int, demand: Ints, jitter: Ints) -> Ints:
         slot = day % 64
+        self.daily_mean = self.daily_mean * 0.975 + demand * 0.025
         self._on_hand = np.maximum(self._on_hand + self._coming[slot] - demand, 0)
         self._coming[slot] = 0
         expected = self._on_hand + self._coming.sum(axis=0)
-        low = expected < self.daily_mean * (self._lead + 7)
+        low = expected < self.daily_mean * (self._lead + 10)
         arrives = (day + self._lead + jitter) % 64
-        order = np.rint(self.daily_mean * 24).astype(np.int64)
+        order = np.rint(self.daily_mean * 34).astype(np.int64)
         rows = np.flatnonzero(low)
         self._coming[arrives[rows], rows] += order[rows]
         return self._on_hand
@@ -214,7 +218,7 @@ class Purchasing:
         goods = self._assortment
         count = len(vendor)
         item = goods.items[vendor, (rng.random(count) * goods.count[vendor]).astype(np.int64)]
-        quantity = 10 * (1 + rng.geometric(0.06, count))
+        quantity = 10 * (1 + rng.geometric(0.11, count))
         price = np.maximum(1, np.rint(goods.cost[item] * rng.uniform(0.93, 1.08, count))).astype(np.int64)
         short = rng.random(count) < 0.04
         received = np.where(short, quantity * 9 // 10, quantity)
