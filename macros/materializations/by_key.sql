@@ -1,7 +1,8 @@
 {#
-  A mart that rebuilds only the keys that changed. The model's `replaces` is the condition on its own rows that are
-  built anew, its `reads` are the incremental staging models behind it; its SQL narrows itself to the same keys where
-  only_changes() holds. How far each such mart has come is kept in intermediate.progress, in the same transaction.
+  A mart that rebuilds only the keys that changed: `key` is the column, `changes` the model that names the changed keys
+  (those where `changes_where` holds), `reads` are the incremental staging models behind the mart. Its SQL narrows
+  itself to the same keys where only_changes() holds. How far each such mart has come is kept in
+  intermediate.progress, in the same transaction.
 
   Every key is built anew when the mart is new, when a staging model behind it was read anew from the start, or when
   the as-of day went back.
@@ -11,7 +12,11 @@
     {{ run_hooks(pre_hooks) }}
     {%- call statement('main') -%}
         {%- if partial %}
-        delete from {{ this }} where {{ config.require('replaces') }};
+        delete from {{ this }}
+        where {{ config.require('key') }} in (
+            select {{ config.require('key') }} from {{ ref(config.require('changes')) }}
+            where {{ config.get('changes_where', 'true') }}
+        );
         insert into {{ this }} {{ get_column_names() }} {{ get_select_subquery(sql) }};
         {%- else %}
         {{ replaced_table(this, sql) }};
@@ -36,6 +41,7 @@
 
 {# True where a model by key has to build only the keys that changed since it was last built. #}
 {% macro only_changes() -%}
+    {%- if not execute -%} {{ return(true) }} {%- endif -%}
     {%- if flags.FULL_REFRESH or not is_run() -%} {{ return(false) }} {%- endif -%}
     {%- for relation in (this, progress()) -%}
         {%- if not adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}

@@ -1,6 +1,8 @@
 {{ config(
     materialized='by_key',
-    replaces='order_id in (select order_id from ' ~ ref('changed_orders') ~ ' where is_changed)',
+    key='order_id',
+    changes='changed_orders',
+    changes_where='is_changed',
     reads=['stg_erp__sales_order_header', 'stg_erp__sales_order_detail'],
     post_hook='{{ remember_costs() }}',
 ) }}

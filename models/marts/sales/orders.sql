@@ -1,6 +1,7 @@
 {{ config(
     materialized='by_key',
-    replaces='order_id in (select order_id from ' ~ ref('changed_orders') ~ ')',
+    key='order_id',
+    changes='changed_orders',
     reads=['stg_erp__sales_order_header'],
 ) }}
 
