@@ -15,6 +15,15 @@ from plumbline.quality.evidence import (
     totals_agree,
 )
 from plumbline.quality.expectation import Expectation, StageSuites, Suite, critical, suite, warning
+from plumbline.quality.flow import (
+    arrived,
+    readable,
+    received,
+    reconciled,
+    set_aside,
+    steady_weeks,
+    usual_volume,
+)
 from plumbline.quality.results import CheckResult, StageResult, raise_if_critical, store
 from plumbline.quality.rules import (
     between,
@@ -40,6 +49,7 @@ __all__ = [
     "StageResult",
     "StageSuites",
     "Suite",
+    "arrived",
     "between",
     "control_totals_agree",
     "critical",
@@ -56,13 +66,19 @@ __all__ = [
     "not_stale",
     "one_of",
     "raise_if_critical",
+    "readable",
+    "received",
+    "reconciled",
     "refers_to",
     "rows_agree",
     "run_stage",
+    "set_aside",
+    "steady_weeks",
     "store",
     "suite",
     "totals_agree",
     "unique",
+    "usual_volume",
     "warm_up",
     "warning",
 ]

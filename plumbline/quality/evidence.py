@@ -166,6 +166,7 @@ class TotalAgrees(Evidence):
 
     def words(self, context: StageContext) -> str:
         limited = f" where {self.where}" if self.where else ""
+        limited = limited.replace(":as_of", str(context.as_of))
         return f"the total of {self.name} is that of {dict(self.pairs)[self.name]} in {self.there}{limited}"
 
     def query(self, relation: str, context: StageContext) -> exp.Query:
@@ -173,7 +174,7 @@ class TotalAgrees(Evidence):
         theirs = [_total(parse_one(expression, read="duckdb")) for _, expression in self.pairs]
         there = exp.select(*_numbered(theirs)).from_(table(self.there))
         if self.where:
-            there = there.where(self.where, dialect="duckdb")
+            there = bind(there.where(self.where, dialect="duckdb"), {"as_of": context.as_of})
         here = exp.select(count().as_("counted"), *_numbered([_total(column(name)) for name in names]))
         return _compared(names, here.from_(table(relation)), there, f" in {self.there}")
 
@@ -256,6 +257,7 @@ class RowsAgree(Evidence):
     there: str
     where: str = ""
     counting: str = "count(*)"
+    says: str = ""
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -263,13 +265,13 @@ class RowsAgree(Evidence):
 
     def words(self, context: StageContext) -> str:
         counted = "as many rows as" if self.counting == "count(*)" else f"{self.counting} rows by"
-        return f"has {counted} {self.there}{f' where {self.where}' if self.where else ''}"
+        return self.says or f"has {counted} {self.there}{f' where {self.where}' if self.where else ''}"
 
     def query(self, relation: str, context: StageContext) -> exp.Query:
         counting = exp.func("coalesce", parse_one(self.counting, read="duckdb"), literal(0))
         there = exp.select(counting.as_("counted")).from_(table(self.there))
         if self.where:
-            there = there.where(self.where, dialect="duckdb")
+            there = bind(there.where(self.where, dialect="duckdb"), {"as_of": context.as_of})
         here = exp.select(count().as_("counted")).from_(table(relation))
         mine, theirs = exp.column("counted", "here"), exp.column("counted", "there")
         seen = (mine, literal(" here, "), theirs, literal(f" in {self.there}"))

@@ -1,0 +1,12 @@
+"""Who answers for data: the department and the role that mends it at its source."""
+
+SALES = "Sales: head of sales"
+RETAIL = "Sales: head of retail"
+CUSTOMER_SERVICE = "Sales: head of customer service"
+MARKETING = "Marketing: head of marketing"
+PRODUCTION = "Production: plant manager"
+PURCHASING = "Purchasing: head of purchasing"
+WAREHOUSE = "Shipping and Receiving: warehouse manager"
+FINANCE = "Finance: chief financial officer"
+PEOPLE = "Human Resources: head of human resources"
+ADMINISTRATION = "Executive: head of administration"

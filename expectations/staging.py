@@ -1,0 +1,290 @@
+"""What must be true of staging: nothing is lost on the way, and not too much is set aside.
+
+Rows that staging set aside are in `quarantine.rejected_rows` with the reason; the expectations are on the rows
+that it kept (`stg_…`), and on the sums over all rows whatever became of them (`base_…`).
+"""
+
+from expectations.owners import (
+    ADMINISTRATION,
+    CUSTOMER_SERVICE,
+    FINANCE,
+    MARKETING,
+    PEOPLE,
+    PRODUCTION,
+    PURCHASING,
+    RETAIL,
+    SALES,
+    WAREHOUSE,
+)
+from plumbline.quality import (
+    StageSuites,
+    Suite,
+    control_totals_agree,
+    critical,
+    fresh,
+    not_in_the_future,
+    not_stale,
+    received,
+    reconciled,
+    set_aside,
+    steady_weeks,
+    suite,
+    unique,
+    warning,
+)
+
+
+def staged(
+    source: str,
+    owner: str,
+    *,
+    key: tuple[str, ...] = (),
+    day: str = "",
+    stops: bool = False,
+    totals: dict[str, str] | None = None,
+) -> tuple[Suite, ...]:
+    """Expect of a staged table what holds for all of them.
+
+    `key` must be unique; leave it out where a mart has the same key and checks it. `day` is the date that says
+    how new the data are, and `stops` that the source is expected to bring rows for every day. `totals` names
+    the staged column of each control total.
+    """
+    system, _, table = source.partition(".")
+    kept = suite(
+        f"staging.stg_{system}__{table}",
+        critical(
+            received(source),
+            reconciled(source),
+            why="Every row that landed is accounted for, once.",
+            todo="Run again with --full; if it stays, the staging model loses or doubles rows.",
+        ),
+        critical(
+            set_aside(source, at_most=0.05),
+            why="With more than one row in twenty set aside the figures no longer describe the business.",
+            todo="See the reasons in quarantine.rejected_rows and have the rows mended at their source.",
+        ),
+        warning(
+            set_aside(source, at_most=0.01),
+            why="Rows that are set aside are missing from every figure.",
+            todo="See the reasons in quarantine.rejected_rows and have the rows mended at their source.",
+        ),
+        _unique(key),
+        _timely(source, day, stops),
+        owner=owner,
+        key=key,
+        needs=source,
+    )
+    return (kept, *_summed(source, owner, totals or {}))
+
+
+def _unique(key: tuple[str, ...]):
+    if not key:
+        return ()
+    return critical(
+        unique(*key),
+        why="Staging keeps one row of each key; two would count twice in every join.",
+        todo="Run again with --full; if it stays, the staging model does not remove duplicates.",
+    )
+
+
+def _timely(source: str, day: str, stops: bool):
+    if not day:
+        return ()
+    late = "Ask the owner of the source system why no newer rows arrive."
+    return (
+        *warning(fresh(day, source), why="The source is later than was agreed with its owner.", todo=late),
+        *critical(
+            not_stale(day, source),
+            why="Figures of the newest periods would be too low without anybody noticing.",
+            todo=late,
+        ),
+        *warning(
+            not_in_the_future(day),
+            why="Rows after the day that the figures are as of do not count yet.",
+            todo="Check the dates; when they are right, nothing needs to be done.",
+        ),
+        *_steady(day, stops),
+    )
+
+
+def _steady(day: str, stops: bool):
+    if not stops:
+        return ()
+    return warning(
+        steady_weeks(day),
+        why="A week with half or twice the usual rows is often an extract that was cut off or doubled.",
+        todo="Compare with the source system; when business was like that, nothing needs to be done.",
+    )
+
+
+def _summed(source: str, owner: str, totals: dict[str, str]) -> tuple[Suite, ...]:
+    if not totals:
+        return ()
+    system, _, table = source.partition(".")
+    return (
+        suite(
+            f"staging.base_{system}__{table}",
+            critical(
+                control_totals_agree(source, **totals),
+                why="What was staged and set aside adds up to what the source system sent.",
+                todo="Run again with --full; if it stays, the staging model reads amounts wrongly.",
+            ),
+            owner=owner,
+            needs=source,
+        ),
+    )
+
+
+def suites() -> StageSuites:
+    """Give the suites of the staging stage: what was kept, and the sums over everything, of each source table."""
+    return StageSuites("staging", tuple(each for group in (*ERP, *CRM, *OA) for each in group))
+
+
+ERP = (
+    staged(
+        "erp.sales_order_header",
+        SALES,
+        day="order_date",
+        stops=True,
+        totals={
+            "subtotal": "SubTotal",
+            "tax_amount": "TaxAmt",
+            "freight": "Freight",
+            "total_due": "TotalDue",
+        },
+    ),
+    staged("erp.sales_order_detail", SALES, totals={"quantity": "OrderQty", "line_total": "LineTotal"}),
+    staged("erp.product", PRODUCTION),
+    staged("erp.product_category", PRODUCTION, key=("product_category_id",)),
+    staged("erp.product_subcategory", PRODUCTION, key=("product_subcategory_id",)),
+    staged("erp.product_cost_history", FINANCE, key=("product_id", "start_date")),
+    staged(
+        "erp.product_inventory", WAREHOUSE, key=("product_id", "location_id"), totals={"quantity": "Quantity"}
+    ),
+    staged(
+        "erp.inventory_snapshot",
+        WAREHOUSE,
+        day="snapshot_date",
+        totals={"quantity": "Quantity"},
+    ),
+    staged("erp.location", PRODUCTION),
+    staged("erp.scrap_reason", PRODUCTION),
+    staged(
+        "erp.work_order",
+        PRODUCTION,
+        day="start_date",
+        stops=True,
+        totals={
+            "planned_quantity": "OrderQty",
+            "stocked_quantity": "StockedQty",
+            "scrapped_quantity": "ScrappedQty",
+        },
+    ),
+    staged(
+        "erp.work_order_routing",
+        PRODUCTION,
+        day="actual_start_date",
+        stops=True,
+        totals={
+            "resource_hours": "ActualResourceHrs",
+            "planned_cost": "PlannedCost",
+            "actual_cost": "ActualCost",
+        },
+    ),
+    staged("erp.vendor", PURCHASING),
+    staged(
+        "erp.purchase_order_header",
+        PURCHASING,
+        day="order_date",
+        stops=True,
+        totals={
+            "subtotal": "SubTotal",
+            "tax_amount": "TaxAmt",
+            "freight": "Freight",
+            "total_due": "TotalDue",
+        },
+    ),
+    staged(
+        "erp.purchase_order_detail",
+        PURCHASING,
+        totals={
+            "ordered_quantity": "OrderQty",
+            "line_total": "LineTotal",
+            "received_quantity": "ReceivedQty",
+            "rejected_quantity": "RejectedQty",
+            "stocked_quantity": "StockedQty",
+        },
+    ),
+    staged("erp.ship_method", WAREHOUSE),
+    staged("erp.special_offer", MARKETING),
+    staged(
+        "erp.machine_run_time",
+        PRODUCTION,
+        day="run_date",
+        stops=True,
+        totals={
+            "planned_minutes": "PlannedMinutes",
+            "run_minutes": "RunMinutes",
+            "down_minutes": "DownMinutes",
+            "good_units": "GoodUnits",
+            "total_units": "TotalUnits",
+        },
+    ),
+)
+
+CRM = (
+    staged("crm.customer", SALES),
+    staged("crm.person", SALES, key=("person_id",)),
+    staged("crm.store", RETAIL),
+    staged("crm.sales_territory", SALES),
+    staged("crm.sales_person", SALES),
+    staged("crm.sales_person_quota_history", SALES, totals={"quota_amount": "SalesQuota"}),
+    staged("crm.campaign", MARKETING, totals={"budget_amount": "Budget", "cost_amount": "Cost"}),
+    staged("crm.lead", MARKETING, day="created_date", stops=True),
+    staged("crm.opportunity", SALES, day="created_date", stops=True, totals={"amount": "Amount"}),
+    staged(
+        "crm.service_ticket",
+        CUSTOMER_SERVICE,
+        day="opened_at",
+        stops=True,
+        totals={"contact_count": "ContactCount"},
+    ),
+    staged(
+        "crm.call_center",
+        CUSTOMER_SERVICE,
+        totals={
+            "calls": "Calls",
+            "automatic_responses": "AutomaticResponses",
+            "orders": "Orders",
+            "issues_raised": "IssuesRaised",
+        },
+    ),
+    staged(
+        "crm.store_traffic",
+        RETAIL,
+        day="traffic_date",
+        stops=True,
+        totals={
+            "visitors": "Visitors",
+            "transactions": "Transactions",
+            "promotion_visitors": "PromotionVisitors",
+        },
+    ),
+)
+
+OA = (
+    staged("oa.department", PEOPLE),
+    staged("oa.employee", PEOPLE),
+    staged(
+        "oa.employee_department_history",
+        PEOPLE,
+        key=("employee_id", "department_id", "shift_id", "start_date"),
+    ),
+    staged("oa.approval_step", ADMINISTRATION, day="started_at", stops=True, totals={"amount": "Amount"}),
+    staged("oa.project", ADMINISTRATION),
+    staged("oa.fact_finance", FINANCE, key=("finance_key",), totals={"amount": "Amount"}),
+    staged("oa.dim_account", FINANCE, key=("account_key",)),
+    staged("oa.dim_organization", FINANCE, key=("organization_key",)),
+    staged("oa.dim_department_group", FINANCE, key=("department_group_key",)),
+    staged("oa.dim_scenario", FINANCE, key=("scenario_key",)),
+)
