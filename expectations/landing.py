@@ -1,7 +1,7 @@
 """What must be true of an extract when it lands, before anybody has cleaned it.
 
-Extracts are untidy, so little is asked of single rows here: that all announced rows are there, that rows can be
-told apart, that amounts can be added up, and that a load is about as big as usual.
+Extracts are untidy, so little is asked of single rows here: that all announced rows are there, that rows can
+be told apart, that amounts can be added up, and that a load is about as big as usual.
 """
 
 from expectations.owners import (
@@ -58,11 +58,6 @@ def landed(source: str, owner: str, *, key: tuple[str, ...], amounts: tuple[str,
             readable(source, *amounts, mostly=0.95),
             why="Control totals stand for what the source system says was extracted.",
             todo="Ask for amounts as plain numbers: 1234.56, no thousands separators, no decimal commas.",
-        ),
-        warning(
-            readable(source, *amounts, mostly=0.999),
-            why="Amounts that are no plain numbers are set aside, and are missing from every figure.",
-            todo="See the rows in quarantine.rejected_rows and have them entered again.",
         ),
         owner=owner,
         key=("_load", "_row_number"),

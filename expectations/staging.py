@@ -1,7 +1,7 @@
 """What must be true of staging: nothing is lost on the way, and not too much is set aside.
 
-Rows that staging set aside are in `quarantine.rejected_rows` with the reason; the expectations are on the rows
-that it kept (`stg_…`), and on the sums over all rows whatever became of them (`base_…`).
+Rows that staging set aside are in `quarantine.rejected_rows` with the reason; the expectations are on the
+rows that it kept (`stg_…`), and on the sums over all rows whatever became of them (`base_…`).
 """
 
 from expectations.owners import (
@@ -17,6 +17,7 @@ from expectations.owners import (
     WAREHOUSE,
 )
 from plumbline.quality import (
+    Expectation,
     StageSuites,
     Suite,
     control_totals_agree,
@@ -40,14 +41,14 @@ def staged(
     *,
     key: tuple[str, ...] = (),
     day: str = "",
-    stops: bool = False,
+    daily: bool = False,
     totals: dict[str, str] | None = None,
 ) -> tuple[Suite, ...]:
     """Expect of a staged table what holds for all of them.
 
-    `key` must be unique; leave it out where a mart has the same key and checks it. `day` is the date that says
-    how new the data are, and `stops` that the source is expected to bring rows for every day. `totals` names
-    the staged column of each control total.
+    `key` must be unique; leave it out where a mart has the same key and checks it. `day` is the date that
+    says how new the data are, and `daily` that rows are expected for every week up to now. `totals` names the
+    control total of each staged column.
     """
     system, _, table = source.partition(".")
     kept = suite(
@@ -69,7 +70,7 @@ def staged(
             todo="See the reasons in quarantine.rejected_rows and have the rows mended at their source.",
         ),
         _unique(key),
-        _timely(source, day, stops),
+        _timely(source, day, daily),
         owner=owner,
         key=key,
         needs=source,
@@ -77,7 +78,7 @@ def staged(
     return (kept, *_summed(source, owner, totals or {}))
 
 
-def _unique(key: tuple[str, ...]):
+def _unique(key: tuple[str, ...]) -> tuple[Expectation, ...]:
     if not key:
         return ()
     return critical(
@@ -87,7 +88,7 @@ def _unique(key: tuple[str, ...]):
     )
 
 
-def _timely(source: str, day: str, stops: bool):
+def _timely(source: str, day: str, daily: bool) -> tuple[Expectation, ...]:
     if not day:
         return ()
     late = "Ask the owner of the source system why no newer rows arrive."
@@ -103,12 +104,12 @@ def _timely(source: str, day: str, stops: bool):
             why="Rows after the day that the figures are as of do not count yet.",
             todo="Check the dates; when they are right, nothing needs to be done.",
         ),
-        *_steady(day, stops),
+        *_steady(day, daily),
     )
 
 
-def _steady(day: str, stops: bool):
-    if not stops:
+def _steady(day: str, daily: bool) -> tuple[Expectation, ...]:
+    if not daily:
         return ()
     return warning(
         steady_weeks(day),
@@ -136,7 +137,7 @@ def _summed(source: str, owner: str, totals: dict[str, str]) -> tuple[Suite, ...
 
 
 def suites() -> StageSuites:
-    """Give the suites of the staging stage: what was kept, and the sums over everything, of each source table."""
+    """Give the suites of the staging stage: the rows that were kept, and the sums over all rows."""
     return StageSuites("staging", tuple(each for group in (*ERP, *CRM, *OA) for each in group))
 
 
@@ -145,7 +146,7 @@ ERP = (
         "erp.sales_order_header",
         SALES,
         day="order_date",
-        stops=True,
+        daily=True,
         totals={
             "subtotal": "SubTotal",
             "tax_amount": "TaxAmt",
@@ -173,7 +174,7 @@ ERP = (
         "erp.work_order",
         PRODUCTION,
         day="start_date",
-        stops=True,
+        daily=True,
         totals={
             "planned_quantity": "OrderQty",
             "stocked_quantity": "StockedQty",
@@ -184,7 +185,7 @@ ERP = (
         "erp.work_order_routing",
         PRODUCTION,
         day="actual_start_date",
-        stops=True,
+        daily=True,
         totals={
             "resource_hours": "ActualResourceHrs",
             "planned_cost": "PlannedCost",
@@ -196,7 +197,7 @@ ERP = (
         "erp.purchase_order_header",
         PURCHASING,
         day="order_date",
-        stops=True,
+        daily=True,
         totals={
             "subtotal": "SubTotal",
             "tax_amount": "TaxAmt",
@@ -221,7 +222,7 @@ ERP = (
         "erp.machine_run_time",
         PRODUCTION,
         day="run_date",
-        stops=True,
+        daily=True,
         totals={
             "planned_minutes": "PlannedMinutes",
             "run_minutes": "RunMinutes",
@@ -240,13 +241,13 @@ CRM = (
     staged("crm.sales_person", SALES),
     staged("crm.sales_person_quota_history", SALES, totals={"quota_amount": "SalesQuota"}),
     staged("crm.campaign", MARKETING, totals={"budget_amount": "Budget", "cost_amount": "Cost"}),
-    staged("crm.lead", MARKETING, day="created_date", stops=True),
-    staged("crm.opportunity", SALES, day="created_date", stops=True, totals={"amount": "Amount"}),
+    staged("crm.lead", MARKETING, day="created_date", daily=True),
+    staged("crm.opportunity", SALES, day="created_date", daily=True, totals={"amount": "Amount"}),
     staged(
         "crm.service_ticket",
         CUSTOMER_SERVICE,
         day="opened_at",
-        stops=True,
+        daily=True,
         totals={"contact_count": "ContactCount"},
     ),
     staged(
@@ -263,7 +264,7 @@ CRM = (
         "crm.store_traffic",
         RETAIL,
         day="traffic_date",
-        stops=True,
+        daily=True,
         totals={
             "visitors": "Visitors",
             "transactions": "Transactions",
@@ -280,7 +281,7 @@ OA = (
         PEOPLE,
         key=("employee_id", "department_id", "shift_id", "start_date"),
     ),
-    staged("oa.approval_step", ADMINISTRATION, day="started_at", stops=True, totals={"amount": "Amount"}),
+    staged("oa.approval_step", ADMINISTRATION, day="started_at", daily=True, totals={"amount": "Amount"}),
     staged("oa.project", ADMINISTRATION),
     staged("oa.fact_finance", FINANCE, key=("finance_key",), totals={"amount": "Amount"}),
     staged("oa.dim_account", FINANCE, key=("account_key",)),
