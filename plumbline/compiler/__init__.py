@@ -61,8 +61,9 @@ def _definitions(path: Path) -> Definitions:
 def _compile(definitions: Definitions, request: Request, dialect: str) -> str:
     from dataclasses import replace
 
+    from plumbline.compiler.aggregate import aggregate
     from plumbline.compiler.generate import generate
-    from plumbline.compiler.metricflow import DIALECTS, write_sql
+    from plumbline.compiler.metricflow import DIALECTS
     from plumbline.compiler.plan import plan
 
     if dialect not in DIALECTS:
@@ -70,14 +71,14 @@ def _compile(definitions: Definitions, request: Request, dialect: str) -> str:
         raise DefinitionError(f"unknown dialect {dialect!r}", todo=todo, code="unknown-dialect")
     planned = plan(definitions, request)
     if planned.trivial:
-        return write_sql(definitions, request, dialect)
+        return aggregate(definitions, request, dialect).sql(dialect=dialect, pretty=True)
     unordered = replace(request, order_by=(), limit=None)
     return generate(
         definitions,
         request,
         planned,
         dialect,
-        lambda metrics, group_by: write_sql(
+        lambda metrics, group_by: aggregate(
             definitions, replace(unordered, metrics=metrics, group_by=group_by), dialect
         ),
     )

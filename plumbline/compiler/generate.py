@@ -11,27 +11,31 @@ from plumbline.compiler.plan import Accumulation, Formula, Node, Plan, Ratio, Se
 from plumbline.compiler.request import Request
 from plumbline.definitions import Definitions, GroupBy
 
-WriteSql = Callable[[tuple[str, ...], tuple[GroupBy, ...]], str]
+Aggregate = Callable[[tuple[str, ...], tuple[GroupBy, ...]], exp.Query]
 
 _PERIODS = "periods"
 _PERIOD, _LAST_DAY = "period", "last_day"
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
-def generate(definitions: Definitions, request: Request, plan: Plan, dialect: str, write: WriteSql) -> str:
-    """Give one SELECT; `write` asks MetricFlow for plain metrics by the columns given."""
-    return _Generator(definitions, request, plan, dialect, write).query().sql(dialect=dialect, pretty=True)
+def generate(
+    definitions: Definitions, request: Request, plan: Plan, dialect: str, aggregate: Aggregate
+) -> str:
+    """Give one SELECT; `aggregate` asks MetricFlow for plain metrics by the columns given."""
+    return (
+        _Generator(definitions, request, plan, dialect, aggregate).query().sql(dialect=dialect, pretty=True)
+    )
 
 
 class _Generator:
     def __init__(
-        self, definitions: Definitions, request: Request, plan: Plan, dialect: str, write: WriteSql
+        self, definitions: Definitions, request: Request, plan: Plan, dialect: str, aggregate: Aggregate
     ) -> None:
         self.definitions = definitions
         self.request = request
         self.plan = plan
         self.dialect = dialect
-        self.write = write
+        self.aggregate = aggregate
         self.keys = [item.column for item in request.group_by]
         self.columns = {series: f"{series.metric}__{n}" for n, series in enumerate(plan.series)}
         self.ctes: list[tuple[str, exp.Query]] = []
@@ -59,16 +63,11 @@ class _Generator:
             self.ctes.append((_PERIODS, self._periods()))
         if plain:
             metrics = tuple(dict.fromkeys(series.metric for series in plain))
-            self.ctes.append(("aggregated", self._metricflow(metrics, self.request.group_by)))
+            self.ctes.append(("aggregated", self.aggregate(metrics, self.request.group_by)))
         for shift in dict.fromkeys(series.shift for series in plain):
             yield self._plain([series for series in plain if series.shift == shift], shift)
         for series in accumulated:
             yield self._accumulated(series)
-
-    def _metricflow(self, metrics: tuple[str, ...], group_by: tuple[GroupBy, ...]) -> exp.Query:
-        parsed = sqlglot.parse_one(self.write(metrics, group_by), dialect=self.dialect)
-        assert isinstance(parsed, exp.Query)
-        return parsed
 
     def _add(self, name: str, query: exp.Query) -> str:
         unique = f"{name}_{len(self.ctes)}"
@@ -137,7 +136,7 @@ class _Generator:
             by = (GroupBy("metric_time", "day"), *self.request.dimensions)
             if how.distinct_entity and how.distinct_entity not in {item.name for item in by}:
                 by = (*by, GroupBy(how.distinct_entity))
-            self.ctes.append((name, self._metricflow((how.daily_metric,), by)))
+            self.ctes.append((name, self.aggregate((how.daily_metric,), by)))
         return name
 
     def _joined(self, parts: list[str]) -> str:
@@ -164,13 +163,13 @@ class _Generator:
         return self._add("joined", query)
 
     @staticmethod
-    def _key(key: str, parts: list[str]) -> exp.Expression:
+    def _key(key: str, parts: list[str]) -> exp.Expr:
         columns = [exp.column(key, table=part, quoted=True) for part in parts]
         return exp.Coalesce(this=columns[0], expressions=columns[1:]) if columns[1:] else columns[0]
 
     # The trees over the series become expressions over their columns.
 
-    def _value(self, node: Node) -> exp.Expression:
+    def _value(self, node: Node) -> exp.Expr:
         if isinstance(node, Series):
             return exp.column(self.columns[node], quoted=True)
         if isinstance(node, Ratio):
@@ -178,11 +177,11 @@ class _Generator:
             return exp.Div(this=_double(self._value(node.numerator)), expression=_double(below))
         return self._formula(node)
 
-    def _formula(self, node: Formula) -> exp.Expression:
+    def _formula(self, node: Formula) -> exp.Expr:
         inputs = dict(node.inputs)
         parsed = sqlglot.parse_one(node.expr, dialect=self.dialect)
 
-        def replace(part: exp.Expression) -> exp.Expression:
+        def replace(part: exp.Expr) -> exp.Expr:
             if isinstance(part, exp.Column) and not part.table and part.name in inputs:
                 value = self._value(inputs[part.name])
                 return value if isinstance(value, exp.Column) else exp.paren(value, copy=False)
@@ -191,19 +190,19 @@ class _Generator:
         return parsed.transform(replace)
 
 
-def _aggregated(name: str) -> exp.Expression:
+def _aggregated(name: str) -> exp.Expr:
     return exp.column(name, table="aggregated", quoted=True)
 
 
-def _double(value: exp.Expression) -> exp.Expression:
+def _double(value: exp.Expr) -> exp.Expr:
     return exp.cast(value, "DOUBLE")
 
 
-def _truncate(value: exp.Expression, grain: str) -> exp.Expression:
+def _truncate(value: exp.Expr, grain: str) -> exp.Expr:
     return exp.cast(exp.func("DATE_TRUNC", exp.Literal.string(grain), value, dialect="duckdb"), "DATE")
 
 
-def _minus(value: exp.Expression, count: int, grain: str) -> exp.Expression:
+def _minus(value: exp.Expr, count: int, grain: str) -> exp.Expr:
     """Go back in days or months: every dialect has those two."""
     unit, count = ("month", count * _MONTHS[grain]) if grain in _MONTHS else (grain, count)
     unit, count = ("day", count * 7) if unit == "week" else (unit, count)
@@ -211,15 +210,15 @@ def _minus(value: exp.Expression, count: int, grain: str) -> exp.Expression:
     return exp.Sub(this=value, expression=interval)
 
 
-def _shifted(value: exp.Expression, shift: Shift) -> exp.Expression:
+def _shifted(value: exp.Expr, shift: Shift) -> exp.Expr:
     if shift.to_grain:
         return _truncate(value, shift.to_grain)
     return _minus(value, shift.window.count, shift.window.grain) if shift.window else value
 
 
-def _within(day: exp.Expression, last_day: exp.Expression, how: Accumulation) -> list[exp.Expression]:
+def _within(day: exp.Expr, last_day: exp.Expr, how: Accumulation) -> list[exp.Expr]:
     """Keep the days of the window or of the to-date period that ends with a day."""
-    found: list[exp.Expression] = [exp.LTE(this=day.copy(), expression=last_day.copy())]
+    found: list[exp.Expr] = [exp.LTE(this=day.copy(), expression=last_day.copy())]
     if how.grain_to_date:
         same = exp.EQ(
             this=_truncate(day.copy(), how.grain_to_date),

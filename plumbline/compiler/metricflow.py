@@ -123,5 +123,3 @@ def _section(lines: list[str], head: str, ends: tuple[str, ...]) -> list[str]:
         if line:
             found.append(line)
     return found
-
-

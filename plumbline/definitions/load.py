@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from plumbline.definitions.locate import locate
+from plumbline.definitions.locate import Written, read_files
 from plumbline.definitions.model import (
     Definitions,
     Dimension,
@@ -35,18 +35,17 @@ _TIMES = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
 
 def load(semantic_manifest: Path, project: Path | None = None) -> Definitions:
     """Load the definitions; with the project's root they also know their file and line."""
-    content = _read(semantic_manifest)
-    raw = json.loads(content)
-    files, places = locate(project) if project else ((), {})
+    raw = json.loads(_read(semantic_manifest))
+    written = read_files(project) if project else Written()
     spine, column = _time_spine(raw)
     return Definitions(
-        metrics={item["name"]: _metric(item, places) for item in raw["metrics"]},
-        models={item["name"]: _model(item, places) for item in raw["semantic_models"]},
-        saved_queries={item["name"]: _saved_query(item, places) for item in raw["saved_queries"]},
+        metrics={item["name"]: _metric(item, written) for item in _sorted(raw["metrics"])},
+        models={item["name"]: _model(item, written) for item in _sorted(raw["semantic_models"])},
+        saved_queries={item["name"]: _saved_query(item, written) for item in _sorted(raw["saved_queries"])},
         time_spine=spine,
         time_spine_column=column,
-        digest=hashlib.sha256(content).hexdigest(),
-        files=files,
+        digest=_digest(raw),
+        files=written.files,
         root=str(project or ""),
         raw=raw,
     )
@@ -65,6 +64,16 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
+def _sorted(items: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(items, key=lambda item: str(item["name"]))
+
+
+def _digest(raw: Mapping[str, Any]) -> str:
+    """Hash the meaning: dbt writes the same definitions in another order every time it parses."""
+    ordered = {key: _sorted(value) if isinstance(value, list) else value for key, value in raw.items()}
+    return hashlib.sha256(json.dumps(ordered, sort_keys=True).encode()).hexdigest()
+
+
 def _time_spine(raw: Mapping[str, Any]) -> tuple[str, str]:
     spines = raw["project_configuration"].get("time_spines") or []
     days = [spine for spine in spines if spine["primary_column"]["time_granularity"] == "day"]
@@ -73,11 +82,11 @@ def _time_spine(raw: Mapping[str, Any]) -> tuple[str, str]:
     return days[0]["node_relation"]["relation_name"], days[0]["primary_column"]["name"]
 
 
-def _place(places: Mapping[tuple[str, str], Location], kind: str, name: str) -> Location:
-    return places.get((kind, name), Location("metrics", 0))
+def _place(written: Written, kind: str, name: str) -> Location:
+    return written.places.get((kind, name), Location("metrics", 0))
 
 
-def _metric(item: Mapping[str, Any], places: Mapping[tuple[str, str], Location]) -> Metric:
+def _metric(item: Mapping[str, Any], written: Written) -> Metric:
     params = item["type_params"]
     cumulative = params.get("cumulative_type_params") or {}
     conversion = params.get("conversion_type_params") or {}
@@ -87,7 +96,7 @@ def _metric(item: Mapping[str, Any], places: Mapping[tuple[str, str], Location])
         description=(item.get("description") or "").strip(),
         type=item["type"],
         governance=_governance((item.get("config") or {}).get("meta") or {}),
-        location=_place(places, "metrics", item["name"]),
+        location=_place(written, "metrics", item["name"]),
         measures=tuple(_measure_inputs(params, conversion)),
         inputs=tuple(_metric_inputs(params)),
         expr=params.get("expr") or "",
@@ -165,13 +174,13 @@ def _texts(meta: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
 
 
-def _model(item: Mapping[str, Any], places: Mapping[tuple[str, str], Location]) -> SemanticModel:
+def _model(item: Mapping[str, Any], written: Written) -> SemanticModel:
     default = (item.get("defaults") or {}).get("agg_time_dimension") or ""
     return SemanticModel(
         name=item["name"],
         relation=item["node_relation"]["relation_name"],
         description=(item.get("description") or "").strip(),
-        location=_place(places, "semantic_models", item["name"]),
+        location=_place(written, "semantic_models", item["name"]),
         entities=tuple(
             Entity(part["name"], part["type"], part.get("expr") or part["name"])
             for part in item.get("entities") or ()
@@ -201,17 +210,16 @@ def _dimension(item: Mapping[str, Any]) -> Dimension:
     )
 
 
-def _saved_query(item: Mapping[str, Any], places: Mapping[tuple[str, str], Location]) -> SavedQuery:
+def _saved_query(item: Mapping[str, Any], written: Written) -> SavedQuery:
     params = item["query_params"]
-    config = item.get("config") or {}
-    meta = {**(item.get("meta") or {}), **(config.get("meta") or {})}
+    meta = written.saved_query_meta.get(item["name"], {})
     return SavedQuery(
         name=item["name"],
         description=(item.get("description") or "").strip(),
         metrics=tuple(params["metrics"]),
         group_by=tuple(parse_group_by(text) for text in params["group_by"]),
         where=_filters(params.get("where")),
-        location=_place(places, "saved_queries", item["name"]),
+        location=_place(written, "saved_queries", item["name"]),
         label=item.get("label") or _text(meta, "label"),
         label_zh=_text(meta, "label_zh"),
         domain=_text(meta, "domain"),

@@ -181,6 +181,13 @@ class GroupBy:
         """The name of the output column: `metric_time__month`, `product__category`."""
         return f"{self.name}__{self.grain}" if self.grain else self.name
 
+    @property
+    def published(self) -> str:
+        """The name of the column in a published table: `month`, `product_category`."""
+        if self.name == METRIC_TIME:
+            return self.grain or METRIC_TIME
+        return self.column.replace("__", "_")
+
 
 @dataclass(frozen=True)
 class SavedQuery:
