@@ -1,0 +1,33 @@
+"""Landing: extracts of every source system become append-only Parquet with manifests.
+
+    sources file → connector → inspection → Parquet + manifest → one rename makes the load visible
+                                   └→ refused: quarantine, with the reason; the rest goes on
+"""
+
+from plumbline.landing.contract import Column, TableContract, load_contract
+from plumbline.landing.land import land_system
+from plumbline.landing.manifests import ControlTotal, Cursor, Manifest, current_loads, visible_loads
+from plumbline.landing.outcomes import ExtractOutcome, SystemResult, TableOutcome
+from plumbline.landing.register import register
+from plumbline.landing.sources import Sources, SystemSource, TableSource, load_sources, resolve_as_of
+
+__all__ = [
+    "Column",
+    "ControlTotal",
+    "Cursor",
+    "ExtractOutcome",
+    "Manifest",
+    "Sources",
+    "SystemResult",
+    "SystemSource",
+    "TableContract",
+    "TableOutcome",
+    "TableSource",
+    "current_loads",
+    "land_system",
+    "load_contract",
+    "load_sources",
+    "register",
+    "resolve_as_of",
+    "visible_loads",
+]

@@ -1,0 +1,143 @@
+"""One text for every typed value, whichever connector brought it.
+
+Numbers become their shortest exact text (`12.5`), timestamps `YYYY-MM-DD HH:MM:SS[.ffffff]` (those with a zone in
+UTC), dates `YYYY-MM-DD`, booleans `1` and `0`, nested values JSON. Text stays exactly as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def value_text(value: Any) -> str | None:
+    """Give the text of one Python value."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return float_text(value)
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    return _other_text(value)
+
+
+def _other_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return datetime_text(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return float_text(value.total_seconds())
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex().upper()
+    if isinstance(value, dict | list | tuple):
+        return json_text(value)
+    return str(value)
+
+
+def float_text(value: float) -> str:
+    """Give the shortest text that reads back as the same number, without an exponent: `12.5`, `20`."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return str(value)
+    return decimal_text(Decimal(repr(value)))
+
+
+def decimal_text(value: Decimal) -> str:
+    """Give a decimal without an exponent and without zeros at the end: `12.5`, `20`."""
+    if not value.is_finite():
+        return str(value)
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def datetime_text(value: datetime) -> str:
+    """Give `YYYY-MM-DD HH:MM:SS[.ffffff]`, in UTC when the value knows its zone."""
+    if value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return value.isoformat(sep=" ")
+
+
+def json_text(value: Any) -> str:
+    """Give nested values as compact JSON; decimals keep their digits."""
+    return json.dumps(_json_ready(value), ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _json_ready(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {key: _json_ready(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_ready(item) for item in value]
+    return value
+
+
+def text_array(values: list[Any]) -> pa.Array:
+    """Give the texts of a column of Python values as an Arrow array."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, pa.string())
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return pa.array([value_text(value) for value in values], pa.string())
+
+
+def arrow_text(column: pa.Array) -> pa.Array:
+    """Give the texts of an Arrow array of any type; fast for the usual types."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_string(kind):
+        return column
+    if pa.types.is_dictionary(kind):
+        return arrow_text(column.cast(kind.value_type))
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_integer(kind):
+        return column.cast(pa.string())
+    if pa.types.is_boolean(kind):
+        return column.cast(pa.int8()).cast(pa.string())
+    if pa.types.is_floating(kind):
+        return _plain_floats(column.cast(pa.float64()))
+    if pa.types.is_date(kind):
+        return column.cast(pa.date32()).cast(pa.string())
+    if pa.types.is_null(kind):
+        return pa.nulls(len(column), pa.string())
+    if pa.types.is_decimal(kind):
+        return _without_end_zeros(pc.cast(column, pa.string()))
+    return text_array([value_text(_readable(value)) for value in column.to_pylist()])
+
+
+def _readable(value: Any) -> Any:
+    return value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
+
+
+def _plain_floats(column: pa.Array) -> pa.Array:
+    """Cast doubles to text; those that Arrow writes with an exponent are written out."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = column.cast(pa.string())
+    odd = pc.match_substring_regex(texts, r"e|^-0$|^nan|inf")
+    if not pc.any(odd).as_py():
+        return texts
+    fixed = [float_text(value) if is_odd else None for value, is_odd in zip(column.to_pylist(), odd.to_pylist())]
+    return pc.if_else(odd, pa.array(fixed, pa.string()), texts)
+
+
+def _without_end_zeros(texts: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
+    if not pc.any(pc.match_substring_regex(texts, r"[.Ee]")).as_py():
+        return texts
+    return text_array([None if text is None else decimal_text(Decimal(text)) for text in texts.to_pylist()])

@@ -1,0 +1,169 @@
+"""Read SQLite over Arrow: the casts to text happen inside SQLite, rows stream in batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from plumbline.errors import SourceUnavailable
+from plumbline.landing.cache import JUST_WRITTEN_NS
+from plumbline.landing.canonical import float_text
+from plumbline.landing.databases.reading import Selection
+from plumbline.landing.extract import BATCH_ROWS
+from plumbline.landing.outcomes import Refused
+from plumbline.warehouse import quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_MAGIC = b"SQLite format 3\0"
+
+
+class SQLiteReader:
+    """One SQLite file, opened for reading only."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._inspect()
+        from adbc_driver_sqlite import dbapi
+
+        with _driver_errors(path.name):
+            self._connection = dbapi.connect(f"file:{quote(str(path))}?mode=ro")
+        self._cursor: Any = self._connection.cursor()
+        self._cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
+
+    def _inspect(self) -> None:
+        try:
+            with self._path.open("rb") as file:
+                head = file.read(len(_MAGIC))
+        except OSError as error:
+            raise SourceUnavailable(
+                "the database file cannot be opened",
+                where=str(self._path),
+                why=str(error.strerror),
+                todo="Check that the file is there and may be read.",
+            ) from error
+        if head != _MAGIC:
+            raise Refused(
+                "the file has 0 bytes" if not head else "the file is no SQLite database",
+                file=self._path.name,
+                todo="It may be cut off: ask the source for it again.",
+            )
+
+    def begin(self) -> None:
+        self._connection.rollback()
+        self._fetch("select count(*) from sqlite_master", [])
+
+    def columns(self, table: str) -> list[str] | None:
+        return list(self._declared(table)) or None
+
+    def _declared(self, table: str) -> dict[str, str]:
+        """Give the declared type of every column."""
+        rows = self._fetch("select name, type from pragma_table_info(?)", [table])
+        return {name: kind.upper() for name, kind in rows}
+
+    def count(self, table: str, selection: Selection) -> int:
+        where, values = _where(selection)
+        return int(self._fetch(f"select count(*) from {quoted(table)}{where}", values)[0][0])
+
+    def greatest(self, table: str, cursor: str) -> str | None:
+        name = quoted(cursor)
+        rows = self._fetch(f"select cast(max({name}) as text) from {quoted(table)}", [])
+        return None if rows[0][0] is None else str(rows[0][0])
+
+    def read(self, table: str, columns: list[str], selection: Selection) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        declared = self._declared(table)
+        where, values = _where(selection)
+        casts = ", ".join(_cast(name, declared[name]) for name in columns)
+        fractions = [name for name in columns if _may_be_real(declared[name])]
+        with _driver_errors(self._path.name):
+            self._cursor.execute(f"select {casts} from {quoted(table)}{where}", values or None)
+            for batch in self._cursor.fetch_record_batch():
+                arrays = [
+                    _shortest(array) if name in fractions else array.cast(pa.string())
+                    for name, array in zip(columns, batch.columns)
+                ]
+                yield pa.RecordBatch.from_arrays(arrays, columns)
+
+    def signature(self) -> str | None:
+        parts = []
+        for path in (self._path, self._path.with_name(self._path.name + "-wal")):
+            if path.exists():
+                facts = path.stat()
+                if time.time_ns() - facts.st_mtime_ns < JUST_WRITTEN_NS:
+                    return None
+                parts.append(f"{facts.st_ino}:{facts.st_size}:{facts.st_mtime_ns}")
+        return "|".join(parts)
+
+    def close(self) -> None:
+        self._cursor.close()
+        self._connection.close()
+
+    def _fetch(self, sql: str, values: list[str]) -> list[Any]:
+        with _driver_errors(self._path.name):
+            self._cursor.execute(sql, values or None)
+            return list(self._cursor.fetchall())
+
+
+def _where(selection: Selection) -> tuple[str, list[str]]:
+    if selection.cursor is None:
+        return "", []
+    name = quoted(selection.cursor)
+    if selection.after is not None:
+        return f" where {name} > ?", [selection.after]
+    return f" where {name} = ? or {name} is null", [selection.at or ""]
+
+
+def _cast(name: str, kind: str) -> str:
+    """Cast to text; bytes become hexadecimal digits."""
+    column = quoted(name)
+    if kind == "" or "BLOB" in kind:
+        return f"case typeof({column}) when 'blob' then hex({column}) else cast({column} as text) end as {column}"
+    return f"cast({column} as text) as {column}"
+
+
+def _may_be_real(kind: str) -> bool:
+    """Tell whether SQLite may keep floating point numbers in a column of this declared type."""
+    return not any(part in kind for part in ("INT", "CHAR", "CLOB", "TEXT", "BLOB"))
+
+
+def _shortest(column: pa.Array) -> pa.Array:
+    """Mend how SQLite writes floating point numbers: 20.0 is 20, 0.10000000000000001 is 0.1, no exponents."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = column.cast(pa.string())
+    whole = pc.match_substring_regex(column, r"^-?[0-9]+\.0$")
+    if pc.any(whole).as_py():
+        column = pc.if_else(whole, pc.utf8_slice_codeunits(column, 0, -2), column)
+    odd = pc.match_substring_regex(column, r"^-?(?:[0-9.]*e[+-]?[0-9]+|[0-9]*\.[0-9]*[0-9.]{16,}|[0-9.]{17,}|0)$")
+    odd = pc.and_(odd, pc.match_substring_regex(column, r"[.e]|^-0$"))
+    if not pc.any(odd).as_py():
+        return column
+    texts = zip(column.to_pylist(), odd.to_pylist())
+    mended = [float_text(float(text)) if is_odd else None for text, is_odd in texts]
+    return pc.if_else(odd, pa.array(mended, pa.string()), column)
+
+
+@contextmanager
+def _driver_errors(name: str) -> Iterator[None]:
+    """Tell a database that is busy or away from one whose content is damaged."""
+    from adbc_driver_manager import dbapi
+
+    try:
+        yield
+    except dbapi.Error as error:
+        text = str(error)
+        if "malformed" in text or "not a database" in text:
+            raise Refused(
+                f"the database file is damaged ({text})", file=name, todo="Ask the source for it again."
+            ) from error
+        raise SourceUnavailable(
+            "the database does not answer", where=name, why=text, todo="The next run tries again."
+        ) from error

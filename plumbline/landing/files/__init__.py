@@ -1,0 +1,1 @@
+"""The files connector: inspect a file first, then read it as text."""

@@ -1,0 +1,147 @@
+"""Land one system: every table that its company lists, each by itself, so that one bad extract stops no other."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+from plumbline.errors import ConfigurationError, PlumblineError, StorageError, UsageError, did_you_mean
+from plumbline.landing.contract import load_contract
+from plumbline.landing.outcomes import REFUSED, UNAVAILABLE, ExtractOutcome, Refused, SystemResult, TableOutcome
+from plumbline.landing.quarantine import Refusal, put_aside
+from plumbline.landing.secrets import Secrets
+from plumbline.landing.session import Progress, Session
+from plumbline.landing.sources import Sources, TableSource
+from plumbline.landing.writer import remove_leftovers
+from plumbline.project import Home, Project
+
+
+class Connector(Protocol):
+    """Reaches one system."""
+
+    def extracts(self, table: TableSource) -> Iterator[ExtractOutcome]:
+        """Land one table, and say what became of each of its extracts."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def land_system(
+    project: Project,
+    home: Home,
+    sources: Sources,
+    system: str,
+    *,
+    data: Path | None = None,
+    as_of: date,
+    progress: Progress | None = None,
+    environment: Mapping[str, str] | None = None,
+    wait: Callable[[float], None] = time.sleep,
+) -> SystemResult:
+    """Land what is new of one system; one outcome for each table of the sources file, in its order.
+
+    A table or file that cannot be read or is refused is an outcome, never an exception. Raises StorageError when
+    the disk is full, UsageError for an unknown system. `{data}` is `data`, else the company's own data directory.
+    The caller holds the company's run lock. `wait` sleeps between attempts at an API.
+    """
+    started = time.perf_counter()
+    if system not in sources.systems:
+        raise UsageError(
+            f"company {sources.company!r} has no system {system!r}",
+            where=str(sources.file),
+            todo=did_you_mean(system, list(sources.systems)),
+        )
+    session = Session(
+        home=home,
+        company=sources.company,
+        system=sources.systems[system],
+        contract=load_contract(project)[system],
+        secrets=Secrets(os.environ if environment is None else environment, (data or home.data).resolve()),
+        as_of=as_of,
+        wait=wait,
+    )
+    remove_leftovers(home.landing / system)
+    outcomes = _land_tables(session, progress or (lambda _: None))
+    for refusal in session.refusals:
+        put_aside(home, system, refusal, session.system.refused)
+    session.cache.save()
+    session.totals.close()
+    return SystemResult(system, tuple(outcomes), round(time.perf_counter() - started, 3))
+
+
+def _land_tables(session: Session, progress: Progress) -> list[TableOutcome]:
+    connector: Connector | None = None
+    outcomes = []
+    try:
+        for number, table in enumerate(session.system.tables.values(), start=1):
+            progress(f"{table.name} ({number} of {len(session.system.tables)})")
+            started = time.perf_counter()
+            try:
+                connector = connector or _connect(session)
+            except (PlumblineError, OSError) as error:
+                failed = _failure(session, table, error)
+                return outcomes + [
+                    TableOutcome.of(name, [failed], 0.0) for name in list(session.system.tables)[number - 1 :]
+                ]
+            extracts = list(_land_table(session, connector, table))
+            outcomes.append(TableOutcome.of(table.name, extracts, time.perf_counter() - started))
+    finally:
+        if connector is not None:
+            connector.close()
+    return outcomes
+
+
+def _connect(session: Session) -> Connector:
+    kind = session.system.connector
+    if kind == "files":
+        from plumbline.landing.files.connector import FilesConnector
+
+        return FilesConnector(session)
+    if kind == "database":
+        from plumbline.landing.databases.connector import DatabaseConnector
+
+        return DatabaseConnector(session)
+    from plumbline.landing.http.connector import HTTPConnector
+
+    return HTTPConnector(session)
+
+
+def _land_table(session: Session, connector: Connector, table: TableSource) -> Iterator[ExtractOutcome]:
+    """Land one table; what goes wrong becomes an outcome, without secrets in its words."""
+    try:
+        for outcome in connector.extracts(table):
+            yield replace(outcome, source=session.secrets.redact(outcome.source))
+    except StorageError:
+        raise
+    except (PlumblineError, OSError) as error:
+        outcome = _failure(session, table, error)
+        if outcome.status == REFUSED:
+            session.refusals.append(Refusal(table.name, outcome))
+        yield outcome
+
+
+def _failure(session: Session, table: TableSource, error: PlumblineError | OSError) -> ExtractOutcome:
+    hide = session.secrets.redact
+    if isinstance(error, Refused):
+        reason, status = error.what, REFUSED
+    elif isinstance(error, PlumblineError):
+        reason, status = _sentence(error), UNAVAILABLE
+    else:
+        reason, status = str(error), UNAVAILABLE
+    where = error.where if isinstance(error, PlumblineError) and not isinstance(error, ConfigurationError) else ""
+    return ExtractOutcome(
+        status,
+        hide(where or f"{session.system.name}.{table.name}"),
+        line=getattr(error, "line", None),
+        reason=hide(reason),
+        todo=hide(getattr(error, "todo", "")),
+    )
+
+
+def _sentence(error: PlumblineError) -> str:
+    return f"{error.what}: {error.why}" if error.why else error.what

@@ -1,0 +1,134 @@
+"""Show what has landed to the warehouse: one view for each declared source table, and the facts of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from plumbline.landing.contract import Contract, TableContract, load_contract
+from plumbline.landing.manifests import Manifest, current_loads, visible_loads
+from plumbline.landing.sources import Sources
+from plumbline.landing.writer import ROW_NUMBER
+from plumbline.project import Home, Project
+from plumbline.warehouse import glob_free, quoted
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_RUN_TABLES = """
+create schema if not exists landing_run;
+create or replace table landing_run.context (company varchar, as_of date, run_id varchar);
+create or replace table landing_run.loads (
+    load bigint, system varchar, table_name varchar, source varchar, mode varchar, sha256 varchar, rows bigint,
+    is_current boolean, as_of date, landed_at timestamp
+);
+create or replace table landing_run.control_totals (
+    load bigint, system varchar, table_name varchar, column_name varchar, total decimal(38, 6), not_null bigint,
+    unparsed bigint
+);
+"""
+
+
+def register(
+    con: DuckDBPyConnection, home: Home, project: Project, sources: Sources, as_of: date, run_id: str
+) -> None:
+    """Create the views landing_<system>.<table> and the tables landing_run.context, .loads and .control_totals.
+
+    A view has exactly the declared columns as VARCHAR (NULL where an extract lacks one), `_load` and `_row_number`,
+    of the current loads; it is empty where nothing has landed, or where the company does not list the table.
+    """
+    contract = load_contract(project)
+    loads = [load for load in visible_loads(home) if load.table in contract.get(load.system, {})]
+    current = current_loads(load for load in loads if sources.is_connected(load.system, load.table))
+    con.execute("begin transaction")
+    try:
+        _create_views(con, contract, current)
+        _create_run_tables(con, sources.company, as_of, run_id, loads, {load.load for load in current})
+        con.execute("commit")
+    except BaseException:
+        con.execute("rollback")
+        raise
+
+
+def _create_views(con: DuckDBPyConnection, contract: Contract, current: Sequence[Manifest]) -> None:
+    by_table: dict[tuple[str, str], list[Manifest]] = {}
+    for load in current:
+        by_table.setdefault((load.system, load.table), []).append(load)
+    for system, tables in contract.items():
+        con.execute(f"create schema if not exists {quoted(f'landing_{system}')}")
+        for table in tables.values():
+            con.execute(_view(table, by_table.get((system, table.name), [])))
+
+
+def _view(table: TableContract, loads: Sequence[Manifest]) -> str:
+    """Write the view of a table: loads with the same columns are read together."""
+    groups: dict[frozenset[str], list[Manifest]] = {}
+    for load in loads:
+        groups.setdefault(frozenset(table.names) & frozenset(load.columns), []).append(load)
+    parts = [_select(table, present, group) for present, group in groups.items()]
+    name = f"{quoted(f'landing_{table.system}')}.{quoted(table.name)}"
+    return f"create or replace view {name} as\n" + "\nunion all\n".join(parts or [_nothing(table)])
+
+
+def _select(table: TableContract, present: frozenset[str], loads: Iterable[Manifest]) -> str:
+    columns = [
+        quoted(name) if name in present else f"cast(null as varchar) as {quoted(name)}" for name in table.names
+    ]
+    paths = ", ".join(_text(glob_free(load.parquet)) for load in loads)
+    return (
+        f"select {', '.join(columns)}, load as _load, {ROW_NUMBER}\n"
+        f"from read_parquet([{paths}], hive_partitioning = true, hive_types = {{'load': bigint}})"
+    )
+
+
+def _nothing(table: TableContract) -> str:
+    columns = [f"cast(null as varchar) as {quoted(name)}" for name in table.names]
+    return f"select {', '.join(columns)}, cast(null as bigint) as _load, cast(null as bigint) as {ROW_NUMBER} where false"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _create_run_tables(
+    con: DuckDBPyConnection,
+    company: str,
+    as_of: date,
+    run_id: str,
+    loads: Sequence[Manifest],
+    current: set[int],
+) -> None:
+    for statement in filter(str.strip, _RUN_TABLES.split(";")):
+        con.execute(statement)
+    con.execute("insert into landing_run.context values (?, ?, ?)", [company, as_of, run_id])
+    facts = ("load", "system", "table", "source", "mode", "sha256", "rows")
+    _fill(
+        con,
+        "loads",
+        [
+            (*(getattr(load, name) for name in facts), load.load in current, load.as_of, load.landed_at)
+            for load in loads
+        ],
+    )
+    _fill(
+        con,
+        "control_totals",
+        [
+            (load.load, load.system, load.table, name, total.sum, total.not_null, total.unparsed)
+            for load in loads
+            for name, total in load.control_totals.items()
+        ],
+    )
+
+
+def _fill(con: DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:
+    """Insert many rows at once: DuckDB takes them from Arrow, and casts."""
+    import pyarrow as pa
+
+    if not rows:
+        return
+    columns = [pa.array(column) for column in zip(*rows, strict=True)]
+    con.register("landing_rows", pa.table(columns, names=[f"column_{i}" for i in range(len(columns))]))
+    con.execute(f"insert into landing_run.{table} select * from landing_rows")
+    con.unregister("landing_rows")

@@ -1,0 +1,51 @@
+"""What all tables of one system share while they are landed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from plumbline.landing.cache import ReadCache
+from plumbline.landing.contract import TableContract
+from plumbline.landing.manifests import Manifest, current_loads, table_loads
+from plumbline.landing.quarantine import Refusal
+from plumbline.landing.secrets import Secrets
+from plumbline.landing.sources import SystemSource
+from plumbline.landing.writer import LoadNumbers, Totals
+from plumbline.project import Home
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Session:
+    """One landing of one system."""
+
+    home: Home
+    company: str
+    system: SystemSource
+    contract: Mapping[str, TableContract]
+    secrets: Secrets
+    as_of: date
+    wait: Callable[[float], None]
+    totals: Totals = field(default_factory=Totals)
+    refusals: list[Refusal] = field(default_factory=list)
+
+    @cached_property
+    def cache(self) -> ReadCache:
+        return ReadCache(self.home.landing / ".cache" / f"{self.system.name}.json")
+
+    @cached_property
+    def numbers(self) -> LoadNumbers:
+        return LoadNumbers(self.home)
+
+    def directory(self, table: str) -> Path:
+        """Give the directory of a table's loads."""
+        return self.home.landing / self.system.name / table
+
+    def current(self, table: str) -> list[Manifest]:
+        """Give the current loads of a table, oldest first."""
+        return current_loads(table_loads(self.directory(table)))

@@ -1,0 +1,86 @@
+"""Read YAML and keep the line of every value, so that a complaint can name it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from plumbline.errors import ConfigurationError
+
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class YamlFile:
+    """The plain content of a YAML file, and the line of every key and item in it."""
+
+    path: Path
+    content: Any
+    lines: dict[Place, int] = field(repr=False)
+
+    def where(self, *place: str | int) -> str:
+        """Say `file:line` of a value; of the nearest value around it where there is none."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return f"{self.path}:{self.lines.get(place, 1)}"
+
+
+def read_yaml(path: Path) -> YamlFile:
+    """Read one YAML file; a missing, broken or ambiguous one is a ConfigurationError with its line."""
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=_loader())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError("cannot read this file", where=str(path), why=str(error)) from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigurationError(
+            "this is no valid YAML", where=f"{path}:{line}", why=str(error.problem), code="bad-yaml"
+        ) from error
+    lines: dict[Place, int] = {}
+    content = _plain(node, (), lines, path) if node is not None else None
+    return YamlFile(path, content, lines)
+
+
+def _loader() -> Any:
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _plain(node: Any, place: Place, lines: dict[Place, int], path: Path) -> Any:
+    import yaml
+
+    lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        return _plain_mapping(node, place, lines, path)
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, (*place, index), lines, path) for index, item in enumerate(node.value)]
+    return _scalar(node)
+
+
+def _plain_mapping(node: Any, place: Place, lines: dict[Place, int], path: Path) -> dict[str, Any]:
+    mapping: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key, line = str(key_node.value), key_node.start_mark.line + 1
+        if key in mapping:
+            raise ConfigurationError(
+                f"key {key!r} stands here twice",
+                where=f"{path}:{line}",
+                why=f"the first is in line {lines[(*place, key)]}.",
+                todo="Remove one of them.",
+                code="duplicate-key",
+            )
+        lines[(*place, key)] = line
+        mapping[key] = _plain(value_node, (*place, key), lines, path)
+    return mapping
+
+
+def _scalar(node: Any) -> Any:
+    import yaml
+
+    constructor = yaml.constructor.SafeConstructor()
+    return constructor.construct_object(node)
