@@ -1,0 +1,129 @@
+"""Indicator candidates: what the definitions say, calculated over the marts, before the gate.
+
+Schema `candidates`: one wide table per saved query, `indicator_value` (every value, one row each),
+`indicator` (the library) and `indicator_edge` (which metric rests on which).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from plumbline.errors import DefinitionError
+from plumbline.indicators.availability import Availability, judge, landed_tables
+from plumbline.indicators.precompile import start_compiling
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from plumbline.definitions import Definitions
+    from plumbline.indicators.questions import Question
+    from plumbline.indicators.tables import Writer
+    from plumbline.project import Home, Project
+
+__all__ = ["Availability", "Candidates", "build_candidates", "judge", "landed_tables", "start_compiling"]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What was built: rows per table, and why some metrics are not available."""
+
+    rows: Mapping[str, int]
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+
+
+def build_candidates(
+    con: DuckDBPyConnection,
+    project: Project,
+    home: Home,
+    *,
+    as_of: date | None = None,
+    definitions: Definitions | None = None,
+    landed: Collection[str] | None = None,
+    progress: Callable[[str], object] = lambda text: None,
+) -> Candidates:
+    """Build the schema `candidates` anew from the marts, in one transaction.
+
+    `landed` names the tables that have an extract (default: those of landing_run.loads); a metric that lacks
+    one is NULL, with the reason in the library. No period begins after `as_of` (default: landing_run.context).
+    """
+    from plumbline.definitions import load
+    from plumbline.indicators.tables import Writer
+
+    definitions = definitions or load(home.semantic_manifest, project.root)
+    availability = judge(definitions, landed_tables(con) if landed is None else landed)
+    writer = Writer(con, definitions, availability, as_of or _as_of(con))
+    con.execute("BEGIN TRANSACTION")
+    try:
+        rows = _build(writer, home, progress)
+        con.execute("COMMIT")
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+    return Candidates(rows, availability.reasons)
+
+
+def _as_of(con: DuckDBPyConnection) -> date:
+    row = con.execute("SELECT as_of FROM landing_run.context").fetchone()
+    assert row is not None
+    found: date = row[0]
+    return found
+
+
+def _build(writer: Writer, home: Home, progress: Callable[[str], object]) -> dict[str, int]:
+    from plumbline.indicators.questions import total_questions, wide_question
+
+    writer.con.execute("DROP SCHEMA IF EXISTS candidates CASCADE")
+    writer.con.execute("CREATE SCHEMA candidates")
+    writer.start()
+    rows = {}
+    for name, saved in writer.definitions.saved_queries.items():
+        progress(name)
+        question = wide_question(writer.definitions, saved)
+        types = _answer(writer, home, question)
+        rows[name] = writer.write_wide(question, types)
+        if not saved.where:
+            writer.add_values(question)
+    for question in total_questions(writer.definitions):
+        progress(question.name)
+        _answer(writer, home, question)
+        writer.add_values(question)
+    return rows | _library(writer) | {"indicator_value": writer.finish()}
+
+
+def _answer(writer: Writer, home: Home, question: Question) -> dict[str, str]:
+    import duckdb
+
+    from plumbline.compiler import compile
+
+    sql = compile(home.semantic_manifest, question.query, "duckdb", cache=home.compiled)
+    try:
+        return writer.answer(question, sql)
+    except (duckdb.BinderException, duckdb.CatalogException, duckdb.ConversionException) as error:
+        raise DefinitionError(
+            f"the definitions of {question.name!r} do not fit the marts",
+            where=str(home.warehouse),
+            why=str(error).splitlines()[0],
+            todo="Compare metrics/semantic_models/ with the columns of models/marts/.",
+            code="definitions-do-not-fit",
+        ) from error
+
+
+def _library(writer: Writer) -> dict[str, int]:
+    from plumbline.indicators.library import EDGE_COLUMNS, LIBRARY_COLUMNS, edge_rows, library_rows
+
+    tables: dict[str, tuple[tuple[tuple[str, str], ...], list[tuple[Any, ...]]]] = {
+        "indicator": (LIBRARY_COLUMNS, library_rows(writer.definitions, writer.availability)),
+        "indicator_edge": (EDGE_COLUMNS, list(edge_rows(writer.definitions))),
+    }
+    for table, (columns, found) in tables.items():
+        described = ", ".join(f"{name} {kind}" for name, kind in columns)
+        writer.con.execute(f"CREATE TABLE candidates.{table} ({described})")
+        if found:
+            marks = ", ".join("?" for _ in columns)
+            values = ", ".join(f"({marks})" for _ in found)
+            flat = [value for row in found for value in row]
+            writer.con.execute(f"INSERT INTO candidates.{table} VALUES {values}", flat)
+    return {table: len(found) for table, (_, found) in tables.items()}

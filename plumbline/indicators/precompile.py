@@ -1,0 +1,39 @@
+"""Compile what a run will ask, in a process of its own, while the models are still being built."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from plumbline.project import Home, Project
+
+
+def start_compiling(project: Project, home: Home) -> subprocess.Popen[bytes]:
+    """Start filling `home.compiled` in the background; `build_candidates` compiles what is still missing."""
+    command = [sys.executable, "-m", "plumbline.indicators.precompile", str(project.root), str(home.root)]
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Compile every question of a project into the cache of a company."""
+    from plumbline.compiler import compile
+    from plumbline.definitions import load
+    from plumbline.errors import PlumblineError
+    from plumbline.indicators.questions import all_questions
+
+    project, home = Path(arguments[0]), Home(Path(arguments[1]))
+    definitions = load(home.semantic_manifest, project)
+    for question in all_questions(definitions):
+        try:
+            compile(home.semantic_manifest, question.query, "duckdb", cache=home.compiled)
+        except PlumblineError:
+            # The run itself meets the same mistake and says so.
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

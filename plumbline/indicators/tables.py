@@ -1,0 +1,148 @@
+"""Write the candidate tables: a wide one per saved query, and the long one of all values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from plumbline.definitions import Definitions, GroupBy
+from plumbline.indicators.availability import Availability
+from plumbline.indicators.questions import Question
+from plumbline.warehouse import quoted
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# Money of up to 8 decimals stays exact, and rates are cut where the noise of floating point begins.
+VALUE = "DECIMAL(38, 12)"
+LONG_COLUMNS = (
+    ("metric", "VARCHAR"),
+    ("grain", "VARCHAR"),
+    ("period_start", "DATE"),
+    ("period_end", "DATE"),
+    ("dimensions", "VARCHAR"),
+    ("members", "VARCHAR"),
+    ("value", VALUE),
+    ("numerator", VALUE),
+    ("denominator", VALUE),
+    ("unit", "VARCHAR"),
+    ("is_partial", "BOOLEAN"),
+    ("definition_version", "VARCHAR"),
+    ("as_of", "DATE"),
+)
+_INTERVALS = {"day": "1 DAY", "week": "7 DAY", "month": "1 MONTH", "quarter": "3 MONTH", "year": "1 YEAR"}
+_ANSWER = "temp.answer"
+_VALUES = "temp.indicator_value"
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Turns the answer to a question into candidate tables; rows beyond `as_of` stay out."""
+
+    con: DuckDBPyConnection
+    definitions: Definitions
+    availability: Availability
+    as_of: date
+
+    def start(self) -> None:
+        """Make the long table anew, empty."""
+        columns = ", ".join(f"{name} {kind}" for name, kind in LONG_COLUMNS)
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE indicator_value ({columns})")
+
+    def answer(self, question: Question, sql: str) -> dict[str, str]:
+        """Run a question once; gives its columns and their types."""
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE answer AS {sql}")
+        described = self.con.execute(f"DESCRIBE {_ANSWER}").fetchall()
+        return {str(row[0]): str(row[1]) for row in described}
+
+    def write_wide(self, question: Question, types: dict[str, str]) -> int:
+        """Write the table of a saved query, in the order of its keys; gives its rows."""
+        keys = [f"{_key(item)} AS {quoted(item.published)}" for item in question.group_by]
+        values = [f"{self._value(name, types)} AS {quoted(name)}" for name in question.metrics]
+        order = ", ".join(f"{quoted(item.published)} NULLS LAST" for item in question.group_by)
+        table = f"candidates.{quoted(question.name)}"
+        self.con.execute(
+            f"CREATE TABLE {table} AS SELECT {', '.join([*keys, *values])} FROM {_ANSWER}"
+            f" WHERE {self._kept(question)}" + (f" ORDER BY {order}" if order else "")
+        )
+        return _count(self.con, table)
+
+    def add_values(self, question: Question) -> None:
+        """Add the answer to the long table: one row per key and available metric."""
+        selects = [self._long(question, name) for name in question.metrics if name in self.availability]
+        if selects:
+            self.con.execute(
+                f"INSERT INTO {_VALUES} {' UNION ALL '.join(selects)}", [self.as_of] * len(selects)
+            )
+
+    def finish(self) -> int:
+        """Write the long table, ordered and without repeated keys; gives its rows."""
+        self.con.execute(f"""
+            CREATE TABLE candidates.indicator_value AS SELECT * FROM {_VALUES}
+            QUALIFY row_number() OVER (
+                PARTITION BY metric, grain, period_start, dimensions, members ORDER BY value) = 1
+            ORDER BY metric, grain, dimensions, period_start, members""")
+        self.con.execute(f"DROP TABLE {_ANSWER}")
+        self.con.execute(f"DROP TABLE {_VALUES}")
+        return _count(self.con, "candidates.indicator_value")
+
+    def _value(self, name: str, types: dict[str, str]) -> str:
+        # HUGEINT is unknown to most BI tools; counts fit a BIGINT.
+        kind = "BIGINT" if types[name] in ("HUGEINT", "INTEGER") else types[name]
+        column = quoted(name) if name in self.availability else "NULL"
+        return f"CAST({column} AS {kind})"
+
+    def _kept(self, question: Question) -> str:
+        """Keep periods that have begun, and rows with a value."""
+        present = [f"{quoted(name)} IS NOT NULL" for name in question.metrics if name in self.availability]
+        parts = [f"({' OR '.join(present)})" if present else "false"]
+        if question.time:
+            parts.append(f"{_key(question.time)} <= DATE '{self.as_of.isoformat()}'")
+        return " AND ".join(parts)
+
+    def _long(self, question: Question, name: str) -> str:
+        metric = self.definitions.metrics[name]
+        above, below = metric.numerator, metric.denominator
+        known = (*question.metrics, *question.extra)
+        start = _key(question.time) if question.time else "CAST(NULL AS DATE)"
+        end = f"CAST({start} + INTERVAL {_INTERVALS[question.grain]} - INTERVAL 1 DAY AS DATE)"
+        as_of = f"DATE '{self.as_of.isoformat()}'"
+        columns = (
+            _text(name),
+            _text(question.grain),
+            start,
+            end if question.time else as_of,
+            _text(",".join(item.column for item in question.dimensions)),
+            _members(question.dimensions),
+            f"TRY_CAST({quoted(name)} AS {VALUE})",
+            f"TRY_CAST({quoted(above)} AS {VALUE})" if above in known else "NULL",
+            f"TRY_CAST({quoted(below)} AS {VALUE})" if below in known else "NULL",
+            _text(metric.governance.unit),
+            f"{end} > {as_of}" if question.time else "false",
+            _text(metric.governance.version),
+            "?::DATE",
+        )
+        begun = f" AND {start} <= {as_of}" if question.time else ""
+        return f"SELECT {', '.join(columns)} FROM {_ANSWER} WHERE {quoted(name)} IS NOT NULL{begun}"
+
+
+def _key(item: GroupBy) -> str:
+    return f"CAST({quoted(item.column)} AS DATE)" if item.grain else quoted(item.column)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _members(dimensions: tuple[GroupBy, ...]) -> str:
+    """Write the members as JSON: {"product__category":"Bikes"}."""
+    if not dimensions:
+        return "''"
+    pairs = (f"{_text(item.column)}, {_key(item)}" for item in dimensions)
+    return f"CAST(json_object({', '.join(pairs)}) AS VARCHAR)"
+
+
+def _count(con: DuckDBPyConnection, table: str) -> int:
+    row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(row[0]) if row else 0
