@@ -47,7 +47,7 @@ def build_candidates(
     """Build the schema `candidates` anew from the marts, in one transaction.
 
     `landed` names the tables that have an extract (default: those of landing_run.loads); a metric that lacks
-    one is NULL, with the reason in the library. No period begins after `as_of` (default: landing_run.context).
+    one is NULL, with the reason in the library. No period begins after `as_of` (that of landing_run.context).
     """
     from plumbline.definitions import load
     from plumbline.indicators.tables import Writer
