@@ -1,6 +1,7 @@
 {#
-  Reading text as values. Every macro takes the SQL of a text and gives NULL for what is not such a value.
-  `cleaned_text` comes first: the others expect text without blanks around it.
+  Reading text as values. Nearly all text is plain already: `try_plain_value` reads that cheaply, and gives NULL for
+  the rest, which is cleaned and read by `try_value`, in every form that is allowed. Both give NULL for what is not
+  such a value.
 #}
 
 {# Half-width, without blanks around it, and NULL when nothing is left. #}
@@ -30,39 +31,49 @@
     ' ' || chr(9) || chr(10) || chr(13)
 {%- endmacro %}
 
-{# '12', '-3', '12.0'. #}
-{% macro try_integer(text, type) -%}
-    {{ adapter.dispatch('try_integer', 'plumbline')(text, type) }}
+{# Text in the form that most of it has, as it arrived. #}
+{% macro try_plain_value(text, kind, type) -%}
+    {{ adapter.dispatch('try_plain_value', 'plumbline')(text, kind, type) }}
 {%- endmacro %}
 
-{% macro duckdb__try_integer(text, type) -%}
-    case when regexp_full_match({{ text }}, '[+-]?[0-9]+([.]0+)?') then try_cast({{ text }} as {{ type }}) end
+{% macro duckdb__try_plain_value(text, kind, type) -%}
+    {%- if kind == 'integer' -%}
+        case when cast(try_cast({{ text }} as {{ type }}) as varchar) = {{ text }} then try_cast({{ text }} as {{ type }}) end
+    {%- elif kind == 'date' -%}
+        case
+            when {{ text }} >= '0' and ({{ text }} like '____-__-__ __:__:__' or {{ text }} like '____-__-__')
+                then try_cast({{ text }} as date)
+        end
+    {%- elif kind == 'timestamp' -%}
+        case
+            when {{ text }} >= '0' and {{ text }} like '____-__-__ __:__:__' then try_cast({{ text }} as timestamp)
+        end
+    {%- else -%}
+        case when regexp_full_match({{ text }}, '-?[0-9]+[.]?[0-9]*') then try_cast({{ text }} as {{ type }}) end
+    {%- endif -%}
 {%- endmacro %}
 
-{# '1234.5'; no thousands separators, no decimal commas; with `scientific` also '2.99E-2'. #}
-{% macro try_decimal(text, type, scientific=false) -%}
-    {{ adapter.dispatch('try_decimal', 'plumbline')(text, type, scientific) }}
+{#
+  Cleaned text in every form: whole numbers ('12', '-3', '12.0'), plain numbers ('1234.5'; no thousands separators, no
+  decimal commas; where scientific also '2.99E-2'), dates and times as `iso_text` knows them. More decimals than the
+  type has are rounded.
+#}
+{% macro try_value(text, kind, type) -%}
+    {{ adapter.dispatch('try_value', 'plumbline')(text, kind, type) }}
 {%- endmacro %}
 
-{% macro duckdb__try_decimal(text, type, scientific) -%}
-    {%- set exponent = '([eE][+-]?[0-9]+)?' if scientific else '' -%}
-    case
-        when regexp_full_match({{ text }}, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+){{ exponent }}')
-            then try_cast({{ text }} as {{ type }})
-    end
-{%- endmacro %}
-
-{# A day in one of the formats of `iso_text`; a time of day after it must be a possible one. #}
-{% macro try_date(text) -%}
-    {{ adapter.dispatch('try_cast', 'plumbline')(iso_text(text), 'date') }}
-{%- endmacro %}
-
-{% macro try_timestamp(text) -%}
-    {{ adapter.dispatch('try_cast', 'plumbline')(iso_text(text), 'timestamp') }}
-{%- endmacro %}
-
-{% macro duckdb__try_cast(expression, type) -%}
-    try_cast({{ expression }} as {{ type }})
+{% macro duckdb__try_value(text, kind, type) -%}
+    {%- if kind == 'integer' -%}
+        case when regexp_full_match({{ text }}, '[+-]?[0-9]+([.]0*)?') then try_cast({{ text }} as {{ type }}) end
+    {%- elif kind in ('date', 'timestamp') -%}
+        try_cast({{ iso_text(text) }} as {{ type }})
+    {%- else -%}
+        {%- set exponent = '([eE][+-]?[0-9]+)?' if kind == 'scientific' else '' -%}
+        case
+            when regexp_full_match({{ text }}, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+){{ exponent }}')
+                then try_cast({{ text }} as {{ type }})
+        end
+    {%- endif -%}
 {%- endmacro %}
 
 {# YYYY-MM-DD, YYYY/M/D, YYYYMMDD, DD.MM.YYYY and YYYY年M月D日, with or without a time, brought to the first form. #}

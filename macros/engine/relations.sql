@@ -19,3 +19,10 @@
 {% macro relation_exists(relation) -%}
     {{ return(adapter.get_relation(relation.database, relation.schema, relation.identifier) is not none) }}
 {%- endmacro %}
+
+{# Keeps a common table expression from being computed once for each use. #}
+{% macro computed_once() -%}
+    {{ adapter.dispatch('computed_once', 'plumbline')() }}
+{%- endmacro %}
+
+{% macro duckdb__computed_once() -%} materialized {%- endmacro %}

@@ -33,12 +33,3 @@
 {% macro as_timestamp(column, name) -%}
     {{ return({'source': column, 'name': name, 'kind': 'timestamp', 'type': 'timestamp', 'is': 'a time'}) }}
 {%- endmacro %}
-
-{% macro read_as(column, text) -%}
-    {%- if column.kind == 'text' -%} {{ text }}
-    {%- elif column.kind == 'integer' -%} {{ try_integer(text, column.type) }}
-    {%- elif column.kind == 'date' -%} {{ try_date(text) }}
-    {%- elif column.kind == 'timestamp' -%} {{ try_timestamp(text) }}
-    {%- else -%} {{ try_decimal(text, column.type, scientific=column.kind == 'scientific') }}
-    {%- endif -%}
-{%- endmacro %}

@@ -36,10 +36,16 @@
 {%- set business = names | join(', ') -%}
 {%- set key = rules.key | join(', ') -%}
 {%- set version = rules.version or 'cast(null as timestamp)' -%}
-with cleaned as (
+with plainly_read as (
     select
         {%- for column in columns %}
-        {{ cleaned_text('landed.' ~ adapter.quote(column.source)) }} as text_{{ loop.index }},
+        {%- set text = 'landed.' ~ adapter.quote(column.source) %}
+        {%- if column.kind == 'text' %}
+        {{ cleaned_text(text) }} as {{ column.name }},
+        {%- else %}
+        {{ text }} as landed_{{ loop.index }},
+        {{ try_plain_value(text, column.kind, column.type) }} as plain_{{ loop.index }},
+        {%- endif %}
         {%- endfor %}
         landed._load,
         landed._row_number
@@ -49,11 +55,28 @@ with cleaned as (
     {%- endif %}
 ),
 
+cleaned as (
+    select
+        {%- for column in columns %}
+        {%- if column.kind == 'text' %}
+        {{ column.name }},
+        {%- else %}
+        plain_{{ loop.index }},
+        case when plain_{{ loop.index }} is null then {{ cleaned_text('landed_' ~ loop.index) }} end as text_{{ loop.index }},
+        {%- endif %}
+        {%- endfor %}
+        _load,
+        _row_number
+    from plainly_read
+),
+
 typed as (
     select
         {%- for column in columns %}
-        {{ read_as(column, 'text_' ~ loop.index) }} as {{ column.name }},
-        {%- if column.kind != 'text' %}
+        {%- if column.kind == 'text' %}
+        {{ column.name }},
+        {%- else %}
+        coalesce(plain_{{ loop.index }}, {{ try_value('text_' ~ loop.index, column.kind, column.type) }}) as {{ column.name }},
         text_{{ loop.index }},
         {%- endif %}
         {%- endfor %}
@@ -62,7 +85,7 @@ typed as (
     from cleaned
 ),
 
-landed_rows as (
+landed_rows as {{ computed_once() }} (
     select
         {{ business }},
         _load,
@@ -244,7 +267,7 @@ left join set_aside
                     {%- for column in columns %}
                     {%- set text = 'text_' ~ loop.index if column.kind != 'text' else column.name %}
                     {%- if column.name in required %},
-                    case when {{ text }} is null then '{{ column.source }} is empty' end
+                    case when {{ column.name }} is null and {{ text }} is null then '{{ column.source }} is empty' end
                     {%- endif %}
                     {%- if column.kind != 'text' %},
                     case

@@ -1,0 +1,139 @@
+"""Run dbt in this process and say what it did, without its banner and without a traceback."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plumbline.errors import ConfigurationError, PlumblineError
+from plumbline.project import Home, Project
+
+_QUIET = ("--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file", "none")
+_FAILED = ("error", "fail", "runtime error", "partial success")
+
+
+class ModelError(PlumblineError):
+    """A model or a dbt test failed; the tables that it would have replaced are as they were."""
+
+    default_code = "model"
+
+
+class DefinitionsError(ConfigurationError):
+    """The dbt project cannot be read."""
+
+    default_code = "dbt-project"
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What dbt did with one node; `rows` where the database tells them."""
+
+    unique_id: str
+    status: str
+    seconds: float
+    rows: int | None
+    message: str
+
+
+def run_dbt(
+    project: Project, home: Home, args: Sequence[str], *, threads: int | None = None
+) -> tuple[NodeResult, ...]:
+    """Run one dbt command (`["parse"]`, `["run", "--full-refresh"]`, `["test"]`) against a company's warehouse.
+
+    Raises DefinitionsError when the project cannot be read and ModelError when a node fails. The connections are
+    closed afterwards, so that others can open the warehouse.
+    """
+    home.target.mkdir(parents=True, exist_ok=True)
+    where = ["--project-dir", str(project.root), "--profiles-dir", str(project.root)]
+    with _environment(home, threads), _quiet_imports():
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
+        try:
+            outcome = dbtRunner().invoke([*_QUIET, *args, *where, "--target-path", str(home.target)])
+        finally:
+            DuckDBConnectionManager.close_all_connections()
+    results = _results(outcome.result)
+    failures = [node for node in results if node[1].status in _FAILED]
+    if failures:
+        raise _model_error(failures)
+    if not outcome.success:
+        raise DefinitionsError(
+            "the dbt project cannot be read" if "parse" in args else "dbt stopped before it ran a model",
+            where=str(project.root / "dbt_project.yml"),
+            why=_plain(str(outcome.exception or "dbt gave no reason.")),
+            todo="Mend the file that is named, and run again.",
+        )
+    return tuple(result for _, result in results)
+
+
+@contextmanager
+def _environment(home: Home, threads: int | None) -> Iterator[None]:
+    wanted = {"PLUMBLINE_WAREHOUSE": str(home.warehouse), "PLUMBLINE_TARGET": str(home.target)}
+    if threads is not None:
+        wanted["PLUMBLINE_THREADS"] = str(threads)
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _quiet_imports() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _results(result: Any) -> list[tuple[Any, NodeResult]]:
+    """Pair dbt's nodes with what became of them; nothing for commands that run no nodes."""
+    return [
+        (
+            found.node,
+            NodeResult(
+                found.node.unique_id,
+                str(found.status),
+                float(found.execution_time),
+                _rows(found.adapter_response),
+                str(found.message or ""),
+            ),
+        )
+        for found in getattr(result, "results", ())
+        if hasattr(found, "node")
+    ]
+
+
+def _rows(response: dict[str, Any] | None) -> int | None:
+    rows = (response or {}).get("rows_affected")
+    return int(rows) if rows is not None and int(rows) >= 0 else None
+
+
+def _model_error(failures: list[tuple[Any, NodeResult]]) -> ModelError:
+    node, result = failures[0]
+    others = [other.name for other, _ in failures[1:]]
+    kind = "model" if str(node.resource_type) == "model" else str(node.resource_type).replace("_", " ")
+    return ModelError(
+        f"{kind} '{node.name}' failed" + (f"; so did {', '.join(others)}" if others else ""),
+        where=str(Path(node.original_file_path)),
+        why=_plain(result.message),
+        todo="The tables are as they were before. Mend the model or its source, and run again.",
+    )
+
+
+def _plain(message: str) -> str:
+    """Keep what the database or dbt said; drop the lines that only repeat where."""
+    noise = ("Runtime Error", "Compilation Error", "Database Error", "compiled code at", "> in macro", "> called by")
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(noise)]
+    return "\n  ".join(kept or lines)
