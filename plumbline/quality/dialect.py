@@ -144,6 +144,7 @@ class DuckDBDialect(PGDialect):
     statement_compiler = DuckDBCompiler
     supports_statement_cache = False
     supports_native_enum = False
+    _columns: dict[tuple[str, str], list[tuple[str, str, bool]]] | None = None
 
     @classmethod
     def import_dbapi(cls) -> Any:
@@ -162,19 +163,25 @@ class DuckDBDialect(PGDialect):
         return "AUTOCOMMIT"
 
     def get_columns(self, connection: Any, table_name: str, schema: str | None = None, **kw: Any) -> Any:
-        found = _catalogue(
-            connection,
-            "select column_name, data_type, is_nullable from duckdb_columns()"
-            " where database_name = current_database() and schema_name = ? and table_name = ?"
-            " order by column_index",
-            (schema or "main", table_name),
-        )
+        found = self._every_column(connection).get((schema or "main", table_name))
         if not found:
             raise sa.exc.NoSuchTableError(table_name)
         return [
             {"name": name, "type": reflected_type(kind), "nullable": nullable, "default": None}
             for name, kind, nullable in found
         ]
+
+    def _every_column(self, connection: Any) -> dict[tuple[str, str], list[tuple[str, str, bool]]]:
+        # DuckDB walks its whole catalogue for one table as for all, so all are read once for an engine.
+        if self._columns is None:
+            self._columns = {}
+            query = (
+                "select schema_name, table_name, column_name, data_type, is_nullable from duckdb_columns()"
+                " where database_name = current_database() and not internal order by column_index"
+            )
+            for schema, table, *column in _catalogue(connection, query):
+                self._columns.setdefault((schema, table), []).append(tuple(column))
+        return self._columns
 
     def get_multi_columns(self, connection: Any, **kw: Any) -> Any:  # type: ignore[override]
         schema, names = kw.get("schema"), kw.get("filter_names") or ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -115,18 +115,21 @@ def _judge_tables(
 
 def _judge_evidence(judge: Judge, checks: Sequence[Check], context: StageContext) -> dict[int, Finding]:
     """Run each query of many subjects once, and all of one row together; when that breaks, each by itself."""
-    shared: dict[str, dict[int, tuple[str, float]]] = defaultdict(dict)
+    queries: dict[Hashable, exp.Query] = {}
+    shared: dict[Hashable, dict[int, tuple[str, float]]] = defaultdict(dict)
     alone: dict[int, tuple[exp.Query, float]] = {}
     for check in checks:
         rule = check.expectation.rule
         if isinstance(rule, Evidence) and rule.subject:
-            query = rule.collected(check.table, context)
-            shared[query.sql(dialect="duckdb")][check.number] = (rule.subject, rule.mostly)
+            sharing = rule.shared_by(check.table)
+            if sharing not in queries:
+                queries[sharing] = rule.collected(check.table, context)
+            shared[sharing][check.number] = (rule.subject, rule.mostly)
         elif isinstance(rule, Evidence):
             alone[check.number] = (rule.collected(check.table, context, str(check.number)), rule.mostly)
     findings: dict[int, Finding] = {}
-    for sql, subjects in shared.items():
-        findings.update(judge.judge_evidence(sql, subjects))
+    for sharing, query in queries.items():
+        findings.update(judge.judge_evidence(query.sql(dialect="duckdb"), shared[sharing]))
     if len(alone) > 1:
         every = exp.union(*(query for query, _ in alone.values()), distinct=False).sql(dialect="duckdb")
         subjects = {number: (str(number), share) for number, (_, share) in alone.items()}

@@ -8,7 +8,7 @@ of one row are collected together in one statement.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -31,6 +31,10 @@ class Evidence(Rule):
     @property
     def subject(self) -> str:
         return ""
+
+    def shared_by(self, relation: str) -> Hashable:
+        """Tell apart the queries of several subjects: rules for which it is equal ask the same one."""
+        return (relation, self)
 
     def query(self, relation: str, context: StageContext) -> exp.Query:
         """Give a query with the columns evaluated, unexpected, and where useful observed, reason, subject."""
@@ -76,6 +80,9 @@ class Found(Evidence):
 
     def words(self, context: StageContext) -> str:
         return f"{self.says}{self.nearly()}"
+
+    def shared_by(self, relation: str) -> Hashable:
+        return self.sql
 
     def query(self, relation: str, context: StageContext) -> exp.Query:
         given = {} if self.on else self.given
@@ -164,6 +171,9 @@ class TotalAgrees(Evidence):
     def subject(self) -> str:
         return self.name
 
+    def shared_by(self, relation: str) -> Hashable:
+        return (relation, self.there, self.pairs, self.where)
+
     def words(self, context: StageContext) -> str:
         limited = f" where {self.where}" if self.where else ""
         limited = limited.replace(":as_of", str(context.as_of))
@@ -200,6 +210,9 @@ class ControlTotalAgrees(Evidence):
     @property
     def subject(self) -> str:
         return self.name
+
+    def shared_by(self, relation: str) -> Hashable:
+        return (relation, self.source, self.pairs)
 
     def words(self, context: StageContext) -> str:
         original = dict(self.pairs)[self.name]

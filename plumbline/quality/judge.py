@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemy
 from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.metrics_calculator import MetricsCalculator
+from great_expectations.validator.validation_graph import ValidationGraph
 
 from plumbline.quality import great_expectations_types as ours
 from plumbline.quality.rules import Call
@@ -51,6 +52,23 @@ class TableFindings:
 
     rows: int | None
     findings: Mapping[int, Finding]
+
+
+class _Graph(ValidationGraph):
+    """A graph of metrics that follows the dependencies of equal metrics only once."""
+
+    def __init__(self, engine: SqlAlchemyExecutionEngine) -> None:
+        super().__init__(execution_engine=engine)
+        self._followed: set[Any] = set()
+
+    def build_metric_dependency_graph(
+        self, metric_configuration: Any, runtime_configuration: Any = None
+    ) -> None:
+        self.set_metric_configuration_default_kwargs_if_absent(metric_configuration)
+        metric_id = metric_configuration.id
+        if metric_id not in self._followed:
+            self._followed.add(metric_id)
+            super().build_metric_dependency_graph(metric_configuration, runtime_configuration)
 
 
 class Judge:
@@ -94,9 +112,7 @@ class Judge:
             for number, expectation in expectations.items()
         }
         every = [metric for metrics in wanted.values() for metric in metrics.values()]
-        values, aborted = self._calculator.compute_metrics(
-            [*every, rows] if count_rows else every, dict(_BOOLEAN_ONLY)
-        )
+        values, aborted = self._computed([*every, rows] if count_rows else every)
         counted = values.get(rows.id)
         share = (time.perf_counter() - started) / max(len(calls), 1)
         findings: dict[int, Finding] = {}
@@ -108,6 +124,14 @@ class Judge:
                 metrics = {name: values[metric.id] for name, metric in needed.items()}
                 findings[number] = self._verdict(expectation, metrics, int(counted or 0), share)
         return TableFindings(None if counted is None else int(counted), findings)
+
+    def _computed(
+        self, metrics: Sequence[MetricConfiguration]
+    ) -> tuple[Mapping[Any, Any], Mapping[Any, Any]]:
+        graph = _Graph(self._engine)
+        for metric in metrics:
+            graph.build_metric_dependency_graph(metric, _BOOLEAN_ONLY)
+        return self._calculator.resolve_validation_graph_and_handle_aborted_metrics_info(graph, _BOOLEAN_ONLY)
 
     def _verdict(self, expectation: Any, metrics: Mapping[str, Any], rows: int, seconds: float) -> Finding:
         try:
