@@ -72,9 +72,7 @@ class Writer:
         """Add the answer to the long table: one row per key and available metric."""
         selects = [self._long(question, name) for name in question.metrics if name in self.availability]
         if selects:
-            self.con.execute(
-                f"INSERT INTO {_VALUES} {' UNION ALL '.join(selects)}", [self.as_of] * len(selects)
-            )
+            self.con.execute(f"INSERT INTO {_VALUES} {' UNION ALL '.join(selects)}")
 
     def finish(self) -> int:
         """Write the long table, ordered and without repeated keys; gives its rows."""
@@ -98,33 +96,47 @@ class Writer:
         present = [f"{quoted(name)} IS NOT NULL" for name in question.metrics if name in self.availability]
         parts = [f"({' OR '.join(present)})" if present else "false"]
         if question.time:
-            parts.append(f"{_key(question.time)} <= DATE '{self.as_of.isoformat()}'")
+            parts.append(f"{_key(question.time)} <= {_date(self.as_of)}")
         return " AND ".join(parts)
 
     def _long(self, question: Question, name: str) -> str:
         metric = self.definitions.metrics[name]
-        above, below = metric.numerator, metric.denominator
-        known = (*question.metrics, *question.extra)
-        start = _key(question.time) if question.time else "CAST(NULL AS DATE)"
-        end = f"CAST({start} + INTERVAL {_INTERVALS[question.grain]} - INTERVAL 1 DAY AS DATE)"
-        as_of = f"DATE '{self.as_of.isoformat()}'"
+        start, end, partial = self._period(question)
         columns = (
             _text(name),
             _text(question.grain),
             start,
-            end if question.time else as_of,
+            end,
             _text(",".join(item.column for item in question.dimensions)),
             _members(question.dimensions),
-            f"TRY_CAST({quoted(name)} AS {VALUE})",
-            f"TRY_CAST({quoted(above)} AS {VALUE})" if above in known else "NULL",
-            f"TRY_CAST({quoted(below)} AS {VALUE})" if below in known else "NULL",
+            _exact(name),
+            *(
+                _exact(part) if part in (*question.metrics, *question.extra) else "NULL"
+                for part in (metric.numerator, metric.denominator)
+            ),
             _text(metric.governance.unit),
-            f"{end} > {as_of}" if question.time else "false",
+            partial,
             _text(metric.governance.version),
-            "?::DATE",
+            _date(self.as_of),
         )
-        begun = f" AND {start} <= {as_of}" if question.time else ""
+        begun = f" AND {start} <= {_date(self.as_of)}" if question.time else ""
         return f"SELECT {', '.join(columns)} FROM {_ANSWER} WHERE {quoted(name)} IS NOT NULL{begun}"
+
+    def _period(self, question: Question) -> tuple[str, str, str]:
+        """Give the first and the last day of the period, and whether it was still running on `as_of`."""
+        if not question.time:
+            return "CAST(NULL AS DATE)", _date(self.as_of), "false"
+        start = _key(question.time)
+        end = f"CAST({start} + INTERVAL {_INTERVALS[question.grain]} - INTERVAL 1 DAY AS DATE)"
+        return start, end, f"{end} > {_date(self.as_of)}"
+
+
+def _exact(column: str) -> str:
+    return f"TRY_CAST({quoted(column)} AS {VALUE})"
+
+
+def _date(value: date) -> str:
+    return f"DATE '{value.isoformat()}'"
 
 
 def _key(item: GroupBy) -> str:
