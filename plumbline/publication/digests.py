@@ -50,10 +50,3 @@ def file_digest(path: Path) -> str:
     """Digest a file's bytes."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def json_digest(path: Path) -> str:
-    """Digest what a JSON file says, whatever its layout and the order of its keys."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -46,7 +46,8 @@ class MartPart:
 class Publication:
     """One generation. `identical`: values, definitions and marts equal the generation before it.
 
-    `is_new` is false when nothing was published because nothing differs (see `publish`).
+    `is_new` is false when nothing was published because nothing differs (see `publish`). `directory` is where
+    the parts of the marts were when it was published; the views in the file name them there.
     """
 
     publication_id: str
@@ -62,6 +63,7 @@ class Publication:
     verdict: str
     tables: tuple[TableFacts, ...]
     parts: tuple[MartPart, ...]
+    directory: str
     path: Path
     identical: bool = False
     is_new: bool = True

@@ -34,7 +34,7 @@ from plumbline.publication.contents import (
     write_contents,
     write_rows,
 )
-from plumbline.publication.digests import json_digest, text_digest
+from plumbline.publication.digests import file_digest, text_digest
 from plumbline.publication.facts import Publication, RunFacts
 from plumbline.publication.labels import read_labels
 from plumbline.publication.marts import (
@@ -161,12 +161,13 @@ def _draft(
         published_at=now.astimezone(UTC),
         run_id=run.run_id,
         code_commit=run.code_commit,
-        definitions_digest=json_digest(manifest) if manifest.is_file() else "",
+        definitions_digest=file_digest(manifest) if manifest.is_file() else "",
         values_digest=text_digest(f"{c.name} {c.facts.digest}" for c in contents if c.is_value),
         marts_digest=text_digest(f"{mart.name} {mart.facts.digest}" for mart in marts),
         verdict=run.verdict,
         tables=tuple(tables),
         parts=(),
+        directory=str(shelf.root),
         path=shelf.database(generation),
     )
     current = shelf.current()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from plumbline.warehouse import glob_free, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,7 +23,7 @@ class Column:
 
 def identifier(*parts: str) -> str:
     """Quote a name: `identifier("g", "order lines")` gives `"g"."order lines"`."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+    return ".".join(quoted(part) for part in parts)
 
 
 def literal(text: str) -> str:
@@ -32,7 +33,7 @@ def literal(text: str) -> str:
 
 def file_literal(path: Path) -> str:
     """Quote one file's path for a reader that would expand `*`, `?` and `[`."""
-    return literal(re.sub(r"([\[*?])", r"[\1]", str(path)))
+    return literal(glob_free(path))
 
 
 def names(columns: Iterable[Column]) -> str:

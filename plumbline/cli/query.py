@@ -1,0 +1,192 @@
+"""`plumb query`: ask for metrics, split and filtered, and get the governed figures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING, Any
+
+from plumbline.cli.text import Column, render_table
+
+if TYPE_CHECKING:
+    from plumbline.serving import Answer
+    from plumbline.serving.door import AnswerColumn
+
+_CJK = range(0x2E80, 0xA000)
+
+
+def register(subparsers: Any) -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "query",
+        help="ask for metrics, split and filtered as you like",
+        description="Answer a question from what is published. Metrics and dimensions may be given by name, "
+        "label or synonym, in English or Chinese; `plumb list` names them.",
+        epilog="Examples: plumb query net_sales --by category --grain month --from 2026-01 --to 2026-06; "
+        "plumb query 净销售额 --by 渠道 --order=-净销售额; "
+        "plumb query orders --grain month --compare year-ago. "
+        "Exit codes: 0 answered; 1 nothing published; 2 an unknown name, or a metric that is not available.",
+    )
+    parser.add_argument("metrics", nargs="+", metavar="METRIC", help="what to ask for")
+    parser.add_argument(
+        "--by",
+        action="append",
+        default=[],
+        metavar="DIMENSION",
+        help="split by it; repeat, or separate by commas",
+    )
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="\"product__category = 'Bikes'\"; repeatable",
+    )
+    parser.add_argument("--from", dest="start", metavar="DATE", help="2026-01-31, 2026-01, 2026-Q1 or 2026")
+    parser.add_argument(
+        "--to", dest="end", metavar="DATE", help="the last day, month, quarter or year included"
+    )
+    parser.add_argument("--grain", metavar="GRAIN", help="split by day, week, month, quarter or year")
+    parser.add_argument(
+        "--order",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="order by it; --order=-COLUMN for descending",
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N rows")
+    parser.add_argument(
+        "--compare",
+        choices=("previous", "year-ago"),
+        help="put another period's figures and the change beside",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("table", "csv", "json", "parquet", "arrow"),
+        default="table",
+        help="default: table",
+    )
+    parser.add_argument("--explain", action="store_true", help="print the SQL and where it runs instead")
+    parser.add_argument("--company", default="demo", help="whose figures (default: demo)")
+    parser.add_argument(
+        "--live", action="store_true", help="ask the private warehouse, not what is published"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the answer on stdout, and where it comes from on stderr."""
+    from plumbline.project import Project
+    from plumbline.serving import Question, ask, open_generation, open_live
+
+    home = Project.find().home(options.company)
+    question = Question(
+        metrics=_split(options.metrics),
+        by=_split(options.by),
+        where=tuple(options.where),
+        start=options.start,
+        end=options.end,
+        grain=options.grain,
+        order=_split(options.order),
+        limit=options.limit,
+        compare=options.compare,
+    )
+    with open_live(home) if options.live else open_generation(home, sealed=True) as source:
+        answer = ask(home, source, question)
+        if options.explain:
+            _explain(answer)
+        else:
+            _print(answer, options.format, chinese=_is_chinese((*question.metrics, *question.by)))
+    return 0
+
+
+def _split(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(
+        part.strip() for text in texts for part in text.replace("，", ",").split(",") if part.strip()
+    )
+
+
+def _is_chinese(texts: Iterable[str]) -> bool:
+    return any(ord(character) in _CJK for text in texts for character in text)
+
+
+def _explain(answer: Answer) -> None:
+    print(answer.sql)
+    print(f"-- {_origin(answer)}", file=sys.stderr)
+
+
+def _origin(answer: Answer) -> str:
+    publication = answer.publication
+    if publication is None:
+        return "private warehouse: not checked, not published"
+    return f"publication {publication.publication_id}, as of {publication.as_of}, {publication.verdict}"
+
+
+def _print(answer: Answer, style: str, *, chinese: bool) -> None:
+    from plumbline.serving import formats
+
+    names = [column.name for column in answer.columns]
+    if style in {"parquet", "arrow"}:
+        write = formats.parquet_bytes if style == "parquet" else formats.arrow_bytes
+        sys.stdout.buffer.write(write(answer.arrow()))
+        return
+    rows = answer.rows()
+    if style == "table":
+        lines = table_lines(answer.columns, rows, chinese=chinese)
+    else:
+        lines = (formats.json_lines if style == "json" else formats.csv_lines)(names, rows)
+    for line in lines:
+        print(line)
+    if style == "table":
+        print(f"{_count(len(rows))} · {_origin(answer)}", file=sys.stderr)
+
+
+def _count(rows: int) -> str:
+    return "1 row" if rows == 1 else f"{rows:,} rows"
+
+
+def table_lines(
+    columns: Sequence[AnswerColumn], rows: Sequence[Sequence[Any]], *, chinese: bool
+) -> Iterable[str]:
+    """Render an answer for people: labels, units, figures at the right with thousands separators."""
+    headings = [Column(_heading(column, chinese), right=not column.is_key) for column in columns]
+    cells = [
+        [str(row[index]) if row[index] is not None else "" for row in rows]
+        if column.is_key
+        else show_figures([row[index] for row in rows], column.label.unit)
+        for index, column in enumerate(columns)
+    ]
+    return render_table(headings, list(zip(*cells, strict=True)))
+
+
+def _heading(column: AnswerColumn, chinese: bool) -> str:
+    label = (column.label.label_zh if chinese else column.label.label) or column.label.label or column.name
+    unit = column.label.unit
+    return label if column.is_key or unit in {"", "ratio", "count"} else f"{label} ({unit})"
+
+
+def show_figures(values: Sequence[Any], unit: str) -> list[str]:
+    """Show the figures of one column alike: shares in percent, money with two decimals."""
+    if unit == "ratio":
+        return ["-" if value is None else f"{_number(Decimal(str(value)) * 100, 2)} %" for value in values]
+    places = 2 if unit == "currency" else max((_places(value) for value in values), default=0)
+    return ["-" if value is None else _number(value, places) for value in values]
+
+
+def _number(value: Any, places: int) -> str:
+    if not _is_number(value):
+        return str(value)
+    return f"{Decimal(str(value)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):,f}"
+
+
+def _places(value: Any) -> int:
+    """Count the decimals that say something, two at most."""
+    if not _is_number(value):
+        return 0
+    return len(_number(value, 2).partition(".")[2].rstrip("0"))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)

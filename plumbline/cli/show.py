@@ -1,0 +1,110 @@
+"""`plumb list` and `plumb show`: what there is to ask for, and what it means."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from plumbline.cli.text import Column, pad, render_table
+
+if TYPE_CHECKING:
+    from plumbline.serving import Source
+
+KINDS = ("metrics", "dimensions", "entities", "saved-queries")
+
+
+def register(subparsers: Any) -> None:
+    """Add both commands to the parser."""
+    listing = subparsers.add_parser(
+        "list",
+        help="name the metrics, dimensions, entities or saved queries",
+        description="Name what there is to ask for, as the published library has it.",
+        epilog="Example: plumb list dimensions --metric net_sales",
+    )
+    listing.add_argument("kind", choices=KINDS, help="what to list")
+    listing.add_argument(
+        "--metric",
+        action="append",
+        default=[],
+        help="dimensions: only those that this metric can be split by",
+    )
+    showing = subparsers.add_parser(
+        "show",
+        help="tell what a metric means, who owns it and where it comes from",
+        description="Show everything the published library says of one metric.",
+        epilog="Example: plumb show net_sales. The metric may be given by label or synonym, also in Chinese.",
+    )
+    showing.add_argument("metric", metavar="METRIC", help="name, label or synonym")
+    for parser in (listing, showing):
+        parser.add_argument("--company", default="demo", help="whose library (default: demo)")
+        parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
+        parser.add_argument(
+            "--live", action="store_true", help="the private warehouse, not what is published"
+        )
+    listing.set_defaults(run=run, show=_list)
+    showing.set_defaults(run=run, show=_show)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the list or the entry on stdout."""
+    from plumbline.project import Project
+    from plumbline.serving import open_generation, open_live
+
+    home = Project.find().home(options.company)
+    with open_live(home) if options.live else open_generation(home) as source:
+        options.show(source, options)
+    return 0
+
+
+def _list(source: Source, options: argparse.Namespace) -> None:
+    from plumbline.serving import library
+
+    entries = {
+        "metrics": library.list_metrics,
+        "dimensions": lambda source: library.list_dimensions(source, options.metric),
+        "entities": library.list_entities,
+        "saved-queries": library.list_saved_queries,
+    }[options.kind](source)
+    if options.format == "json":
+        _print_json(entries)
+        return
+    for line in _table(entries):
+        print(line)
+
+
+def _show(source: Source, options: argparse.Namespace) -> None:
+    from plumbline.serving import library
+
+    entry = library.show_metric(source, options.metric)
+    if options.format == "json":
+        _print_json(entry)
+        return
+    told = [
+        (name.replace("_", " "), _text(value)) for name, value in entry.items() if value not in (None, "", [])
+    ]
+    width = max(len(name) for name, _ in told)
+    for name, text in told:
+        print(f"{pad(name, width)}  {text}")
+
+
+def _print_json(content: object) -> None:
+    print(json.dumps(content, ensure_ascii=False, indent=2, default=str))
+
+
+def _table(entries: Sequence[dict[str, Any]]) -> Iterable[str]:
+    if not entries:
+        return []
+    columns = [Column(name.replace("_", " "), right=name == "rows") for name in entries[0]]
+    return render_table(columns, [[_text(value) for value in entry.values()] for entry in entries])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value)
+    return "" if value is None else str(value)

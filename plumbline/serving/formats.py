@@ -1,0 +1,75 @@
+"""Answers as text and files; numbers keep every digit."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+
+def json_lines(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
+    """Write rows as a JSON array of objects, one per line; DECIMAL digits are written as they are."""
+    keys = [json.dumps(name, ensure_ascii=False) for name in names]
+    yield "["
+    for number, row in enumerate(rows, start=1):
+        pairs = (f"{key}: {_json_value(value)}" for key, value in zip(keys, row, strict=True))
+        yield f"  {{{', '.join(pairs)}}}{',' if number < len(rows) else ''}"
+    yield "]"
+
+
+def csv_lines(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
+    """Write rows as CSV with a header; an empty cell is NULL."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([plain(value) for value in row] for row in rows)
+    yield from buffer.getvalue().splitlines()
+
+
+def plain(value: Any) -> str:
+    """Write one value exactly: 109846381.399888, 2026-01-31, true."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return str(value)
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """Write a table as a Parquet file."""
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def arrow_bytes(table: pa.Table) -> bytes:
+    """Write a table as an Arrow IPC stream."""
+    import pyarrow as pa
+
+    buffer = io.BytesIO()
+    with pa.ipc.new_stream(buffer, table.schema) as writer:
+        writer.write_table(table)
+    return buffer.getvalue()
+
+
+def _json_value(value: Any) -> str:
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    text = plain(value)
+    if not text:
+        return "null"
+    return json.dumps(text) if isinstance(value, date | datetime) else text

@@ -1,0 +1,89 @@
+"""The indicator library as it was published: what there is to ask for, and what it means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plumbline.definitions import load
+from plumbline.publication.sql import identifier
+from plumbline.serving.reader import Source
+from plumbline.serving.vocabulary import Vocabulary
+
+
+def list_metrics(source: Source) -> list[dict[str, Any]]:
+    """List the metrics by domain and name, with why those without data are not available."""
+    return [
+        {
+            "name": row["name"],
+            "label": row["label"],
+            "label_zh": row["label_zh"],
+            "domain": row.get("domain", ""),
+            "level": row.get("level", ""),
+            "unit": row.get("unit", ""),
+            "available": row["available"],
+            "reason": row.get("unavailable_reason") or "",
+        }
+        for row in sorted(_indicators(source), key=lambda row: (row.get("domain") or "", row["name"]))
+    ]
+
+
+def list_dimensions(source: Source, metrics: list[str]) -> list[dict[str, Any]]:
+    """List what all of the given metrics (none: any) can be split by, `metric_time` first."""
+    vocabulary = Vocabulary(load(source.manifest))
+    names = vocabulary.dimensions([vocabulary.metric(text) for text in metrics])
+    known = vocabulary.definitions.dimensions
+    time = {"name": "metric_time", "label": "Time of the metric", "label_zh": "指标时间", "type": "time"}
+    found = [
+        {
+            "name": name,
+            "label": known[name].label,
+            "label_zh": known[name].label_zh,
+            "type": known[name].type,
+        }
+        for name in names
+    ]
+    return [time, *found]
+
+
+def list_entities(source: Source) -> list[dict[str, Any]]:
+    """List the keys that metrics can be split by."""
+    return [{"name": name} for name in load(source.manifest).entities]
+
+
+def list_saved_queries(source: Source) -> list[dict[str, Any]]:
+    """List the published wide tables: what they hold, by what they are split, and how many rows."""
+    rows = _table_rows(source)
+    return [
+        {
+            "name": query.name,
+            "label": query.label,
+            "label_zh": query.label_zh,
+            "metrics": list(query.metrics),
+            "by": [item.column for item in query.group_by],
+            "rows": rows.get(query.name),
+        }
+        for query in load(source.manifest).saved_queries.values()
+    ]
+
+
+def show_metric(source: Source, text: str) -> dict[str, Any]:
+    """Show everything the library says of one metric, and what it can be split by."""
+    vocabulary = Vocabulary(load(source.manifest))
+    name = vocabulary.metric(text)
+    entry = next((row for row in _indicators(source) if row["name"] == name), {"name": name})
+    return {**entry, "dimensions": ["metric_time", *vocabulary.dimensions([name])]}
+
+
+def _indicators(source: Source) -> list[dict[str, Any]]:
+    cursor = source.connection.execute(f"FROM {identifier('warehouse', source.library, 'indicator')}")
+    names = [column[0] for column in cursor.description]
+    hidden = {"publication_id", "published_at"}
+    return [
+        {name: value for name, value in zip(names, row, strict=True) if name not in hidden}
+        for row in cursor.fetchall()
+    ]
+
+
+def _table_rows(source: Source) -> dict[str, int]:
+    tables = source.publication.tables if source.publication else ()
+    return {table.name: table.rows for table in tables if table.schema == "published"}

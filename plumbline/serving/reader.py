@@ -1,0 +1,173 @@
+"""Open what is published: one whole generation, whatever the pipeline writes meanwhile."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from plumbline.errors import LockedError, PlumblineError, StorageError
+from plumbline.project import Home
+from plumbline.publication import Publication, Shelf
+from plumbline.publication.marts import view_sql
+from plumbline.publication.sql import identifier, literal
+from plumbline.warehouse import connect
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where figures come from: `connection` holds database `warehouse`; `manifest` defines its metrics.
+
+    `library` is the schema with the indicator library; `publication` is None for the private warehouse.
+    """
+
+    connection: DuckDBPyConnection
+    manifest: Path
+    library: str
+    publication: Publication | None
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.connection.close()
+
+
+def open_published(home: Home) -> DuckDBPyConnection:
+    """Connect to the current generation, attached read-only as `warehouse` (schemas published, marts)."""
+    return open_generation(home).connection
+
+
+def open_generation(home: Home, *, sealed: bool = False) -> Source:
+    """Open the current generation with its definitions; `sealed`: SQL cannot reach any other file.
+
+    Raises StorageError when nothing is published yet, or when the generation is damaged.
+    """
+    shelf = Shelf(home.published.resolve())
+    for _ in range(_TRIES):
+        generation = shelf.current()
+        if generation is None:
+            raise _nothing_published(home)
+        source = _open(shelf, generation, sealed)
+        if source:
+            return source
+    raise StorageError(
+        "the published generations change faster than they can be opened", where=str(shelf.root)
+    )
+
+
+def open_live(home: Home) -> Source:
+    """Open the private warehouse with the definitions it was built by.
+
+    Raises LockedError while a run is at work, StorageError when there is no warehouse yet.
+    """
+    import duckdb
+
+    if not (home.warehouse.is_file() and home.semantic_manifest.is_file()):
+        raise StorageError(
+            "there is no warehouse yet",
+            where=str(home.root),
+            todo="Run `plumb run` first.",
+            code="no-warehouse",
+        )
+    connection = _connect()
+    try:
+        _attach(connection, home.warehouse, "warehouse")
+    except duckdb.IOException as error:
+        connection.close()
+        raise _not_readable(home.warehouse, error) from None
+    return Source(connection, home.semantic_manifest, "candidates", None)
+
+
+def _open(shelf: Shelf, generation: int, sealed: bool) -> Source | None:
+    """Open one generation; None when it was removed before it could be opened."""
+    import duckdb
+
+    path = shelf.database(generation)
+    connection = _connect()
+    try:
+        if sealed:
+            connection.execute(f"SET allowed_directories = [{literal(str(shelf.root))}]")
+        _attach(connection, path, "warehouse")
+        publication = shelf.publication(generation)
+        if publication is None:
+            raise StorageError(
+                "the facts of the published generation are missing",
+                where=str(shelf.facts(generation)),
+                todo="Run `plumb run --full`: it publishes a complete generation.",
+            )
+        if publication.parts and publication.directory != str(shelf.root):
+            _follow_the_move(connection, shelf, publication)
+        if sealed:
+            connection.execute("SET enable_external_access = false")
+    except duckdb.IOException as error:
+        connection.close()
+        if not path.exists():
+            return None
+        raise _not_readable(path, error) from None
+    except PlumblineError:
+        connection.close()
+        raise
+    return Source(connection, shelf.definition(publication.definitions_digest), "published", publication)
+
+
+def _connect() -> DuckDBPyConnection:
+    connection = connect()
+    spill = Path(tempfile.gettempdir()) / "plumbline-spill"
+    connection.execute(f"SET temp_directory = {literal(str(spill))}")
+    return connection
+
+
+def _attach(connection: DuckDBPyConnection, path: Path, name: str) -> None:
+    connection.execute(f"ATTACH {literal(str(path))} AS {identifier(name)} (READ_ONLY)")
+    connection.execute(f"USE {identifier(name)}")
+
+
+def _follow_the_move(connection: DuckDBPyConnection, shelf: Shelf, publication: Publication) -> None:
+    """Read a generation that was moved: views over its tables, and over its parts where they are now."""
+    connection.execute("USE memory; DETACH warehouse; ATTACH ':memory:' AS warehouse")
+    _attach(connection, publication.path, "generation")
+    connection.execute("USE warehouse; CREATE SCHEMA published; CREATE SCHEMA marts")
+    files: dict[str, list[str]] = {}
+    for part in publication.parts:
+        files.setdefault(part.mart, []).append(part.file)
+    tables = connection.execute(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'generation'"
+    ).fetchall()
+    for schema, table in tables:
+        connection.execute(
+            f"CREATE VIEW {identifier('warehouse', schema, table)} AS "
+            f"FROM {identifier('generation', schema, table)}"
+        )
+    for mart, names in files.items():
+        connection.execute(view_sql(shelf, "warehouse", mart, names))
+
+
+def _nothing_published(home: Home) -> StorageError:
+    return StorageError(
+        "nothing is published yet",
+        where=str(home.published),
+        todo="Run `plumb run` first.",
+        code="nothing-published",
+    )
+
+
+def _not_readable(path: Path, error: Exception) -> PlumblineError:
+    if "lock" in str(error).lower():
+        return LockedError(
+            "a run is at work on the warehouse",
+            where=str(path),
+            todo="Wait until it ends, or ask without --live: what is published can always be read.",
+        )
+    return StorageError(
+        "this database cannot be read", where=str(path), why=str(error).splitlines()[0], code="damaged"
+    )

@@ -1,0 +1,138 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from plumbline.cli.main import main
+from plumbline.cli.query import show_figures
+
+
+@pytest.fixture
+def plumb(published, monkeypatch, tmp_path, capsys):
+    """Run `plumb` on the published shop; give exit code, stdout, stderr."""
+    (tmp_path / "dbt_project.yml").touch()
+    monkeypatch.setenv("PLUMBLINE_PROJECT", str(tmp_path))
+    monkeypatch.setenv("PLUMBLINE_HOME", str(published.home.root.parent))
+
+    def run(*arguments):
+        code = main(list(arguments))
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return run
+
+
+def test_a_table_for_people(plumb):
+    code, out, err = plumb("query", "net_sales", "--by", "category", "--grain", "year", "--limit", "3")
+    assert code == 0
+    assert out.splitlines() == [
+        "Year        Category  Net sales (currency)",
+        "──────────  ────────  ────────────────────",
+        "2025-01-01  Bikes                   130.00",
+        "2025-01-01  Helmets                  50.00",
+        "2026-01-01  Bikes                   200.00",
+    ]
+    assert "publication demo-000001, as of 2026-02-28, certified" in err
+
+
+def test_a_chinese_question_gets_chinese_headings(plumb):
+    _, out, _ = plumb("query", "净销售额", "--by", "渠道", "--order=-净销售额")
+    lines = out.splitlines()
+    assert lines[0].split() == ["渠道", "净销售额", "(currency)"]
+    assert lines[2].split() == ["online", "359.50"]
+
+
+def test_json_keeps_every_digit(plumb):
+    _, out, _ = plumb("query", "net_sales", "--grain", "year", "--format", "json")
+    assert '"net_sales": 180.000001' in out
+    assert json.loads(out) == [
+        {"metric_time__year": "2025-01-01", "net_sales": 180.000001},
+        {"metric_time__year": "2026-01-01", "net_sales": 250.0},
+    ]
+
+
+def test_csv_has_machine_names(plumb):
+    _, out, _ = plumb("query", "net_sales", "--by", "product__name", "--format", "csv")
+    found = list(csv.reader(io.StringIO(out)))
+    assert found[0] == ["product__name", "net_sales"]
+    assert ["头盔", "90.500000"] in found
+    assert ["", "9.500000"] in found
+
+
+@pytest.mark.parametrize("style", ["parquet", "arrow"])
+def test_files_go_to_standard_output(plumb, style, monkeypatch):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO()))
+    assert main(["query", "orders", "--grain", "year", "--format", style]) == 0
+    content = io.BytesIO(sys.stdout.buffer.getvalue())
+    table = pq.read_table(content) if style == "parquet" else pa.ipc.open_stream(content).read_all()
+    assert table.column("orders").to_pylist() == [2, 3]
+    assert table.schema.field(0).type == pa.date32()
+
+
+def test_explain_shows_the_sql(plumb):
+    _, out, _ = plumb("query", "orders", "--explain")
+    assert '"warehouse"."marts"."orders"' in out
+
+
+def test_a_metric_that_is_not_available_exits_with_2(plumb):
+    code, out, err = plumb("query", "leads")
+    assert (code, out) == (2, "")
+    assert "metric 'leads' is not available [not-available]" in err
+    assert "No extract of crm.lead." in err
+
+
+def test_list_metrics(plumb):
+    _, out, _ = plumb("list", "metrics", "--format", "json")
+    names = [entry["name"] for entry in json.loads(out)]
+    assert names == ["leads", "average_order_value", "net_sales", "orders"]
+    _, out, _ = plumb("list", "metrics")
+    assert "no extract of crm.lead" in out
+
+
+def test_list_dimensions_of_a_metric(plumb):
+    _, out, _ = plumb("list", "dimensions", "--metric", "average_order_value", "--format", "json")
+    names = [entry["name"] for entry in json.loads(out)]
+    assert names == ["metric_time", "order__channel", "order__order_date"]
+
+
+def test_list_entities_and_saved_queries(plumb):
+    _, out, _ = plumb("list", "entities", "--format", "json")
+    assert {"name": "product"} in json.loads(out)
+    _, out, _ = plumb("list", "saved-queries")
+    assert "sales_monthly" in out
+
+
+def test_show_a_metric_by_its_chinese_label(plumb):
+    _, out, _ = plumb("show", "客单价", "--format", "json")
+    entry = json.loads(out)
+    assert entry["name"] == "average_order_value"
+    assert "order__channel" in entry["dimensions"]
+    _, out, _ = plumb("show", "net_sales")
+    assert "净销售额" in out
+
+
+def test_a_cached_question_needs_no_heavy_library(plumb, published):
+    plumb("query", "orders", "--format", "json")
+    script = (
+        "import sys; from plumbline.cli.main import main; main(['query', 'orders', '--format', 'json']);"
+        "heavy = {'dbt', 'dagster', 'great_expectations', 'metricflow', 'pandas', 'pyarrow', 'sqlalchemy'};"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_figures_of_one_column_look_alike():
+    from decimal import Decimal
+
+    assert show_figures([Decimal("1234567.891"), None, 5], "currency") == ["1,234,567.89", "-", "5.00"]
+    assert show_figures([0.12345, 1], "ratio") == ["12.35 %", "100.00 %"]
+    assert show_figures([1000, 2], "count") == ["1,000", "2"]
+    assert show_figures([1.5, 2.25], "days") == ["1.50", "2.25"]
+    assert show_figures([0.005, Decimal("1e20")], "days") == ["0.01", "100,000,000,000,000,000,000.00"]
