@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,28 +48,61 @@ def run_dbt(
     Raises DefinitionsError when the project cannot be read and ModelError when a node fails. The connections are
     closed afterwards, so that others can open the warehouse.
     """
-    home.target.mkdir(parents=True, exist_ok=True)
-    where = ["--project-dir", str(project.root), "--profiles-dir", str(project.root)]
-    with _environment(home, threads), _quiet_imports():
+    return Dbt(project, home, threads=threads).invoke(args)
+
+
+class Dbt:
+    """dbt in this process; what one command has parsed serves the next."""
+
+    def __init__(
+        self,
+        project: Project,
+        home: Home,
+        *,
+        threads: int | None = None,
+        on_node: Callable[[str], None] | None = None,
+    ) -> None:
+        self._project = project
+        self._home = home
+        self._threads = threads
+        self._on_node = on_node
+        self._manifest: Any = None
+
+    def invoke(self, args: Sequence[str]) -> tuple[NodeResult, ...]:
+        """Run one dbt command; see `run_dbt`."""
+        self._home.target.mkdir(parents=True, exist_ok=True)
+        with _environment(self._home, self._threads), _quiet_imports():
+            outcome = self._invoke(args)
+        if args[0] == "parse" and outcome.success:
+            self._manifest = outcome.result
+        results = _results(outcome.result)
+        failures = [node for node in results if node[1].status in _FAILED]
+        if failures:
+            raise _model_error(failures)
+        if not outcome.success:
+            raise DefinitionsError(
+                "the dbt project cannot be read" if "parse" in args else "dbt stopped before it ran a model",
+                where=str(self._project.root / "dbt_project.yml"),
+                why=_plain(str(outcome.exception or "dbt gave no reason.")),
+                todo="Mend the file that is named, and run again.",
+            )
+        return tuple(result for _, result in results)
+
+    def _invoke(self, args: Sequence[str]) -> Any:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
+        root = str(self._project.root)
+        where = ["--project-dir", root, "--profiles-dir", root, "--target-path", str(self._home.target)]
+        runner = dbtRunner(manifest=self._manifest, callbacks=[self._hear])
         try:
-            outcome = dbtRunner().invoke([*_QUIET, *args, *where, "--target-path", str(home.target)])
+            return runner.invoke([*_QUIET, *args, *where])
         finally:
             DuckDBConnectionManager.close_all_connections()
-    results = _results(outcome.result)
-    failures = [node for node in results if node[1].status in _FAILED]
-    if failures:
-        raise _model_error(failures)
-    if not outcome.success:
-        raise DefinitionsError(
-            "the dbt project cannot be read" if "parse" in args else "dbt stopped before it ran a model",
-            where=str(project.root / "dbt_project.yml"),
-            why=_plain(str(outcome.exception or "dbt gave no reason.")),
-            todo="Mend the file that is named, and run again.",
-        )
-    return tuple(result for _, result in results)
+
+    def _hear(self, event: Any) -> None:
+        if self._on_node and event.info.name == "LogModelResult":
+            self._on_node(event.data.node_info.node_name)
 
 
 @contextmanager

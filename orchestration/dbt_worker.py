@@ -1,0 +1,133 @@
+"""dbt in a process of its own, so that its seconds of start and parsing pass while others work.
+
+The worker reads one JSON command per line (`{"args": ["parse"]}`) and answers with lines of JSON: `{"node": name}`
+while nodes finish, then `{"results": [...]}` or `{"error": {...}}`. It dies when its standard input closes, so a
+killed run leaves no process that holds the warehouse.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from orchestration.dbt_runner import Dbt, DefinitionsError, ModelError, NodeResult
+from plumbline.errors import PlumblineError
+from plumbline.project import Home, Project
+
+_ERRORS: dict[str, type[PlumblineError]] = {
+    ModelError.default_code: ModelError,
+    DefinitionsError.default_code: DefinitionsError,
+}
+
+
+class DbtWorker:
+    """The caller's side: start it early, `invoke` commands, `close` it."""
+
+    def __init__(self, project: Project, home: Home) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "orchestration.dbt_worker", str(project.root), str(home.root)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            cwd=project.root,
+        )
+
+    def send(self, args: Sequence[str]) -> None:
+        """Ask for a command without waiting for its answer; `answer` gives it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"args": list(args)}) + "\n")
+        self._process.stdin.flush()
+
+    def answer(self, on_node: Callable[[str], None] | None = None) -> tuple[NodeResult, ...]:
+        """Wait for the answer to the oldest command that was sent; raises what the worker met."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            message = json.loads(line)
+            if "node" in message:
+                if on_node:
+                    on_node(message["node"])
+            elif "error" in message:
+                raise _error(message["error"])
+            else:
+                return tuple(NodeResult(**result) for result in message["results"])
+        _, trouble = self._process.communicate()
+        raise PlumblineError(
+            "dbt ended without an answer",
+            why=(trouble.strip().splitlines() or ["It said nothing."])[-1],
+            todo="Run again; the next run rebuilds what was left half done.",
+            code="dbt-ended",
+        )
+
+    def invoke(
+        self, args: Sequence[str], on_node: Callable[[str], None] | None = None
+    ) -> tuple[NodeResult, ...]:
+        """Send a command and wait for its answer."""
+        self.send(args)
+        return self.answer(on_node)
+
+    def close(self) -> None:
+        """End the worker, whatever it does."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def _error(content: dict[str, str]) -> PlumblineError:
+    kind = _ERRORS.get(content["code"], PlumblineError)
+    return kind(
+        content["what"], where=content["where"], why=content["why"], todo=content["todo"], code=content["code"]
+    )
+
+
+def main(arguments: list[str]) -> None:
+    """Answer commands until standard input closes."""
+    project, home = Project(Path(arguments[0])), Home(Path(arguments[1]))
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    dbt = Dbt(project, home, on_node=lambda name: _say(answers, {"node": name}))
+    commands: queue.Queue[list[str]] = queue.Queue()
+    threading.Thread(target=_listen, args=(commands,), daemon=True).start()
+    _import_dbt()
+    while True:
+        _say(answers, _run(dbt, commands.get()))
+
+
+def _listen(commands: queue.Queue[list[str]]) -> None:
+    for line in sys.stdin:
+        commands.put(json.loads(line)["args"])
+    os._exit(0)
+
+
+def _import_dbt() -> None:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import dbt.adapters.duckdb
+        import dbt.cli.main  # noqa: F401
+
+
+def _run(dbt: Dbt, args: list[str]) -> dict[str, Any]:
+    try:
+        return {"results": [asdict(result) for result in dbt.invoke(args)]}
+    except PlumblineError as error:
+        names = ("what", "where", "why", "todo", "code")
+        return {"error": {name: getattr(error, name) for name in names}}
+
+
+def _say(stream: Any, message: dict[str, Any]) -> None:
+    stream.write(json.dumps(message) + "\n")
+    stream.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
