@@ -17,7 +17,7 @@ _trees: dict[tuple[str, str, str], exp.Query] = {}
 
 def aggregate(definitions: Definitions, request: Request, dialect: str) -> exp.Query:
     """Give MetricFlow's query; it writes the same SQL for months and years but for the unit of time."""
-    if _grain_matters(request):
+    if _grain_matters(definitions, request):
         return _parse(write_sql(definitions, request, dialect), dialect)
     assert request.time is not None
     grain = request.time.grain
@@ -33,8 +33,10 @@ def aggregate(definitions: Definitions, request: Request, dialect: str) -> exp.Q
     return _regrain(tree, grain)
 
 
-def _grain_matters(request: Request) -> bool:
+def _grain_matters(definitions: Definitions, request: Request) -> bool:
     """Whether months stand elsewhere in the question than in its one period."""
+    if any(definitions.metrics[name].type not in ("simple", "conversion") for name in request.metrics):
+        return True
     filtered = request.time_constraint or request.limit is not None or request.order_by
     others = any(item.grain for item in request.dimensions) or any("Time" in text for text in request.where)
     return bool(filtered or others or request.filters_time or not (request.time and request.time.grain))

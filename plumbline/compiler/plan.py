@@ -15,6 +15,14 @@ from plumbline.definitions import GRAINS, Definitions, Measure, Metric, MetricIn
 
 _ADDITIVE = {"sum": "SUM", "count": "SUM", "sum_boolean": "SUM", "min": "MIN", "max": "MAX"}
 _LEAVES = {"simple", "conversion"}
+# The periods that a longer one is made of.
+_SHORTER = {
+    "day": ("day",),
+    "week": ("day", "week"),
+    "month": ("day", "month"),
+    "quarter": ("day", "month", "quarter"),
+    "year": ("day", "month", "quarter", "year"),
+}
 
 
 @dataclass(frozen=True)
@@ -120,17 +128,17 @@ class _Planner:
         grains = [item.grain for item in request.group_by if item.name == "metric_time"]
         # Running totals and shifts look at rows before a time filter: those stay with MetricFlow.
         self.moves_in_time = len(grains) == 1 and grains[0] in GRAINS and not request.filters_time
-        self.daily = bool(grains) and grains[0] == "day"
+        self.grain = grains[0] if grains else ""
 
     def node(self, name: str, shift: Shift) -> Node:
         metric = self.definitions.metrics[name]
         if metric.type in _LEAVES:
             return Series(name, shift)
-        if metric.filters:
-            raise _Whole
         if metric.type == "cumulative":
             self.accumulations[name] = self._accumulation(metric)
             return Series(name, shift, accumulated=True)
+        if metric.filters:
+            raise _Whole
         children = [(item.column, self._input(item, shift)) for item in metric.inputs]
         if metric.type == "ratio":
             return Ratio(children[0][1], children[1][1])
@@ -138,9 +146,14 @@ class _Planner:
 
     def _input(self, item: MetricInput, outer: Shift) -> Node:
         inner = Shift(item.offset_window, item.offset_to_grain)
-        if item.filters or (inner and outer) or (inner and not self.moves_in_time):
+        if item.filters or (inner and outer) or (inner and not self._moves(inner)):
             raise _Whole
         return self.node(item.name, inner or outer)
+
+    def _moves(self, shift: Shift) -> bool:
+        """Whether a shift goes from whole period to whole period: months by a year, not quarters by a month."""
+        unit = shift.window.grain if shift.window else shift.to_grain
+        return self.moves_in_time and unit in _SHORTER and self.grain in _SHORTER[unit]
 
     def _accumulation(self, metric: Metric) -> Accumulation:
         taken = metric.measures[0]
@@ -148,7 +161,7 @@ class _Planner:
         plain = taken.fill_nulls_with is None and not taken.join_to_timespine
         if not (measure and plain and self.moves_in_time and not measure.non_additive):
             raise _Whole
-        if metric.period_agg != "last" and not self.daily:
+        if metric.period_agg != "last" and self.grain != "day":
             raise _Whole
         entity = "" if measure.agg in _ADDITIVE else self._distinct_entity(measure)
         return Accumulation(
@@ -169,7 +182,7 @@ class _Planner:
 
     def _simple_metric(self, metric: Metric) -> str:
         """Find the metric that is the same measure by day."""
-        wanted = (metric.measures[0].name, metric.measures[0].filters)
+        wanted = (metric.measures[0].name, (*metric.measures[0].filters, *metric.filters))
         for other in self.definitions.metrics.values():
             taken = other.measures[0] if other.type == "simple" and other.measures else None
             if taken and taken.fill_nulls_with is None and not taken.join_to_timespine:

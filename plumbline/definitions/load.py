@@ -160,7 +160,7 @@ def _governance(meta: Mapping[str, Any]) -> Governance:
         version=_text(meta, "version"),
         status=_text(meta, "status"),
         component=bool(meta.get("component")),
-        grain=_text(meta, "grain"),
+        grains=_texts(meta, "grains"),
     )
 
 

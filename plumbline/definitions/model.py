@@ -49,7 +49,7 @@ class Governance:
     version: str = ""
     status: str = ""
     component: bool = False
-    grain: str = ""
+    grains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,8 @@ def _children(definitions: Definitions, metric: Metric) -> Iterator[tuple[str, s
         taken = metric.measures[0]
         for other in definitions.metrics.values():
             same = other.type == "simple" and other.measures[0].name == taken.name
-            if same and (*other.measures[0].filters, *other.filters) == taken.filters:
+            filters = (*taken.filters, *metric.filters)
+            if same and (*other.measures[0].filters, *other.filters) == filters:
                 yield other.name, "accumulated"
 
 

@@ -56,10 +56,10 @@ def wide_question(definitions: Definitions, saved: SavedQuery) -> Question:
 
 
 def total_questions(definitions: Definitions) -> Iterator[Question]:
-    """Ask for the totals of every metric by month, quarter and year, or for all time, domain by domain."""
+    """Ask for the totals that no saved query has, domain by domain, at the grains of each metric."""
     covered = _covered(definitions)
     for grain in (*TOTAL_GRAINS, "all"):
-        for domain, metrics in _domains(definitions, timeless=grain == "all").items():
+        for domain, metrics in _domains(definitions, grain).items():
             wanted = tuple(name for name in metrics if (name, grain) not in covered)
             if wanted:
                 time = () if grain == "all" else (GroupBy(METRIC_TIME, grain),)
@@ -84,10 +84,10 @@ def _covered(definitions: Definitions) -> set[tuple[str, str]]:
     }
 
 
-def _domains(definitions: Definitions, *, timeless: bool) -> dict[str, list[str]]:
+def _domains(definitions: Definitions, grain: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, metric in definitions.metrics.items():
-        if (metric.governance.grain == "all") == timeless:
+        if grain in (metric.governance.grains or TOTAL_GRAINS):
             found.setdefault(metric.governance.domain or "other", []).append(name)
     return dict(sorted(found.items()))
 
