@@ -1,7 +1,7 @@
 """One text for every typed value, whichever connector brought it.
 
-Numbers become their shortest exact text (`12.5`), timestamps `YYYY-MM-DD HH:MM:SS[.ffffff]` (those with a zone in
-UTC), dates `YYYY-MM-DD`, booleans `1` and `0`, nested values JSON. Text stays exactly as it is.
+Numbers become their shortest exact text (`12.5`), timestamps `YYYY-MM-DD HH:MM:SS[.f]` (those with a zone in UTC,
+fractions without zeros at the end), dates `YYYY-MM-DD`, booleans `1` and `0`, nested values JSON. Text stays exactly as it is.
 """
 
 from __future__ import annotations
@@ -62,10 +62,11 @@ def decimal_text(value: Decimal) -> str:
 
 
 def datetime_text(value: datetime) -> str:
-    """Give `YYYY-MM-DD HH:MM:SS[.ffffff]`, in UTC when the value knows its zone."""
+    """Give `YYYY-MM-DD HH:MM:SS[.f]`, in UTC when the value knows its zone."""
     if value.tzinfo is not None:
         value = value.astimezone(UTC).replace(tzinfo=None)
-    return value.isoformat(sep=" ")
+    text = value.isoformat(sep=" ")
+    return text.rstrip("0") if value.microsecond else text
 
 
 def json_text(value: Any) -> str:
@@ -128,11 +129,37 @@ def _plain_floats(column: pa.Array) -> pa.Array:
     import pyarrow.compute as pc
 
     texts = column.cast(pa.string())
-    odd = pc.match_substring_regex(texts, r"e|^-0$|^nan|inf")
+    odd = pc.match_substring_regex(texts, r"e|^-0$")
     if not pc.any(odd).as_py():
         return texts
     fixed = [float_text(value) if is_odd else None for value, is_odd in zip(column.to_pylist(), odd.to_pylist())]
     return pc.if_else(odd, pa.array(fixed, pa.string()), texts)
+
+
+def shortest_numbers(texts: pa.Array) -> pa.Array:
+    """Mend how databases write floating point numbers: `20.0` is 20, `0.10000000000000001` is 0.1, no exponents."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    whole = pc.match_substring_regex(texts, r"^-?[0-9]+\.0$")
+    if pc.any(whole).as_py():
+        texts = pc.if_else(whole, pc.utf8_slice_codeunits(texts, 0, -2), texts)
+    odd = pc.and_(
+        pc.match_substring_regex(texts, r"^-?[0-9]*\.?[0-9]*(?:e[+-]?[0-9]+)?$"),
+        pc.or_(
+            pc.match_substring(texts, "e"),
+            pc.and_(pc.match_substring(texts, "."), pc.greater(pc.utf8_length(texts), 16)),
+        ),
+    )
+    if not pc.any(odd).as_py():
+        return texts
+    pairs = zip(texts.to_pylist(), odd.to_pylist())
+    fixed = [float_text(float(text)) if is_odd and _has_digit(text) else text for text, is_odd in pairs]
+    return pa.array(fixed, pa.string())
+
+
+def _has_digit(text: str) -> bool:
+    return any(character.isdigit() for character in text.partition("e")[0])
 
 
 def _without_end_zeros(texts: pa.Array) -> pa.Array:

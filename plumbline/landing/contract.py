@@ -58,14 +58,14 @@ Contract = Mapping[str, Mapping[str, TableContract]]
 def load_contract(project: Project) -> Contract:
     """Read the declared tables of every system: contract[system][table]."""
     files = sorted((project.root / "models" / "staging").glob("*/_*__sources.yml"))
-    return _load(tuple((path, path.stat().st_mtime_ns) for path in files))
+    return _load(project.root, tuple((path, path.stat().st_mtime_ns) for path in files))
 
 
 @lru_cache(maxsize=4)
-def _load(files: tuple[tuple[Path, int], ...]) -> Contract:
+def _load(root: Path, files: tuple[tuple[Path, int], ...]) -> Contract:
     contract: dict[str, dict[str, TableContract]] = {}
     for path, _ in files:
-        for table in _tables(read_yaml(path)):
+        for table in _tables(read_yaml(path, root)):
             contract.setdefault(table.system, {})[table.name] = table
     return contract
 

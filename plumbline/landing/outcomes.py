@@ -12,6 +12,7 @@ UNCHANGED = "unchanged"
 REFUSED = "refused"
 UNAVAILABLE = "unavailable"
 MISSING = "missing"
+_TELL = 3
 _GRAVEST_FIRST = (REFUSED, UNAVAILABLE, LANDED, UNCHANGED, MISSING)
 
 
@@ -61,7 +62,7 @@ class TableOutcome:
             table=table,
             status=status,
             extracts=found,
-            reason="\n".join(_told(one) for one in told),
+            reason="\n".join([*(_told(one) for one in told[:_TELL]), *_and_more(told[_TELL:])]),
             todo=told[0].todo if told else "",
             seconds=round(seconds, 3),
         )
@@ -84,6 +85,10 @@ class TableOutcome:
     @property
     def notes(self) -> tuple[str, ...]:
         return tuple(note for one in self.extracts for note in one.notes)
+
+
+def _and_more(rest: list[ExtractOutcome]) -> list[str]:
+    return [f"and {len(rest)} more"] if rest else []
 
 
 def _told(one: ExtractOutcome) -> str:

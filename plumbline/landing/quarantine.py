@@ -15,12 +15,13 @@ from plumbline.project import Home
 
 @dataclass(frozen=True)
 class Refusal:
-    """A refused extract: of which table, which outcome, and the file when there is one."""
+    """A refused extract: of which table, which outcome, and the file, or the body of an answer, if any."""
 
     table: str
     outcome: ExtractOutcome
     file: Path | None = None
     sha256: str = ""
+    body: bytes | None = None
 
 
 def put_aside(home: Home, system: str, refusal: Refusal, how: str) -> Path:
@@ -36,6 +37,8 @@ def put_aside(home: Home, system: str, refusal: Refusal, how: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if refusal.file is not None and refusal.file.exists():
             _take(refusal.file, target, how)
+        elif refusal.body is not None:
+            target.write_bytes(refusal.body)
         note = target.with_name(target.name + ".json")
         note.write_text(_explanation(system, refusal), encoding="utf-8")
     return note

@@ -33,6 +33,7 @@ class Session:
     wait: Callable[[float], None]
     totals: Totals = field(default_factory=Totals)
     refusals: list[Refusal] = field(default_factory=list)
+    _current: dict[str, list[Manifest]] = field(default_factory=dict)
 
     @cached_property
     def cache(self) -> ReadCache:
@@ -48,4 +49,10 @@ class Session:
 
     def current(self, table: str) -> list[Manifest]:
         """Give the current loads of a table, oldest first."""
-        return current_loads(table_loads(self.directory(table)))
+        if table not in self._current:
+            self._current[table] = current_loads(table_loads(self.directory(table)))
+        return self._current[table]
+
+    def landed(self, manifest: Manifest) -> None:
+        """Take note of a load that has become visible."""
+        self._current[manifest.table] = current_loads([*self.current(manifest.table), manifest])

@@ -163,7 +163,7 @@ def load_sources(project: Project, company: str) -> Sources:
             todo=did_you_mean(company, known),
             code="unknown-company",
         )
-    return _Reader(read_yaml(path), company, load_contract(project)).sources()
+    return _Reader(read_yaml(path, project.root), company, load_contract(project)).sources()
 
 
 class _Reader:

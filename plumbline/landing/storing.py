@@ -5,8 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -91,13 +91,13 @@ def store(
     table: TableSource,
     extract: Extract,
     *,
-    cursor: Cursor | None = None,
+    cursor: Callable[[], Cursor] | None = None,
     reading: str = "",
     expected_rows: Iterable[int] = (),
 ) -> ExtractOutcome:
     """Write an extract as a load and make it visible, unless its content has landed before.
 
-    `expected_rows`, asked after the last row, is what the source itself counted. Raises Refused and StorageError;
+    `cursor` and `expected_rows`, asked after the last row, say what the load covers, and what the source counted. Raises Refused and StorageError;
     then nothing is visible.
     """
     started = time.perf_counter()
@@ -115,8 +115,8 @@ def store(
         _check_rows(table, extract, written, expected_rows)
         if same := _landed_before(session, table, extract, written):
             return ExtractOutcome(UNCHANGED, extract.source, notes=same, seconds=time.perf_counter() - started)
-        manifest = _manifest(session, table, extract, layout, written, cursor, reading, started)
-        writer.publish(manifest)
+        manifest = _manifest(session, table, extract, layout, written, cursor and cursor(), reading, started)
+        session.landed(replace(manifest, directory=writer.publish(manifest)))
     return ExtractOutcome(
         LANDED,
         extract.source,

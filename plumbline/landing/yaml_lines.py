@@ -26,23 +26,27 @@ class YamlFile:
         return f"{self.path}:{self.lines.get(place, 1)}"
 
 
-def read_yaml(path: Path) -> YamlFile:
-    """Read one YAML file; a missing, broken or ambiguous one is a ConfigurationError with its line."""
+def read_yaml(path: Path, root: Path | None = None) -> YamlFile:
+    """Read one YAML file; a missing, broken or ambiguous one is a ConfigurationError with its line.
+
+    Complaints name the file as seen from `root`.
+    """
     import yaml
 
+    shown = path.relative_to(root) if root and path.is_relative_to(root) else path
     try:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=_loader())
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError("cannot read this file", where=str(path), why=str(error)) from error
+        raise ConfigurationError("cannot read this file", where=str(shown), why=str(error)) from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigurationError(
-            "this is no valid YAML", where=f"{path}:{line}", why=str(error.problem), code="bad-yaml"
+            "this is no valid YAML", where=f"{shown}:{line}", why=str(error.problem), code="bad-yaml"
         ) from error
     lines: dict[Place, int] = {}
-    content = _plain(node, (), lines, path) if node is not None else None
-    return YamlFile(path, content, lines)
+    content = _plain(node, (), lines, shown) if node is not None else None
+    return YamlFile(shown, content, lines)
 
 
 def _loader() -> Any:

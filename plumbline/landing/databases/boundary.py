@@ -28,17 +28,22 @@ def rows_not_landed(
     cursor: str,
     last: str,
 ) -> Iterator[pa.RecordBatch]:
-    """Give the boundary rows that no load has yet, compared whole; of equal rows as many as are too many."""
+    """Give the rows that no load has yet, compared whole; of equal rows as many as are too many.
+
+    `boundary` are rows at the cursor value `last` (or before it, or without one): what landed with these values is
+    read again and taken away.
+    """
     import pyarrow as pa
 
     if not sum(batch.num_rows for batch in boundary):
         return
     rows = pa.Table.from_batches(boundary)
-    has_null = rows.column(cursor).null_count > 0
+    values = set(rows.column(cursor).to_pylist())
+    only_last = values == {last}
     landed = [
-        _landed_rows(load, columns, cursor, last)
+        _landed_rows(load, columns, cursor, values)
         for load in loads
-        if has_null or (load.cursor and load.cursor.end == last)
+        if not only_last or (load.cursor and load.cursor.end == last)
     ]
     numbered = rows.append_column("position", pa.array(range(rows.num_rows), pa.int64()))
     with connect() as connection:
@@ -48,13 +53,15 @@ def rows_not_landed(
     yield from found.cast(pa.schema([pa.field(name, pa.string()) for name in columns])).to_batches()
 
 
-def _landed_rows(load: Manifest, columns: list[str], cursor: str, last: str) -> pa.Table:
-    """Read the rows of a load at the boundary; columns that it lacks are NULL."""
+def _landed_rows(load: Manifest, columns: list[str], cursor: str, values: set[str | None]) -> pa.Table:
+    """Read the rows of a load that have one of the cursor values; columns that it lacks are NULL."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    at_boundary = (pc.field(cursor) == last) | pc.field(cursor).is_null()
+    at_boundary = pc.field(cursor).isin(pa.array([value for value in values if value is not None], pa.string()))
+    if None in values:
+        at_boundary |= pc.field(cursor).is_null()
     present = [name for name in columns if name in load.columns]
     table = pq.read_table(load.parquet, columns=present, filters=at_boundary, partitioning=None)
     for name in columns:

@@ -74,7 +74,8 @@ class DatabaseConnector:
         end = self._reader.greatest(name, cursor) if newer else last
         counted = _Count(0)
         extract = Extract(name, columns, self._new_rows(table, columns, loads, last, counted))
-        return store(self._session, table, extract, cursor=Cursor(cursor, last, end), expected_rows=counted)
+        covered = Cursor(cursor, last, end)
+        return store(self._session, table, extract, cursor=lambda: covered, expected_rows=counted)
 
     def _new_rows(
         self, table: TableSource, columns: list[str], loads: list[Manifest], last: str | None, counted: _Count

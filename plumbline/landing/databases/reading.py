@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from plumbline.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,17 +57,23 @@ class DatabaseReader(Protocol):
 
 def open_reader(url: str) -> DatabaseReader:
     """Choose the reader for a SQLAlchemy URL: Arrow for SQLite files and PostgreSQL, SQLAlchemy for the rest."""
-    from pathlib import Path
-
-    from sqlalchemy.engine import make_url
-
-    address = make_url(url)
-    backend = address.get_backend_name()
-    if backend == "sqlite" and address.database and address.database != ":memory:":
+    scheme, _, path = url.partition(":///")
+    if scheme == "sqlite" and path and "?" not in path:
         from plumbline.landing.databases.sqlite import SQLiteReader
 
-        return SQLiteReader(Path(address.database))
-    if backend == "postgresql":
+        return SQLiteReader(Path(path))
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError(
+            "this is no database address",
+            todo="Write it as postgresql://user:password@host/database, in the environment.",
+            code="bad-url",
+        ) from error
+    if address.get_backend_name() == "postgresql":
         from plumbline.landing.databases.postgres import PostgresReader
 
         return PostgresReader(address)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from plumbline.errors import SourceUnavailable
 from plumbline.landing.cache import JUST_WRITTEN_NS
-from plumbline.landing.canonical import float_text
+from plumbline.landing.canonical import shortest_numbers
 from plumbline.landing.databases.reading import Selection
 from plumbline.landing.extract import BATCH_ROWS
 from plumbline.landing.outcomes import Refused
@@ -28,12 +28,16 @@ class SQLiteReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._connection: Any = None
+        self._cursor: Any = None
         self._inspect()
+
+    def _connect(self) -> None:
         from adbc_driver_sqlite import dbapi
 
-        with _driver_errors(path.name):
-            self._connection = dbapi.connect(f"file:{quote(str(path))}?mode=ro")
-        self._cursor: Any = self._connection.cursor()
+        with _driver_errors(self._path.name):
+            self._connection = dbapi.connect(f"file:{quote(str(self._path))}?mode=ro")
+            self._cursor = self._connection.cursor()
         self._cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
 
     def _inspect(self) -> None:
@@ -55,6 +59,8 @@ class SQLiteReader:
             )
 
     def begin(self) -> None:
+        if self._connection is None:
+            self._connect()
         self._connection.rollback()
         self._fetch("select count(*) from sqlite_master", [])
 
@@ -86,7 +92,7 @@ class SQLiteReader:
             self._cursor.execute(f"select {casts} from {quoted(table)}{where}", values or None)
             for batch in self._cursor.fetch_record_batch():
                 arrays = [
-                    _shortest(array) if name in fractions else array.cast(pa.string())
+                    shortest_numbers(array.cast(pa.string())) if name in fractions else array.cast(pa.string())
                     for name, array in zip(columns, batch.columns)
                 ]
                 yield pa.RecordBatch.from_arrays(arrays, columns)
@@ -102,8 +108,9 @@ class SQLiteReader:
         return "|".join(parts)
 
     def close(self) -> None:
-        self._cursor.close()
-        self._connection.close()
+        if self._connection is not None:
+            self._cursor.close()
+            self._connection.close()
 
     def _fetch(self, sql: str, values: list[str]) -> list[Any]:
         with _driver_errors(self._path.name):
@@ -131,24 +138,6 @@ def _cast(name: str, kind: str) -> str:
 def _may_be_real(kind: str) -> bool:
     """Tell whether SQLite may keep floating point numbers in a column of this declared type."""
     return not any(part in kind for part in ("INT", "CHAR", "CLOB", "TEXT", "BLOB"))
-
-
-def _shortest(column: pa.Array) -> pa.Array:
-    """Mend how SQLite writes floating point numbers: 20.0 is 20, 0.10000000000000001 is 0.1, no exponents."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    column = column.cast(pa.string())
-    whole = pc.match_substring_regex(column, r"^-?[0-9]+\.0$")
-    if pc.any(whole).as_py():
-        column = pc.if_else(whole, pc.utf8_slice_codeunits(column, 0, -2), column)
-    odd = pc.match_substring_regex(column, r"^-?(?:[0-9.]*e[+-]?[0-9]+|[0-9]*\.[0-9]*[0-9.]{16,}|[0-9.]{17,}|0)$")
-    odd = pc.and_(odd, pc.match_substring_regex(column, r"[.e]|^-0$"))
-    if not pc.any(odd).as_py():
-        return column
-    texts = zip(column.to_pylist(), odd.to_pylist())
-    mended = [float_text(float(text)) if is_odd else None for text, is_odd in texts]
-    return pc.if_else(odd, pa.array(mended, pa.string()), column)
 
 
 @contextmanager

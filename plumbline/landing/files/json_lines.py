@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from plumbline.landing.canonical import json_text, text_array
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LINES_PER_BATCH = 16_384
-_LITERAL = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
-_NESTED = json.JSONDecoder(parse_float=Decimal)
+LITERAL = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+NESTED = json.JSONDecoder(parse_float=Decimal)
 
 Line = tuple[int, str]
 Row = dict[str, Any]
@@ -29,24 +30,28 @@ def read_json_lines(text: TextFile, declared: list[str], thorough: bool = False)
 
     Undeclared names are taken from the first lines; NewColumn tells of later ones, and `thorough` reads them all.
     """
-    names = dict.fromkeys(declared)
-    for lines in _chunks(text):
-        names |= dict.fromkeys(_keys(_objects(text, lines)))
-        if not thorough:
-            break
+    chunks = ((lines, _objects(text, lines)) for lines in _chunks(text))
+    first = list(chunks if thorough else islice(chunks, 1))
+    names = list(dict.fromkeys([*declared, *(name for _, rows in first for name in _keys(rows))]))
     seen: set[str] = set()
-    return Extract(text.name, list(names), _batches(text, list(names), seen), seen=seen)
+    return Extract(text.name, names, _batches(chain(first, chunks), names, seen), seen=seen)
 
 
-def _batches(text: TextFile, names: list[str], seen: set[str]) -> Iterator[pa.RecordBatch]:
+def _batches(
+    chunks: Iterable[tuple[list[Line], list[Row]]], names: list[str], seen: set[str]
+) -> Iterator[pa.RecordBatch]:
     known = set(names)
-    for lines in _chunks(text):
-        rows = _objects(text, lines)
+    for lines, rows in chunks:
         keys = _keys(rows)
         if not keys.keys() <= known:
             raise NewColumn
-        seen |= keys.keys()
-        yield batch_of([number for number, _ in lines], {name: _column(rows, lines, name) for name in names})
+        seen.update(keys)
+
+        def original(index: int, lines: list[Line] = lines) -> Row:
+            return dict(NESTED.decode(lines[index][1].strip()))
+
+        columns = {name: column_of(rows, name, original) for name in names}
+        yield batch_of([number for number, _ in lines], columns)
 
 
 def _chunks(text: TextFile) -> Iterator[list[Line]]:
@@ -68,7 +73,7 @@ def _chunks(text: TextFile) -> Iterator[list[Line]]:
 def _objects(text: TextFile, lines: list[Line]) -> list[Row]:
     """Decode many lines at once; line by line only where that fails."""
     try:
-        rows = _LITERAL.decode("[" + ",".join(line for _, line in lines) + "]")
+        rows = LITERAL.decode("[" + ",".join(line for _, line in lines) + "]")
         if len(rows) == len(lines) and all(type(row) is dict for row in rows):
             return list(rows)
     except (ValueError, RecursionError):
@@ -78,7 +83,7 @@ def _objects(text: TextFile, lines: list[Line]) -> list[Row]:
 
 def _object(text: TextFile, number: int, line: str) -> Row:
     try:
-        row = _LITERAL.decode(line.strip())
+        row = LITERAL.decode(line.strip())
     except (ValueError, RecursionError) as error:
         at_end = number >= text.lines and not text.ends_with_newline
         raise Refused(
@@ -106,11 +111,12 @@ def _keys(rows: list[Row]) -> dict[str, None]:
     return keys
 
 
-def _column(rows: list[Row], lines: list[Line], name: str) -> pa.Array:
+def column_of(rows: list[Row], name: str, original: Callable[[int], Row]) -> pa.Array:
+    """Give the texts of one column; nested values are taken from `original`, where numbers are numbers."""
     values = [row.get(name) for row in rows]
     if any(isinstance(value, dict | list) for value in values):
         values = [
-            json_text(_NESTED.decode(lines[index][1].strip())[name]) if isinstance(value, dict | list) else value
+            json_text(original(index)[name]) if isinstance(value, dict | list) else value
             for index, value in enumerate(values)
         ]
     return text_array(values)

@@ -1,0 +1,131 @@
+"""Read any database that SQLAlchemy knows; values become text here, rows stream in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from plumbline.errors import SourceUnavailable
+from plumbline.landing.canonical import text_array, value_text
+from plumbline.landing.databases.reading import Selection
+from plumbline.landing.extract import BATCH_ROWS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from sqlalchemy import Select, Table
+    from sqlalchemy.engine import URL
+
+
+class SQLAlchemyReader:
+    """One database, over the driver that its URL names."""
+
+    def __init__(self, address: URL) -> None:
+        import sqlalchemy as sa
+
+        self._name = f"{address.host or address.get_backend_name()}/{address.database or ''}"
+        with self._errors():
+            self._engine = sa.create_engine(address, poolclass=sa.pool.NullPool)
+            self._connection = self._engine.connect()
+        self._tables: dict[str, Table | None] = {}
+
+    def begin(self) -> None:
+        with self._errors():
+            self._connection.rollback()
+            self._connection.begin()
+
+    def columns(self, table: str) -> list[str] | None:
+        found = self._table(table)
+        return None if found is None else [column.name for column in found.columns]
+
+    def _table(self, table: str) -> Table | None:
+        import sqlalchemy as sa
+
+        if table not in self._tables:
+            schema, _, name = table.rpartition(".")
+            try:
+                with self._errors():
+                    self._tables[table] = sa.Table(
+                        name, sa.MetaData(), schema=schema or None, autoload_with=self._connection
+                    )
+            except _NoSuchTable:
+                self._tables[table] = None
+        return self._tables[table]
+
+    def count(self, table: str, selection: Selection) -> int:
+        import sqlalchemy as sa
+
+        query = self._where(sa.select(sa.func.count()).select_from(self._known(table)), table, selection)
+        with self._errors():
+            return int(self._connection.execute(query).scalar_one())
+
+    def greatest(self, table: str, cursor: str) -> str | None:
+        import sqlalchemy as sa
+
+        column = self._known(table).columns[cursor]
+        with self._errors():
+            return value_text(self._connection.execute(sa.select(sa.func.max(column))).scalar_one())
+
+    def read(self, table: str, columns: list[str], selection: Selection) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+        import sqlalchemy as sa
+
+        known = self._known(table).columns
+        query = self._where(sa.select(*(known[name] for name in columns)), table, selection)
+        with self._errors():
+            result = self._connection.execution_options(yield_per=BATCH_ROWS).execute(query)
+            for rows in result.partitions():
+                yield pa.RecordBatch.from_arrays([text_array(list(column)) for column in zip(*rows)], columns)
+
+    def _known(self, table: str) -> Table:
+        found = self._table(table)
+        if found is None:
+            raise LookupError(table)
+        return found
+
+    def _where(self, query: Select[Any], table: str, selection: Selection) -> Select[Any]:
+        if selection.cursor is None:
+            return query
+        column = self._known(table).columns[selection.cursor]
+        if selection.after is not None:
+            return query.where(column > _typed(column, selection.after))
+        return query.where((column == _typed(column, selection.at or "")) | column.is_(None))
+
+    def signature(self) -> str | None:
+        return None
+
+    def close(self) -> None:
+        self._connection.close()
+        self._engine.dispose()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        import sqlalchemy.exc
+
+        try:
+            yield
+        except sqlalchemy.exc.NoSuchTableError as error:
+            raise _NoSuchTable from error
+        except (sqlalchemy.exc.SQLAlchemyError, ImportError, OSError) as error:
+            raise SourceUnavailable(
+                "the database does not answer, or refuses",
+                where=self._name,
+                why=str(error).splitlines()[0],
+                todo="Check the address, the driver, the user's rights and that the server runs.",
+            ) from error
+
+
+class _NoSuchTable(Exception):
+    pass
+
+
+def _typed(column: Any, text: str) -> Any:
+    """Read a cursor value back as what the database compares it with."""
+    kind = column.type.python_type
+    if kind is datetime:
+        return datetime.fromisoformat(text)
+    if kind is date:
+        return date.fromisoformat(text)
+    return kind(text) if kind in (int, float, Decimal) else text

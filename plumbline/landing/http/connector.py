@@ -1,0 +1,171 @@
+"""Land the endpoints of an API: pages are kept as they came, then read like lines of JSON."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plumbline.landing.databases.boundary import rows_not_landed
+from plumbline.landing.extract import Extract, batch_of
+from plumbline.landing.files.json_lines import LITERAL, NESTED, Row, column_of
+from plumbline.landing.http.client import Garbage, Pages
+from plumbline.landing.manifests import Cursor, Manifest
+from plumbline.landing.outcomes import REFUSED, ExtractOutcome, Refused
+from plumbline.landing.quarantine import Refusal
+from plumbline.landing.session import Session
+from plumbline.landing.sources import TableSource
+from plumbline.landing.storing import store
+from plumbline.landing.writer import ROW_NUMBER, disk_errors, temporary_directory
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class HTTPConnector:
+    """Reads the endpoints of one API."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._pages = Pages(session)
+
+    def extracts(self, table: TableSource) -> Iterator[ExtractOutcome]:
+        """Land what an endpoint gives: all of it, or what is new since the last cursor value."""
+        workspace = temporary_directory(self._session.directory(table.name))
+        try:
+            with disk_errors(workspace):
+                workspace.mkdir(parents=True)
+            yield self._table(table, workspace)
+        except Garbage as garbage:
+            outcome = ExtractOutcome(
+                REFUSED, garbage.file, reason=self._session.secrets.redact(garbage.what), todo=garbage.todo
+            )
+            self._session.refusals.append(Refusal(table.name, outcome, body=garbage.body))
+            yield outcome
+        finally:
+            shutil.rmtree(workspace, ignore_errors=True)
+
+    def _table(self, table: TableSource, workspace: Path) -> ExtractOutcome:
+        loads = [load for load in self._session.current(table.name) if _has_cursor(load, table.cursor)]
+        last = next((load.cursor.end for load in reversed(loads) if load.cursor), None)
+        params = {table.cursor_param: last} if table.cursor_param and last is not None else {}
+        spool = _Spool(workspace / "pages", table.records, table.origin[0])
+        for response in self._pages.read(table, params):
+            spool.add(response.content, response.json())
+        names = list(dict.fromkeys([*self._session.contract[table.name].names, *spool.names]))
+        extract = Extract(table.origin[0], names, spool.batches(names), bytes=spool.bytes, seen=set(spool.names))
+        if table.load != "incremental":
+            return store(self._session, table, extract, expected_rows=[spool.rows])
+        news = _News(str(table.cursor), names, loads, last)
+        extract.batches = news.of(extract.batches)
+        return store(self._session, table, extract, cursor=news.cursor)
+
+    def close(self) -> None:
+        self._pages.close()
+
+
+class _Spool:
+    """Answers as they came, on disk; rows are read back from them, so that numbers keep their digits."""
+
+    def __init__(self, path: Path, records: str | None, endpoint: str) -> None:
+        self._path = path
+        self._records = records
+        self._endpoint = endpoint
+        self._sizes: list[int] = []
+        self.names: dict[str, None] = {}
+        self.rows = 0
+
+    @property
+    def bytes(self) -> int:
+        return sum(self._sizes)
+
+    def add(self, body: bytes, content: Any) -> None:
+        """Keep a page."""
+        for row in self._rows(content):
+            if row.keys() - self.names.keys():
+                self.names |= dict.fromkeys(row)
+            self.rows += 1
+        with disk_errors(self._path), self._path.open("ab") as file:
+            file.write(body)
+        self._sizes.append(len(body))
+
+    def _rows(self, content: Any) -> list[Row]:
+        for name in self._records.split(".") if self._records and content != [] else ():
+            content = content.get(name) if isinstance(content, dict) else None
+        if isinstance(content, list) and all(isinstance(row, dict) for row in content):
+            return content
+        raise Refused(
+            f"the answer has no list of objects at {self._records!r}"
+            if self._records
+            else "the answer is no list of objects",
+            file=self._endpoint,
+            todo="Say in `records` where the rows are, as `data.items`.",
+        )
+
+    def batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+        """Read the rows back, numbered from 1."""
+        number = 1
+        if not self._sizes:
+            return
+        with self._path.open("rb") as file:
+            for size in self._sizes:
+                body = file.read(size).decode()
+                rows = self._rows(LITERAL.decode(body.strip()) if body.strip() else [])
+                nested: list[Row] = []
+
+                def original(index: int, body: str = body, nested: list[Row] = nested) -> Row:
+                    if not nested:
+                        nested.extend(self._rows(NESTED.decode(body.strip())))
+                    return nested[index]
+
+                if rows:
+                    columns = {name: column_of(rows, name, original) for name in names}
+                    yield batch_of(range(number, number + len(rows)), columns)
+                number += len(rows)
+
+
+class _News:
+    """Leaves out the rows that have landed already, and finds where the next load begins."""
+
+    def __init__(self, column: str, names: list[str], loads: list[Manifest], last: str | None) -> None:
+        self._column = column
+        self._names = names
+        self._loads = loads
+        self._last = last
+        self._end = last
+
+    def of(self, batches: Any) -> Iterator[pa.RecordBatch]:
+        """Give new rows first, then those of the time before that have not landed."""
+        import pyarrow as pa
+
+        earlier: list[pa.RecordBatch] = []
+        for batch in batches:
+            batch = batch.drop_columns([ROW_NUMBER])
+            values = batch.column(self._column).to_pylist()
+            present = [value for value in values if value is not None]
+            self._end = max([*present, *filter(None, [self._end])], key=_order, default=None)
+            if self._last is None:
+                yield batch
+                continue
+            is_new = [value is not None and _order(value) > _order(self._last) for value in values]
+            yield batch.filter(pa.array(is_new))
+            earlier.append(batch.filter(pa.array([not new for new in is_new])))
+        if earlier and self._last is not None:
+            yield from rows_not_landed(earlier, self._names, self._loads, self._column, self._last)
+
+    def cursor(self) -> Cursor:
+        return Cursor(self._column, self._last, self._end)
+
+
+def _order(value: str) -> tuple[int, Decimal | str]:
+    """Order cursor values: numbers by size, everything else (ISO times) as text."""
+    try:
+        return 0, Decimal(value)
+    except InvalidOperation:
+        return 1, value
+
+
+def _has_cursor(load: Manifest, cursor: str | None) -> bool:
+    return load.mode == "incremental" and load.cursor is not None and load.cursor.column == cursor
