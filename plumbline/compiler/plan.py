@@ -151,7 +151,7 @@ class _Planner:
         return self.node(item.name, inner or outer)
 
     def _moves(self, shift: Shift) -> bool:
-        """Whether a shift goes from whole period to whole period: months by a year, not quarters by a month."""
+        """Whether a shift leads from whole periods to whole periods: not from quarters by a month."""
         unit = shift.window.grain if shift.window else shift.to_grain
         return self.moves_in_time and unit in _SHORTER and self.grain in _SHORTER[unit]
 
