@@ -15,9 +15,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     generate = commands.add_parser(
         "generate",
         help="write the extracts of the built-in company",
-        description="Write the extracts of the built-in company: an ERP in SQLite, a CRM in JSON Lines, an office in "
-        "Excel and CSV. Equal arguments give equal files; a later --as-of with the same --start adds days to the same "
-        "history.",
+        description=(
+            "Write the extracts of the built-in company: an ERP in SQLite, a CRM in JSON Lines, an office in "
+            "Excel and CSV. Equal arguments give equal files; a later --as-of with the same --start adds "
+            "days to the same history."
+        ),
     )
     generate.add_argument(
         "--scale", type=float, default=1.0, metavar="S", help="1 (default) gives about 200,000 order lines"

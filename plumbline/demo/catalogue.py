@@ -71,13 +71,14 @@ SUBCATEGORIES = (
 COLOURS = ("Forest Green", "Sand", "Graphite", "Orange", "Ivory", "墨绿", "Steel")
 
 COMPONENTS = (
-    ("Aluminium Pole 8.5 mm", 11), ("Ripstop Nylon 40D (m)", 19), ("YKK Zipper 1.2 m", 6), ("Down 800 (100 g)", 58),
-    ("Stainless Sheet 304", 42), ("Titanium Sheet 0.4 mm", 130), ("Cast Iron Blank", 35), ("Heating Element 1 kW", 29),
-    ("Control Board IH", 88), ("Silicone Seal", 4), ("Carton L", 5), ("Carton S", 3), ("Webbing 25 mm (m)", 2),
-    ("Buckle 25 mm", 1), ("EVA Foam", 9), ("Rubber Outsole", 36), ("Carbon Tube", 64), ("Cork Grip", 14),
-    ("Glass Lid 28", 22), ("Beech Handle", 8), ("Power Cord CN", 7), ("Power Cord EU", 9), ("Thermostat", 12),
-    ("Vacuum Liner 1 L", 31), ("粉末涂料 (kg)", 27), ("螺丝 M4 (100)", 6), ("Label Set", 1), ("Manual", 2),
-    ("Polybag", 1), ("Burr Set", 45),
+    ("Aluminium Pole 8.5 mm", 11), ("Ripstop Nylon 40D (m)", 19), ("YKK Zipper 1.2 m", 6),
+    ("Down 800 (100 g)", 58), ("Stainless Sheet 304", 42), ("Titanium Sheet 0.4 mm", 130),
+    ("Cast Iron Blank", 35), ("Heating Element 1 kW", 29), ("Control Board IH", 88),
+    ("Silicone Seal", 4), ("Carton L", 5), ("Carton S", 3), ("Webbing 25 mm (m)", 2),
+    ("Buckle 25 mm", 1), ("EVA Foam", 9), ("Rubber Outsole", 36), ("Carbon Tube", 64),
+    ("Cork Grip", 14), ("Glass Lid 28", 22), ("Beech Handle", 8), ("Power Cord CN", 7),
+    ("Power Cord EU", 9), ("Thermostat", 12), ("Vacuum Liner 1 L", 31), ("粉末涂料 (kg)", 27),
+    ("螺丝 M4 (100)", 6), ("Label Set", 1), ("Manual", 2), ("Polybag", 1), ("Burr Set", 45),
 )  # fmt: skip
 
 LOCATIONS = (

@@ -10,15 +10,20 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from plumbline.demo import catalogue, crm, customers, erp, masters, oa, people, writing
+from plumbline.demo import catalogue, crm, customers, erp, masters, offices, people, writing
+from plumbline.demo.approvals import Approvals
+from plumbline.demo.finance import Finance
 from plumbline.demo.funnel import Funnel
 from plumbline.demo.planting import Tally
 from plumbline.demo.production import Production
+from plumbline.demo.purchasing import Purchasing
+from plumbline.demo.quotas import Quotas
 from plumbline.demo.sales import Sales, units_per_day
 from plumbline.demo.service import Service
-from plumbline.demo.supply import Purchasing, Stock
+from plumbline.demo.stock import Stock
 from plumbline.demo.text import Rows, count_rows
 from plumbline.demo.timeline import Month, Timeline, default_span, default_start
+from plumbline.demo.traffic import Traffic
 from plumbline.errors import UsageError
 
 GENERATOR_VERSION = 1
@@ -36,9 +41,10 @@ def generate(
 ) -> dict[str, Any]:
     """Write the company's files into `out` and give the content of company.json.
 
-    Equal arguments give equal files. With the same `start` and a later `as_of` the history stays and goes on.
-    `start` is rounded down to the first of its month. `progress` hears what is written and the share that is done.
-    Raises UsageError for impossible arguments, and when `out` holds something that is not a generated company.
+    Equal arguments give equal files. With the same `start` and a later `as_of` the history stays and goes
+    on. `start` is rounded down to the first of its month; the defaults are three years up to yesterday.
+    `progress` hears what is written and the share that is done. Raises UsageError for impossible arguments,
+    and when `out` holds something that is not a generated company.
     """
     out = Path(out)
     timeline = _span(start, as_of)
@@ -70,7 +76,7 @@ def _check(out: Path, scale: float, seed: int, timeline: Timeline) -> None:
     if not 0.001 <= scale <= 1000:
         raise UsageError(
             f"scale {scale} is out of range",
-            why="The scale must lie between 0.001 and 1000; 1 gives about 200,000 order lines in three years.",
+            why="It must lie between 0.001 and 1000; 1 gives about 200,000 order lines in three years.",
             code="bad-scale",
         )
     if seed < 0:
@@ -125,9 +131,9 @@ class _Company:
         self._production = Production(seed, scale, self._goods)
         agents = people.members(self._staff, people.SERVICE, timeline.first_day)
         self._service = Service(seed, self._goods, agents)
-        self._traffic = crm.Traffic(seed, timeline)
-        self._approvals = oa.Approvals(seed, scale, timeline, self._staff)
-        self._finance = oa.Finance(seed, scale, self._goods)
+        self._traffic = Traffic(seed, timeline)
+        self._approvals = Approvals(seed, scale, timeline, self._staff)
+        self._finance = Finance(seed, scale, self._goods)
 
     def write(self) -> dict[str, Any]:
         """Write everything and give what company.json says."""
@@ -193,7 +199,7 @@ class _Company:
 
     def _write_crm(self) -> None:
         timeline, tally, buyers = self._timeline, self._tally, self._customers
-        quotas = crm.Quotas(self._seed, self._scale, timeline, buyers.staff)
+        quotas = Quotas(self._seed, self._scale, timeline, buyers.staff)
         self._write_json("Sales_Customer", crm.customers(buyers, timeline, tally))
         self._write_json("Person_Person", crm.persons(buyers, self._staff, timeline, tally))
         self._write_json("Sales_Store", crm.stores(buyers, timeline, tally))
@@ -208,11 +214,11 @@ class _Company:
         timeline, tally = self._timeline, self._tally
         books: dict[str, dict[str, Rows]] = {
             "hr": {
-                "Department": oa.departments(timeline, tally),
-                "Employee": oa.employees(self._staff, timeline, tally),
-                "EmployeeDepartmentHistory": oa.department_history(self._staff, timeline, tally),
+                "Department": offices.departments(timeline, tally),
+                "Employee": offices.employees(self._staff, timeline, tally),
+                "EmployeeDepartmentHistory": offices.department_history(self._staff, timeline, tally),
             },
-            "projects": {"Projects": oa.projects(self._seed, timeline, self._months, tally)},
+            "projects": {"Projects": offices.projects(self._seed, timeline, self._months, tally)},
             "finance": self._finance.sheets(tally),
         }
         for name, sheets in books.items():

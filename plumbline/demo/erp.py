@@ -16,7 +16,7 @@ from plumbline.demo.customers import FIRST_CUSTOMER
 from plumbline.demo.people import FIRST_SALES_PERSON
 from plumbline.demo.planting import DUPLICATE, Tally
 from plumbline.demo.randomness import Flags, Ints
-from plumbline.demo.sales import LINE_PLAN, NEVER, ORDER_PLAN, UNKNOWN_CUSTOMER, Orders, SalesMonth, sum_by
+from plumbline.demo.sales import LINE_PLAN, ORDER_PLAN, UNKNOWN_CUSTOMER, Orders, SalesMonth, sum_by
 from plumbline.demo.timeline import DAY, Timeline
 
 _TAX = np.array([place.tax for place in TERRITORIES], dtype=np.int64)
@@ -161,11 +161,6 @@ def _lines(sold: SalesMonth, catalogue: Catalogue, timeline: Timeline, tally: Ta
         LineTotal=money(lines.price[index] * quantity * (100 - lines.percent[index])),
         ModifiedDate=moments(modified),
     )
-
-
-def is_never(moments_: Ints) -> Flags:
-    """Tell which moments do not happen."""
-    return np.asarray(moments_ >= NEVER)
 
 
 def year_start(day: int) -> int:

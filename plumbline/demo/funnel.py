@@ -177,8 +177,8 @@ class Funnel:
     ) -> None:
         count = len(day)
         is_won = rng.random(count) < np.minimum(win * self._skill[seller], 0.9)
-        cycle = lognormal(rng, np.where(is_won, 26.0, 40.0) / self._skill[seller], 0.5, count)
-        cycle = np.clip(np.rint(cycle), 2, 170).astype(np.int64)
+        length = lognormal(rng, np.where(is_won, 26.0, 40.0) / self._skill[seller], 0.5, count)
+        cycle = np.clip(np.rint(length), 2, 170).astype(np.int64)
         _grow(
             self._deals,
             day=day,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from plumbline.demo import erp, offers
+from plumbline.demo import erp, offers, schema
 from plumbline.demo.catalogue import (
     CATEGORIES,
     COMPONENTS,
@@ -39,7 +39,7 @@ def tables(
         **_small(timeline),
     }
     for name, table in built.items():
-        tally.rows(erp.schema.NAMES[name], table.num_rows)
+        tally.rows(schema.NAMES[name], table.num_rows)
     return built
 
 

@@ -13,7 +13,7 @@ from plumbline.demo.timeline import Month, day_number
 
 @dataclass(frozen=True)
 class Offer:
-    """One special offer; `categories` and `groups` limit it, and `rush` multiplies the orders of its last days."""
+    """One special offer; `rush` multiplies the orders of its last `rush_days` days."""
 
     id: int
     description: str

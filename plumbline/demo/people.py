@@ -31,9 +31,11 @@ DEPARTMENTS = (
 SALES_CHINA, SALES_INTERNATIONAL, SERVICE, PURCHASING, FINANCE, EXECUTIVE = 3, 4, 6, 7, 12, 15
 _SIZES = {1: 9, 2: 10, 5: 9, 6: 12, 7: 8, 8: 16, 9: 44, 10: 6, 11: 8, 12: 9, 13: 5, 14: 6, 15: 4}
 _TITLES = {
-    1: "Designer", 2: "Engineer", 3: "销售代表 Sales Representative", 4: "Sales Representative", 5: "Marketing Specialist",
-    6: "Service Agent", 7: "Buyer", 8: "Warehouse Clerk", 9: "Production Technician", 10: "Planner",
-    11: "Quality Inspector", 12: "Accountant", 13: "HR Specialist", 14: "Network Administrator", 15: "Executive",
+    1: "Designer", 2: "Engineer", 3: "销售代表 Sales Representative", 4: "Sales Representative",
+    5: "Marketing Specialist", 6: "Service Agent", 7: "Buyer", 8: "Warehouse Clerk",
+    9: "Production Technician", 10: "Planner",
+    11: "Quality Inspector", 12: "Accountant", 13: "HR Specialist", 14: "Network Administrator",
+    15: "Executive",
 }  # fmt: skip
 
 FIRST_SALES_PERSON = 274
@@ -42,7 +44,7 @@ _SALES_TERRITORIES = (1, 1, 1, 2, 2, 3, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10)
 
 @dataclass(frozen=True)
 class Assignment:
-    """A time in a department; days, `end` exclusive of nothing: the last day, or None while it lasts."""
+    """A time in a department: its first and its last day, None while it lasts."""
 
     department: int
     start: int

@@ -1,7 +1,7 @@
 """What is wrong on purpose, where it goes, and how much of it there is.
 
-A plan gives each kind of defect one row in every `period` rows. Kinds never share a row, so that the counts are
-exact for every as-of day.
+A plan gives each kind of defect one row in every `period` rows. Kinds never share a row, so that the counts
+are exact for every as-of day.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 
 @dataclass(frozen=True)
 class Defect:
-    """One kind of defect and the column that it spoils; `adds` leaves the row and puts a spoilt copy beside it."""
+    """A kind of defect and the column it spoils; `adds` puts the spoilt row beside the sound one."""
 
     kind: str
     column: str = ""
@@ -110,9 +110,10 @@ def untidy(
     dates: tuple[str, ...] = (),
     correction: Correction | None = None,
 ) -> tuple[Rows, Ints]:
-    """Spoil the rows of a file by their codes; also give for each row of the result the row that it came from.
+    """Spoil the rows of a file by their codes; give the result and the row that each row came from.
 
-    Rows with a correction stay as they were first entered and are followed by the corrected row.
+    Rows with a correction stay as they were first entered and are followed by the corrected row. `dates` are
+    the columns that the date formats change.
     """
     count = len(codes)
     origin = [np.arange(count, dtype=np.int64)]

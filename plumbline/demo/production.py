@@ -94,14 +94,16 @@ class Production:
         return scrapped, reason
 
     def machines(self, month: Month, tally: Tally) -> pa.Table:
-        """Give a row for each machine and day of a month that is known; some days are reported a week late."""
+        """Give a row for each machine and day that is known; some are reported a week late."""
         rng = stream(self._seed, "machines", month.key)
         timeline = self._timeline
         size = (len(month.days), len(MACHINES))
         day = np.repeat(month.days, len(MACHINES))
         sunday = weekday(day) == 6
         planned = np.where(sunday, 480, 960)
-        trouble = np.where(np.arange(len(MACHINES)) == _BAD_MACHINE, 0.20, 0.04 + np.arange(len(MACHINES)) % 5 / 100)
+        trouble = np.where(
+            np.arange(len(MACHINES)) == _BAD_MACHINE, 0.20, 0.04 + np.arange(len(MACHINES)) % 5 / 100
+        )
         down = np.minimum(rng.exponential(trouble, size).ravel() * planned, planned * 0.9).astype(np.int64)
         idle = (rng.uniform(0.04, 0.16, size).ravel() * planned).astype(np.int64)
         run = np.maximum(planned - down - idle, 0)

@@ -20,7 +20,7 @@ def stream(seed: int, name: str, month: int = 0) -> np.random.Generator:
 def pick(rng: np.random.Generator, weights: Floats, size: int) -> Ints:
     """Draw `size` indexes in proportion to `weights`."""
     bounds = np.cumsum(weights)
-    return np.searchsorted(bounds, rng.random(size) * bounds[-1], side="right").astype(np.int64)
+    return np.asarray(np.searchsorted(bounds, rng.random(size) * bounds[-1], side="right"), dtype=np.int64)
 
 
 def lognormal(rng: np.random.Generator, median: Floats | float, spread: float, size: int) -> Floats:

@@ -70,7 +70,7 @@ class Orders:
 
 @dataclass(frozen=True)
 class Lines:
-    """The lines of a month as first entered; prices in cents, discount in percent, totals in ten-thousandths."""
+    """The lines of a month as first entered; prices in cents, discounts in percent."""
 
     order: Ints
     """Index into the month's orders."""
@@ -207,7 +207,7 @@ class Sales:
 
     @staticmethod
     def _ship(rng: np.random.Generator, method: Ints, day: Ints, due: Ints) -> Ints:
-        """Ship within days; a few orders everywhere, and nearly half of the Hamburg hub's, after the due date."""
+        """Ship within days; a few orders, and nearly half of the Hamburg hub's, after the due date."""
         count = len(day)
         usual = 1 + rng.poisson(_SHIP_DAYS[method])
         chance = np.where(method == LATE_SHIP_METHOD, 0.44, 0.025)

@@ -1,4 +1,4 @@
-"""The tables of the built-in company: the ERP's with their types, and the names of the files of the others."""
+"""The tables of the built-in company's ERP, with their columns and types."""
 
 from __future__ import annotations
 

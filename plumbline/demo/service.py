@@ -130,7 +130,8 @@ class Service:
         """Give 1 to 5: slow answers cost most, then long handling and having had to complain."""
         slowness = np.log2(response / _RESPONSE_MINUTES[channel])
         score = 4.5 - 0.55 * np.maximum(slowness, -0.5) - 0.12 * np.log2(1 + hours / 8) - 0.5 * complaint
-        return np.clip(np.rint(score + rng.normal(0, 0.6, len(channel))), 1, 5).astype(np.int64)
+        marks = np.clip(np.rint(score + rng.normal(0, 0.6, len(channel))), 1, 5)
+        return np.asarray(marks, dtype=np.int64)
 
     def _show(self, tickets: _Tickets, tally: Tally) -> Rows:
         timeline = self._timeline

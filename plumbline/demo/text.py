@@ -16,7 +16,7 @@ _WIDE = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 
 @dataclass(frozen=True)
 class Column:
-    """A column as text; `is_number` means that JSON and Excel show it without quotes where it reads as one."""
+    """A column as text; with `is_number`, files show what reads as a number as a number."""
 
     text: pa.StringArray
     is_number: bool = False

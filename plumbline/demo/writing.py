@@ -1,4 +1,4 @@
-"""Writes the files: a SQLite database, JSON Lines, GBK CSV and Excel workbooks; equal content gives equal files."""
+"""Writes SQLite, JSON Lines, CSV and Excel files; equal content gives equal files."""
 
 from __future__ import annotations
 
