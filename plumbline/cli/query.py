@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from plumbline.cli.text import Column, render_table
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from plumbline.serving import Answer
     from plumbline.serving.door import AnswerColumn
 
+_WIDE = Context(prec=80, rounding=ROUND_HALF_UP)
 _CJK = range(0x2E80, 0xA000)
 
 
@@ -178,7 +180,7 @@ def show_figures(values: Sequence[Any], unit: str) -> list[str]:
 def _number(value: Any, places: int) -> str:
     if not _is_number(value):
         return str(value)
-    return f"{Decimal(str(value)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):,f}"
+    return f"{Decimal(str(value)).quantize(Decimal(1).scaleb(-places), context=_WIDE):,f}"
 
 
 def _places(value: Any) -> int:
@@ -189,4 +191,4 @@ def _places(value: Any) -> int:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and isfinite(value)
