@@ -1,7 +1,7 @@
 """Landing: extracts of every source system become append-only Parquet with manifests.
 
-    sources file → connector → inspection → Parquet + manifest → one rename makes the load visible
-                                   └→ refused: quarantine, with the reason; the rest goes on
+sources file → connector → inspection → Parquet + manifest → one rename makes the load visible
+                               └→ refused: quarantine, with the reason; the rest goes on
 """
 
 from plumbline.landing.contract import Column, TableContract, load_contract

@@ -30,7 +30,7 @@ class ReadCache:
     def sha256(self, path: Path) -> str:
         """Give the digest of a file; a file with the same inode, size and time is not read again.
 
-        A file that was written a moment ago may change within the same tick of the clock: it is not remembered.
+        A file written a moment ago may change within the same tick of the clock: it is not remembered.
         """
         facts = path.stat()
         stamp = [facts.st_ino, facts.st_size, facts.st_mtime_ns]

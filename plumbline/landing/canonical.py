@@ -1,7 +1,8 @@
 """One text for every typed value, whichever connector brought it.
 
-Numbers become their shortest exact text (`12.5`), timestamps `YYYY-MM-DD HH:MM:SS[.f]` (those with a zone in UTC,
-fractions without zeros at the end), dates `YYYY-MM-DD`, booleans `1` and `0`, nested values JSON. Text stays exactly as it is.
+Numbers become their shortest exact text (`12.5`), timestamps `YYYY-MM-DD HH:MM:SS[.f]` (those with a zone in
+UTC, fractions without zeros at the end), dates `YYYY-MM-DD`, booleans `1` and `0`, nested values JSON.
+Text stays exactly as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 
 def value_text(value: Any) -> str | None:
@@ -97,7 +98,7 @@ def text_array(values: list[Any]) -> pa.Array:
 def arrow_text(column: pa.Array) -> pa.Array:
     """Give the texts of an Arrow array of any type; fast for the usual types."""
     import pyarrow as pa
-    import pyarrow.compute as pc
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
 
     kind = column.type
     if pa.types.is_string(kind):
@@ -132,12 +133,15 @@ def _plain_floats(column: pa.Array) -> pa.Array:
     odd = pc.match_substring_regex(texts, r"e|^-0$")
     if not pc.any(odd).as_py():
         return texts
-    fixed = [float_text(value) if is_odd else None for value, is_odd in zip(column.to_pylist(), odd.to_pylist())]
+    fixed = [
+        float_text(value) if is_odd else None
+        for value, is_odd in zip(column.to_pylist(), odd.to_pylist(), strict=True)
+    ]
     return pc.if_else(odd, pa.array(fixed, pa.string()), texts)
 
 
 def shortest_numbers(texts: pa.Array) -> pa.Array:
-    """Mend how databases write floating point numbers: `20.0` is 20, `0.10000000000000001` is 0.1, no exponents."""
+    """Mend how databases write floats: `20.0` is 20, `0.10000000000000001` is 0.1, no exponents."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -153,7 +157,7 @@ def shortest_numbers(texts: pa.Array) -> pa.Array:
     )
     if not pc.any(odd).as_py():
         return texts
-    pairs = zip(texts.to_pylist(), odd.to_pylist())
+    pairs = zip(texts.to_pylist(), odd.to_pylist(), strict=True)
     fixed = [float_text(float(text)) if is_odd and _has_digit(text) else text for text, is_odd in pairs]
     return pa.array(fixed, pa.string())
 

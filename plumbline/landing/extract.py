@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 BATCH_ROWS = 32_768
 
@@ -16,8 +16,8 @@ BATCH_ROWS = 32_768
 class Extract:
     """A readable extract: `columns` in its own order; every batch has them as texts, and `_row_number`.
 
-    `batches` may raise Refused, or SourceUnavailable, while it is read. `seen` holds, after the last batch, the
-    columns that were really there (JSON objects name them row by row); None means all of `columns`.
+    `batches` may raise Refused, or SourceUnavailable, while it is read. `seen` holds, after the last batch,
+    the columns that were really there (JSON objects name them row by row); None means all of `columns`.
     """
 
     source: str
@@ -29,7 +29,7 @@ class Extract:
     seen: set[str] | None = None
 
 
-class NewColumn(Exception):
+class NewColumnError(Exception):
     """A later part of an extract has a column that its beginning did not have: read it again, thoroughly."""
 
 
@@ -51,7 +51,9 @@ def _batch(names: list[str], chunk: list[tuple[int, list[Any]]]) -> pa.RecordBat
     from plumbline.landing.canonical import text_array
 
     columns = zip(*(values for _, values in chunk), strict=True)
-    return batch_of([number for number, _ in chunk], {n: text_array(list(c)) for n, c in zip(names, columns)})
+    return batch_of(
+        [number for number, _ in chunk], {n: text_array(list(c)) for n, c in zip(names, columns, strict=True)}
+    )
 
 
 def batch_of(numbers: Any, columns: dict[str, pa.Array]) -> pa.RecordBatch:
@@ -60,4 +62,6 @@ def batch_of(numbers: Any, columns: dict[str, pa.Array]) -> pa.RecordBatch:
 
     from plumbline.landing.writer import ROW_NUMBER
 
-    return pa.RecordBatch.from_arrays([pa.array(numbers, pa.int64()), *columns.values()], [ROW_NUMBER, *columns])
+    return pa.RecordBatch.from_arrays(
+        [pa.array(numbers, pa.int64()), *columns.values()], [ROW_NUMBER, *columns]
+    )

@@ -1,4 +1,4 @@
-"""Land one system: every table that its company lists, each by itself, so that one bad extract stops no other."""
+"""Land one system: each of its tables by itself, so that one bad extract stops no other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from typing import Protocol
 
 from plumbline.errors import ConfigurationError, PlumblineError, StorageError, UsageError, did_you_mean
 from plumbline.landing.contract import load_contract
-from plumbline.landing.outcomes import REFUSED, UNAVAILABLE, ExtractOutcome, Refused, SystemResult, TableOutcome
+from plumbline.landing.outcomes import (
+    REFUSED,
+    UNAVAILABLE,
+    ExtractOutcome,
+    Refused,
+    SystemResult,
+    TableOutcome,
+)
 from plumbline.landing.quarantine import Refusal, put_aside
 from plumbline.landing.secrets import Secrets
 from plumbline.landing.session import Progress, Session
@@ -45,9 +52,9 @@ def land_system(
 ) -> SystemResult:
     """Land what is new of one system; one outcome for each table of the sources file, in its order.
 
-    A table or file that cannot be read or is refused is an outcome, never an exception. Raises StorageError when
-    the disk is full, UsageError for an unknown system. `{data}` is `data`, else the company's own data directory.
-    The caller holds the company's run lock. `wait` sleeps between attempts at an API.
+    A table or file that cannot be read or is refused is an outcome, never an exception. Raises StorageError
+    when the disk is full, UsageError for an unknown system. `{data}` is `data`, else the company's
+    own directory. The caller holds the company's run lock. `wait` sleeps between attempts at an API.
     """
     started = time.perf_counter()
     if system not in sources.systems:
@@ -76,7 +83,7 @@ def land_system(
 
 def _land_tables(session: Session, progress: Progress) -> list[TableOutcome]:
     connector: Connector | None = None
-    outcomes = []
+    outcomes: list[TableOutcome] = []
     try:
         for number, table in enumerate(session.system.tables.values(), start=1):
             progress(f"{table.name} ({number} of {len(session.system.tables)})")
@@ -133,7 +140,9 @@ def _failure(session: Session, table: TableSource, error: PlumblineError | OSErr
         reason, status = _sentence(error), UNAVAILABLE
     else:
         reason, status = str(error), UNAVAILABLE
-    where = error.where if isinstance(error, PlumblineError) and not isinstance(error, ConfigurationError) else ""
+    where = (
+        error.where if isinstance(error, PlumblineError) and not isinstance(error, ConfigurationError) else ""
+    )
     return ExtractOutcome(
         status,
         hide(where or f"{session.system.name}.{table.name}"),

@@ -42,9 +42,9 @@ class Cursor:
 class Manifest:
     """One visible load.
 
-    `sha256` is that of the source file, or of the content where there is no file; `content_sha256` always that
-    of names and values in order; `bytes` is the size of the source, or of its text; `reading` says how a file was
-    read (format, encoding, delimiter, sheet).
+    `sha256` is that of the source file, or of the content where there is no file; `content_sha256` always
+    that of names and values in order; `bytes` is the size of the source, or of its text; `reading` says how a
+    file was read (format, encoding, delimiter, sheet).
     """
 
     load: int
@@ -81,7 +81,11 @@ class Manifest:
         content: dict[str, Any] = {"format": FORMAT, **asdict(self), "as_of": self.as_of.isoformat()}
         del content["directory"]
         if self.cursor is not None:
-            content["cursor"] = {"column": self.cursor.column, "from": self.cursor.start, "to": self.cursor.end}
+            content["cursor"] = {
+                "column": self.cursor.column,
+                "from": self.cursor.start,
+                "to": self.cursor.end,
+            }
         with (directory / MANIFEST).open("w", encoding="utf-8") as file:
             json.dump(content, file, ensure_ascii=False, indent=1)
             file.flush()
@@ -177,6 +181,8 @@ def _load_directories(table: Path) -> Iterator[tuple[Path, int]]:
 def _directories(path: Path) -> list[Path]:
     try:
         with os.scandir(path) as entries:
-            return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+            return sorted(
+                Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith(".")
+            )
     except (FileNotFoundError, NotADirectoryError):
         return []

@@ -1,4 +1,4 @@
-"""Show what has landed to the warehouse: one view for each declared source table, and the facts of the run."""
+"""Show the warehouse what has landed: one view for each declared source table, and the facts of the run."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _RUN_TABLES = """
 create schema if not exists landing_run;
 create or replace table landing_run.context (company varchar, as_of date, run_id varchar);
 create or replace table landing_run.loads (
-    load bigint, system varchar, table_name varchar, source varchar, mode varchar, sha256 varchar, rows bigint,
-    is_current boolean, as_of date, landed_at timestamp
+    load bigint, system varchar, table_name varchar, source varchar, mode varchar, sha256 varchar,
+    rows bigint, is_current boolean, as_of date, landed_at timestamp
 );
 create or replace table landing_run.control_totals (
-    load bigint, system varchar, table_name varchar, column_name varchar, total decimal(38, 6), not_null bigint,
-    unparsed bigint
+    load bigint, system varchar, table_name varchar, column_name varchar, total decimal(38, 6),
+    not_null bigint, unparsed bigint
 );
 """
 
@@ -33,10 +33,11 @@ create or replace table landing_run.control_totals (
 def register(
     con: DuckDBPyConnection, home: Home, project: Project, sources: Sources, as_of: date, run_id: str
 ) -> None:
-    """Create the views landing_<system>.<table> and the tables landing_run.context, .loads and .control_totals.
+    """Create the views landing_<system>.<table>, and in landing_run context, loads and control_totals.
 
-    A view has exactly the declared columns as VARCHAR (NULL where an extract lacks one), `_load` and `_row_number`,
-    of the current loads; it is empty where nothing has landed, or where the company does not list the table.
+    A view has exactly the declared columns as VARCHAR (NULL where an extract lacks one), `_load` and
+    `_row_number`, of the current loads; it is empty where nothing has landed, or where the company does not
+    list the table.
     """
     contract = load_contract(project)
     loads = [load for load in visible_loads(home) if load.table in contract.get(load.system, {})]
@@ -73,7 +74,8 @@ def _view(table: TableContract, loads: Sequence[Manifest]) -> str:
 
 def _select(table: TableContract, present: frozenset[str], loads: Iterable[Manifest]) -> str:
     columns = [
-        quoted(name) if name in present else f"cast(null as varchar) as {quoted(name)}" for name in table.names
+        quoted(name) if name in present else f"cast(null as varchar) as {quoted(name)}"
+        for name in table.names
     ]
     paths = ", ".join(_text(glob_free(load.parquet)) for load in loads)
     return (
@@ -84,7 +86,8 @@ def _select(table: TableContract, present: frozenset[str], loads: Iterable[Manif
 
 def _nothing(table: TableContract) -> str:
     columns = [f"cast(null as varchar) as {quoted(name)}" for name in table.names]
-    return f"select {', '.join(columns)}, cast(null as bigint) as _load, cast(null as bigint) as {ROW_NUMBER} where false"
+    columns += [f"cast(null as bigint) as {name}" for name in ("_load", ROW_NUMBER)]
+    return f"select {', '.join(columns)} where false"
 
 
 def _text(value: str) -> str:
@@ -124,7 +127,7 @@ def _create_run_tables(
 
 def _fill(con: DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:
     """Insert many rows at once: DuckDB takes them from Arrow, and casts."""
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
     if not rows:
         return

@@ -278,7 +278,9 @@ class _Reader:
                     code="unknown-table",
                 )
                 continue
-            tables[name] = self._table(name, connector, node, self._mapping(value, (*place, name)), (*place, name))
+            tables[name] = self._table(
+                name, connector, node, self._mapping(value, (*place, name)), (*place, name)
+            )
         if not tables and not self.problems:
             self._complain(("systems", system), f"system {system!r} lists no tables")
         return tables
@@ -300,7 +302,9 @@ class _Reader:
         if cursor and cursor not in self.contract[str(place[1])][name].names:
             names = list(self.contract[str(place[1])][name].names)
             self._complain(
-                (*place, "cursor"), f"cursor {cursor!r} is no declared column", todo=did_you_mean(str(cursor), names)
+                (*place, "cursor"),
+                f"cursor {cursor!r} is no declared column",
+                todo=did_you_mean(str(cursor), names),
             )
         paging_from = node if "paging" in node else system
         paging_place = place if "paging" in node else place[:2]
@@ -373,7 +377,9 @@ class _Reader:
                 )
         return dict(value)
 
-    def _numbers(self, node: Mapping[str, Any], key: str, allowed: tuple[str, ...], place: Place) -> dict[str, int]:
+    def _numbers(
+        self, node: Mapping[str, Any], key: str, allowed: tuple[str, ...], place: Place
+    ) -> dict[str, int]:
         value = self._mapping(node.get(key), (*place, key))
         self._check_keys(value, allowed, (*place, key))
         numbers = {}

@@ -20,7 +20,7 @@ from plumbline.landing.sources import TableSource
 from plumbline.landing.writer import ROW_NUMBER, LoadWriter, Written
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 _RESERVED = {"load", "_load", ROW_NUMBER}
 _BATCHES_AHEAD = 4
@@ -43,7 +43,11 @@ class Layout:
         import pyarrow as pa
 
         numbered = ROW_NUMBER in batch.schema.names
-        numbers = batch.column(ROW_NUMBER) if numbered else pa.array(range(first, first + batch.num_rows), pa.int64())
+        numbers = (
+            batch.column(ROW_NUMBER)
+            if numbered
+            else pa.array(range(first, first + batch.num_rows), pa.int64())
+        )
         arrays = [batch.column(source) for _, source in self.pairs]
         fields = [pa.field(name, pa.string()) for name in self.names]
         schema = pa.schema([*fields, pa.field(ROW_NUMBER, pa.int64(), nullable=False)])
@@ -74,6 +78,7 @@ def lay_out(contract: TableContract, columns: list[str], source: str, lenient: b
 
 def _missing(contract: TableContract, absent: list[str], extra: list[str], source: str) -> Refused:
     names = ", ".join(absent)
+    them = "them" if len(absent) > 1 else "it"
     hint = did_you_mean(absent[0], extra)
     one_column = len(extra) == 1 and any(mark in extra[0] for mark in ";\t|")
     if one_column:
@@ -82,7 +87,7 @@ def _missing(contract: TableContract, absent: list[str], extra: list[str], sourc
         f"required column{'s' if len(absent) > 1 else ''} missing: {names}",
         file=source,
         line=1,
-        todo=hint or f"Ask the source for {'them' if len(absent) > 1 else 'it'}; {contract.where} declares the columns.",
+        todo=hint or f"Ask the source for {them}; {contract.where} declares the columns.",
     )
 
 
@@ -97,8 +102,8 @@ def store(
 ) -> ExtractOutcome:
     """Write an extract as a load and make it visible, unless its content has landed before.
 
-    `cursor` and `expected_rows`, asked after the last row, say what the load covers, and what the source counted. Raises Refused and StorageError;
-    then nothing is visible.
+    `cursor` and `expected_rows`, asked after the last row, say what the load covers and what the source
+    counted. Raises Refused and StorageError; then nothing is visible.
     """
     started = time.perf_counter()
     contract = session.contract[table.name]
@@ -114,7 +119,9 @@ def store(
         layout = _settle(contract, layout, extract, written)
         _check_rows(table, extract, written, expected_rows)
         if same := _landed_before(session, table, extract, written):
-            return ExtractOutcome(UNCHANGED, extract.source, notes=same, seconds=time.perf_counter() - started)
+            return ExtractOutcome(
+                UNCHANGED, extract.source, notes=same, seconds=time.perf_counter() - started
+            )
         manifest = _manifest(session, table, extract, layout, written, cursor and cursor(), reading, started)
         session.landed(replace(manifest, directory=writer.publish(manifest)))
     return ExtractOutcome(

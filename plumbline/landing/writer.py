@@ -9,7 +9,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,7 @@ from plumbline.project import Home
 from plumbline.warehouse import quoted
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 ROW_NUMBER = "_row_number"
 ROWS_PER_GROUP = 122_880
@@ -43,7 +43,7 @@ class Written:
 
 
 class LoadWriter:
-    """Collects record batches of texts and writes them as one Parquet file; removed unless it is published."""
+    """Writes record batches of texts as one Parquet file, which is removed unless it is published."""
 
     def __init__(self, table_directory: Path, columns: list[str], summed: list[str], totals: Totals) -> None:
         self.directory = temporary_directory(table_directory)
@@ -61,7 +61,7 @@ class LoadWriter:
 
     def __enter__(self) -> LoadWriter:
         import pyarrow as pa
-        import pyarrow.parquet as pq
+        import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
         fields = [pa.field(name, pa.string()) for name in self.columns]
         schema = pa.schema([*fields, pa.field(ROW_NUMBER, pa.int64(), nullable=False)])
@@ -75,7 +75,7 @@ class LoadWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with disk_errors(self.directory) if error is None else _whatever_happens():
+        with disk_errors(self.directory) if error is None else suppress(OSError, ValueError):
             self._parquet.close()
         self._file.close()
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -184,7 +184,7 @@ class _ContentDigest:
 
     def update(self, batch: pa.RecordBatch) -> None:
         import numpy as np
-        import pyarrow.compute as pc
+        import pyarrow.compute as pc  # type: ignore[import-untyped]
 
         for index, name in enumerate(self._columns):
             column = batch.column(name)
@@ -268,14 +268,6 @@ def disk_errors(path: Path) -> Iterator[None]:
             todo="Make room and run again." if full else "Check the directory's permissions and run again.",
             code="disk-full" if full else "storage",
         ) from error
-
-
-@contextmanager
-def _whatever_happens() -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError):
-        pass
 
 
 def _sync_directory(path: Path) -> None:

@@ -34,7 +34,9 @@ def connect(path: Path | None = None, *, read_only: bool = False) -> DuckDBPyCon
 def _explained(error: Exception, path: Path | None) -> LockedError | StorageError:
     if "lock" in str(error).lower():
         return LockedError(
-            "another process holds this database", where=str(path), todo="Wait for it, or end it, and run again."
+            "another process holds this database",
+            where=str(path),
+            todo="Wait for it, or end it, and run again.",
         )
     return StorageError(
         "cannot open this database",

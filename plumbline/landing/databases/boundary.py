@@ -9,11 +9,13 @@ from plumbline.landing.manifests import Manifest
 from plumbline.warehouse import connect, quoted
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 _NEW_ROWS = """
 with seen as (select {columns}, count(*) as times from landed_rows group by {columns}),
-numbered as (select *, row_number() over (partition by {columns} order by "position") as copy from boundary_rows)
+numbered as (
+    select *, row_number() over (partition by {columns} order by "position") as copy from boundary_rows
+)
 select {numbered_columns}
 from numbered left join seen on {same}
 where copy > coalesce(times, 0)
@@ -30,8 +32,8 @@ def rows_not_landed(
 ) -> Iterator[pa.RecordBatch]:
     """Give the rows that no load has yet, compared whole; of equal rows as many as are too many.
 
-    `boundary` are rows at the cursor value `last` (or before it, or without one): what landed with these values is
-    read again and taken away.
+    `boundary` are rows at the cursor value `last` (or before it, or without one): what landed with these
+    values is read again and taken away.
     """
     import pyarrow as pa
 
@@ -56,10 +58,12 @@ def rows_not_landed(
 def _landed_rows(load: Manifest, columns: list[str], cursor: str, values: set[str | None]) -> pa.Table:
     """Read the rows of a load that have one of the cursor values; columns that it lacks are NULL."""
     import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    at_boundary = pc.field(cursor).isin(pa.array([value for value in values if value is not None], pa.string()))
+    at_boundary = pc.field(cursor).isin(
+        pa.array([value for value in values if value is not None], pa.string())
+    )
     if None in values:
         at_boundary |= pc.field(cursor).is_null()
     present = [name for name in columns if name in load.columns]

@@ -17,7 +17,7 @@ from plumbline.landing.sources import TableSource
 from plumbline.landing.storing import store
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 
 class DatabaseConnector:
@@ -66,7 +66,9 @@ class DatabaseConnector:
         name, cursor = table.origin[0], str(table.cursor)
         if cursor not in columns:
             raise Refused(
-                f"the table has no column {cursor!r}, its cursor", file=name, todo=did_you_mean(cursor, columns)
+                f"the table has no column {cursor!r}, its cursor",
+                file=name,
+                todo=did_you_mean(cursor, columns),
             )
         loads = [load for load in self._session.current(table.name) if _has_cursor(load, cursor)]
         last = next((load.cursor.end for load in reversed(loads) if load.cursor), None)

@@ -14,7 +14,7 @@ from plumbline.landing.databases.reading import Selection
 from plumbline.landing.extract import BATCH_ROWS
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
     from sqlalchemy import Select, Table
     from sqlalchemy.engine import URL
 
@@ -50,7 +50,7 @@ class SQLAlchemyReader:
                     self._tables[table] = sa.Table(
                         name, sa.MetaData(), schema=schema or None, autoload_with=self._connection
                     )
-            except _NoSuchTable:
+            except _NoSuchTableError:
                 self._tables[table] = None
         return self._tables[table]
 
@@ -77,7 +77,9 @@ class SQLAlchemyReader:
         with self._errors():
             result = self._connection.execution_options(yield_per=BATCH_ROWS).execute(query)
             for rows in result.partitions():
-                yield pa.RecordBatch.from_arrays([text_array(list(column)) for column in zip(*rows)], columns)
+                yield pa.RecordBatch.from_arrays(
+                    [text_array(list(column)) for column in zip(*rows, strict=True)], columns
+                )
 
     def _known(self, table: str) -> Table:
         found = self._table(table)
@@ -107,7 +109,7 @@ class SQLAlchemyReader:
         try:
             yield
         except sqlalchemy.exc.NoSuchTableError as error:
-            raise _NoSuchTable from error
+            raise _NoSuchTableError from error
         except (sqlalchemy.exc.SQLAlchemyError, ImportError, OSError) as error:
             raise SourceUnavailable(
                 "the database does not answer, or refuses",
@@ -117,7 +119,7 @@ class SQLAlchemyReader:
             ) from error
 
 
-class _NoSuchTable(Exception):
+class _NoSuchTableError(Exception):
     pass
 
 

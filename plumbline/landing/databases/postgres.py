@@ -12,7 +12,7 @@ from plumbline.landing.databases.reading import Selection
 from plumbline.warehouse import quoted
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
     from sqlalchemy.engine import URL
 
 _BEGIN = (
@@ -38,7 +38,7 @@ class PostgresReader:
     """One PostgreSQL database."""
 
     def __init__(self, address: URL) -> None:
-        from adbc_driver_postgresql import dbapi
+        from adbc_driver_postgresql import dbapi  # type: ignore[import-untyped]
 
         self._name = f"{address.host or 'localhost'}/{address.database or ''}"
         query = {"connect_timeout": "20", **address.query}
@@ -83,8 +83,10 @@ class PostgresReader:
             self._cursor.execute(f"select {texts} from {_relation(table)}{where}", values or None)
             for batch in self._cursor.fetch_record_batch():
                 arrays = [
-                    shortest_numbers(array.cast(pa.string())) if kinds[name] in _FLOATS else array.cast(pa.string())
-                    for name, array in zip(columns, batch.columns)
+                    shortest_numbers(array.cast(pa.string()))
+                    if kinds[name] in _FLOATS
+                    else array.cast(pa.string())
+                    for name, array in zip(columns, batch.columns, strict=True)
                 ]
                 yield pa.RecordBatch.from_arrays(arrays, columns)
 

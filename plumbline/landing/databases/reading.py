@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from plumbline.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class DatabaseReader(Protocol):
 
 
 def open_reader(url: str) -> DatabaseReader:
-    """Choose the reader for a SQLAlchemy URL: Arrow for SQLite files and PostgreSQL, SQLAlchemy for the rest."""
+    """Choose the reader of an address: Arrow for SQLite files and PostgreSQL, SQLAlchemy for the rest."""
     scheme, _, path = url.partition(":///")
     if scheme == "sqlite" and path and "?" not in path:
         from plumbline.landing.databases.sqlite import SQLiteReader

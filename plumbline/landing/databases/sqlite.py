@@ -18,7 +18,7 @@ from plumbline.landing.outcomes import Refused
 from plumbline.warehouse import quoted
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -92,8 +92,10 @@ class SQLiteReader:
             self._cursor.execute(f"select {casts} from {quoted(table)}{where}", values or None)
             for batch in self._cursor.fetch_record_batch():
                 arrays = [
-                    shortest_numbers(array.cast(pa.string())) if name in fractions else array.cast(pa.string())
-                    for name, array in zip(columns, batch.columns)
+                    shortest_numbers(array.cast(pa.string()))
+                    if name in fractions
+                    else array.cast(pa.string())
+                    for name, array in zip(columns, batch.columns, strict=True)
                 ]
                 yield pa.RecordBatch.from_arrays(arrays, columns)
 
@@ -131,7 +133,7 @@ def _cast(name: str, kind: str) -> str:
     """Cast to text; bytes become hexadecimal digits."""
     column = quoted(name)
     if kind == "" or "BLOB" in kind:
-        return f"case typeof({column}) when 'blob' then hex({column}) else cast({column} as text) end as {column}"
+        return f"iif(typeof({column}) = 'blob', hex({column}), cast({column} as text)) as {column}"
     return f"cast({column} as text) as {column}"
 
 

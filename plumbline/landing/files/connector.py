@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from plumbline.errors import SourceUnavailable
-from plumbline.landing.extract import Extract, NewColumn
+from plumbline.landing.extract import Extract, NewColumnError
 from plumbline.landing.files.inspection import check_size, open_text
 from plumbline.landing.files.patterns import format_of, matching_files
 from plumbline.landing.outcomes import MISSING, REFUSED, UNCHANGED, ExtractOutcome, Refused
@@ -58,7 +58,7 @@ class FilesConnector:
             with self._workspace(table) as workspace:
                 try:
                     return self._store(table, path, name, digest, reading, workspace)
-                except NewColumn:
+                except NewColumnError:
                     return self._store(table, path, name, digest, reading, workspace, thorough=True)
         except Refused as refused:
             source = f"{name}#{table.sheet}" if table.sheet else name
@@ -98,7 +98,9 @@ class FilesConnector:
             from plumbline.landing.files.excel import read_excel
 
             check_size(path, limits)
-            return read_excel(path, table.sheet, {column.name: column.type for column in contract.columns}, limits)
+            return read_excel(
+                path, table.sheet, {column.name: column.type for column in contract.columns}, limits
+            )
         if kind == "parquet":
             from plumbline.landing.files.parquet import read_parquet
 

@@ -13,7 +13,7 @@ from plumbline.landing.files.inspection import TextFile
 from plumbline.landing.outcomes import Refused
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 _BLOCK = 4 * 1024 * 1024
 _END = "\x1eend of the extract\x1e"
@@ -38,9 +38,13 @@ def _header(text: TextFile, delimiter: str) -> tuple[list[str], int, int]:
             reader = csv.reader(_decoded(file, lines), delimiter=delimiter, strict=True)
             names = next(reader)
         except StopIteration:
-            raise Refused("the file has no header", file=text.name, todo="Ask the source for it again.") from None
+            raise Refused(
+                "the file has no header", file=text.name, todo="Ask the source for it again."
+            ) from None
         except csv.Error as error:
-            raise Refused(f"the header cannot be read ({error})", file=text.name, line=1, todo=_CUT_OFF) from None
+            raise Refused(
+                f"the header cannot be read ({error})", file=text.name, line=1, todo=_CUT_OFF
+            ) from None
     check_header(names, text.name)
     return names, reader.line_num + 1, text.start + sum(len(line) for line in lines)
 
@@ -66,7 +70,9 @@ def _decoded(file: BinaryIO, seen: list[bytes]) -> Iterator[str]:
 
 def check_header(names: list[str], file: str, line: int = 1) -> None:
     """Refuse a header with a name twice, or without a name."""
-    twice = [name for name, count in Counter(name.strip().lower() for name in names).items() if count > 1 and name]
+    twice = [
+        name for name, count in Counter(name.strip().lower() for name in names).items() if count > 1 and name
+    ]
     if twice:
         raise Refused(
             f"the header has the column {twice[0]!r} twice",
@@ -89,8 +95,7 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     """Read fast; where lines and records turn out not to go together, a plain reader says why.
 
-    Blank lines shift the lines of records, so their number is known only at the end: a file that has them inside
-    is read by the plain reader from the beginning.
+    Blank lines between records would shift the line numbers: such a file is left to the plain reader.
     """
     import pyarrow as pa
 
@@ -103,7 +108,7 @@ def _batches(
         for batch in _open(text, delimiter, names, header_bytes):
             if last is not None:
                 numbers, line = _lines(last, line, text.quotes > 0)
-                yield batch_of(numbers, dict(zip(names, last.columns)))
+                yield batch_of(numbers, dict(zip(names, last.columns, strict=True)))
             last = batch
     except pa.ArrowInvalid as error:
         _explain(text, delimiter, names, header_bytes, first_line, error)
@@ -111,7 +116,7 @@ def _batches(
         _explain(text, delimiter, names, header_bytes, first_line, None)
     last = last.slice(0, last.num_rows - 1)
     numbers, line = _lines(last, line, text.quotes > 0)
-    yield batch_of(numbers, dict(zip(names, last.columns)))
+    yield batch_of(numbers, dict(zip(names, last.columns, strict=True)))
 
 
 def _open(text: TextFile, delimiter: str, names: list[str], header_bytes: int) -> Any:
@@ -161,7 +166,7 @@ class _Followed(io.RawIOBase):
 def _lines(batch: pa.RecordBatch, first: int, quoted: bool) -> tuple[Any, int]:
     """Give the line of each record, and the line after the batch; quoted values may span lines."""
     import numpy as np
-    import pyarrow.compute as pc
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
 
     spans = np.ones(batch.num_rows, dtype=np.int64)
     for column in batch.columns if quoted else ():
@@ -179,7 +184,9 @@ def _has_blank_lines(text: TextFile, start: int) -> bool:
         file.seek(start)
         while chunk := file.read(_BLOCK):
             if b"\r" in chunk:
-                chunk = (chunk + file.read(chunk.endswith(b"\r"))).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                chunk = (
+                    (chunk + file.read(chunk.endswith(b"\r"))).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                )
             window = before + chunk
             body = window.rstrip(b"\n")
             if b"\n\n" in body:
@@ -188,7 +195,9 @@ def _has_blank_lines(text: TextFile, start: int) -> bool:
     return False
 
 
-def _plain_rows(text: TextFile, delimiter: str, header_bytes: int, first_line: int) -> Iterator[tuple[int, list[str]]]:
+def _plain_rows(
+    text: TextFile, delimiter: str, header_bytes: int, first_line: int
+) -> Iterator[tuple[int, list[str]]]:
     """Give line and values of every record, the slow way; Refused where a quote is never closed."""
     with text.path.open("rb") as raw:
         raw.seek(header_bytes)
@@ -230,16 +239,25 @@ def _check_length(text: TextFile, line: int, row: list[str], names: list[str]) -
             f"this line has {len(row)} values, the header has {len(names)} columns",
             file=text.name,
             line=line,
-            todo=_CUT_OFF if line >= text.lines else "Ask the source to put values with delimiters in quotes.",
+            todo=_CUT_OFF
+            if line >= text.lines
+            else "Ask the source to put values with delimiters in quotes.",
         )
 
 
 def _explain(
-    text: TextFile, delimiter: str, names: list[str], header_bytes: int, first_line: int, error: Exception | None
+    text: TextFile,
+    delimiter: str,
+    names: list[str],
+    header_bytes: int,
+    first_line: int,
+    error: Exception | None,
 ) -> NoReturn:
     """Find the line that the fast reader stumbled over."""
     line = first_line
     for line, row in _plain_rows(text, delimiter, header_bytes, first_line):
         _check_length(text, line, row, names)
-    reason = f"the file cannot be read as records ({error})" if error else "the file ends within a quoted value"
+    reason = (
+        f"the file cannot be read as records ({error})" if error else "the file ends within a quoted value"
+    )
     raise Refused(reason, file=text.name, line=line, todo=_CUT_OFF) from error

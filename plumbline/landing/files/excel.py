@@ -20,7 +20,7 @@ from plumbline.landing.outcomes import Refused
 from plumbline.landing.sources import Limits
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 _CHUNK = 1024 * 1024
 _ALWAYS_ALLOWED = 100 * MEGABYTE
@@ -76,7 +76,9 @@ _DAMAGED = (zipfile.BadZipFile, expat.ExpatError, KeyError, IndexError, EOFError
 
 def _damaged(name: str, error: Exception) -> Refused:
     return Refused(
-        f"the workbook is damaged ({error})", file=name, todo="It may be cut off: ask the source for it again."
+        f"the workbook is damaged ({error})",
+        file=name,
+        todo="It may be cut off: ask the source for it again.",
     )
 
 
@@ -137,7 +139,9 @@ def _read_workbook(archive: zipfile.ZipFile, file: str) -> _Workbook:
     def entry(name: str, attributes: dict[str, str]) -> None:
         if name == "sheet":
             relation_id = next(value for key, value in attributes.items() if key.split(":")[-1] == "id")
-            sheets[attributes["name"]] = posixpath.normpath(posixpath.join("/xl", targets[relation_id])).lstrip("/")
+            sheets[attributes["name"]] = posixpath.normpath(
+                posixpath.join("/xl", targets[relation_id])
+            ).lstrip("/")
         elif name == "workbookPr":
             flags.append(attributes.get("date1904", "0"))
 
@@ -371,7 +375,7 @@ def _rows(
 
 
 def _serial_text(serial: float, kind: str, from_1904: bool) -> str:
-    """Write a serial number as ISO text: a date where the time is midnight, unless a timestamp is declared."""
+    """Write a serial number as ISO text: only the date at midnight, unless a timestamp is declared."""
     if 0 <= serial < 1:
         return str((datetime(1900, 1, 1) + timedelta(milliseconds=round(serial * 86_400_000))).time())
     epoch = datetime(1904, 1, 1) if from_1904 else datetime(1899, 12, 30 if serial >= 60 else 31)

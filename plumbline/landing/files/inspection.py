@@ -67,8 +67,8 @@ def is_gzip(path: Path) -> bool:
 def open_text(path: Path, workspace: Path, limits: Limits, encoding: str | None) -> TextFile:
     """Inspect a CSV, TSV or JSON Lines file; copies go to `workspace`, which the caller removes.
 
-    Without a declared encoding: the byte order mark, else strict UTF-8, else strict GB18030 that reads as Chinese.
-    Raises Refused for what is no text in that encoding.
+    Without a declared encoding: the byte order mark, else strict UTF-8, else strict GB18030 that reads as
+    Chinese. Raises Refused for what is no text in that encoding.
     """
     check_size(path, limits)
     plain = _expand(path, workspace, limits) if is_gzip(path) else path
@@ -104,7 +104,9 @@ def _expand(path: Path, workspace: Path, limits: Limits) -> Path:
                 )
             copy.write(chunk)
     if done == 0:
-        raise Refused("the file has 0 bytes once decompressed", file=path.name, todo="Ask the source for it again.")
+        raise Refused(
+            "the file has 0 bytes once decompressed", file=path.name, todo="Ask the source for it again."
+        )
     return target
 
 

@@ -10,12 +10,12 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from plumbline.landing.canonical import json_text, text_array
-from plumbline.landing.extract import Extract, NewColumn, batch_of
+from plumbline.landing.extract import Extract, NewColumnError, batch_of
 from plumbline.landing.files.inspection import TextFile
 from plumbline.landing.outcomes import Refused
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 _LINES_PER_BATCH = 16_384
 LITERAL = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 def read_json_lines(text: TextFile, declared: list[str], thorough: bool = False) -> Extract:
     """Open an inspected file; the columns are the declared ones, and what else the objects name.
 
-    Undeclared names are taken from the first lines; NewColumn tells of later ones, and `thorough` reads them all.
+    Undeclared names come from the first lines; NewColumnError tells of later ones, `thorough` finds them all.
     """
     chunks = ((lines, _objects(text, lines)) for lines in _chunks(text))
     first = list(chunks if thorough else islice(chunks, 1))
@@ -44,7 +44,7 @@ def _batches(
     for lines, rows in chunks:
         keys = _keys(rows)
         if not keys.keys() <= known:
-            raise NewColumn
+            raise NewColumnError
         seen.update(keys)
 
         def original(index: int, lines: list[Line] = lines) -> Row:
@@ -94,7 +94,10 @@ def _object(text: TextFile, number: int, line: str) -> Row:
         ) from error
     if not isinstance(row, dict):
         raise Refused(
-            "this line is no JSON object", file=text.name, line=number, todo="Each line must be one {…} object."
+            "this line is no JSON object",
+            file=text.name,
+            line=number,
+            todo="Each line must be one {…} object.",
         )
     return row
 

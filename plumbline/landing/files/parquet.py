@@ -12,13 +12,13 @@ from plumbline.landing.files.delimited import check_header
 from plumbline.landing.outcomes import Refused
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 
 def read_parquet(path: Path) -> Extract:
     """Open a Parquet file."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     try:
         file = pq.ParquetFile(path)
@@ -36,7 +36,9 @@ def _batches(path: Path, file: Any, names: list[str]) -> Iterator[pa.RecordBatch
     with file:
         try:
             for batch in file.iter_batches(batch_size=BATCH_ROWS):
-                columns = {name: arrow_text(column) for name, column in zip(names, batch.columns)}
+                columns = {
+                    name: arrow_text(column) for name, column in zip(names, batch.columns, strict=True)
+                }
                 yield batch_of(range(number, number + batch.num_rows), columns)
                 number += batch.num_rows
         except (pa.ArrowInvalid, OSError) as error:

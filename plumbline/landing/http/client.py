@@ -24,18 +24,21 @@ class Pages:
 
     def __init__(self, session: Session) -> None:
         system = session.system
-        self._fill = lambda text: session.secrets.fill(str(text), system.where)
-        self._hide = session.secrets.hide
+        self._secrets = session.secrets
+        self._where = system.where
         self._base = self._fill(system.location)
         self._auth_options = {key: self._fill(value) for key, value in system.auth.items()}
         addresses = [self._base, *filter(None, [self._auth_options.get("token_url")])]
         self._session = PatientSession(system.attempts, system.timeout_seconds, addresses, session.wait)
         self._client = self._connect(system.headers)
 
+    def _fill(self, text: object) -> str:
+        return self._secrets.fill(str(text), self._where)
+
     def _connect(self, headers: Mapping[str, str]) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            from dlt.sources.helpers.rest_client import RESTClient
+            from dlt.sources.helpers.rest_client.client import RESTClient
         filled = {"Accept": "application/json", **{key: self._fill(text) for key, text in headers.items()}}
         return RESTClient(base_url=self._base, headers=filled, auth=self._auth(), session=self._session)
 
@@ -44,7 +47,7 @@ class Pages:
 
         options = self._auth_options
         for key in ("token", "client_secret", "password", "value"):
-            self._hide(options.get(key, ""))
+            self._secrets.hide(options.get(key, ""))
         match options.get("type"):
             case "bearer":
                 return auth.BearerTokenAuth(token=options["token"])
@@ -82,7 +85,9 @@ class Pages:
         for page in pages:
             response = page.response
             if before and response.content == before and page:
-                raise Refused("the API gives the same page again", file=table.origin[0], todo="Check `paging`.")
+                raise Refused(
+                    "the API gives the same page again", file=table.origin[0], todo="Check `paging`."
+                )
             before = response.content
             yield response
 

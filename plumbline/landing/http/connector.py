@@ -21,7 +21,7 @@ from plumbline.landing.storing import store
 from plumbline.landing.writer import ROW_NUMBER, disk_errors, temporary_directory
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 
 class HTTPConnector:
@@ -55,7 +55,9 @@ class HTTPConnector:
         for response in self._pages.read(table, params):
             spool.add(response.content, response.json())
         names = list(dict.fromkeys([*self._session.contract[table.name].names, *spool.names]))
-        extract = Extract(table.origin[0], names, spool.batches(names), bytes=spool.bytes, seen=set(spool.names))
+        extract = Extract(
+            table.origin[0], names, spool.batches(names), bytes=spool.size, seen=set(spool.names)
+        )
         if table.load != "incremental":
             return store(self._session, table, extract, expected_rows=[spool.rows])
         news = _News(str(table.cursor), names, loads, last)
@@ -78,7 +80,7 @@ class _Spool:
         self.rows = 0
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         return sum(self._sizes)
 
     def add(self, body: bytes, content: Any) -> None:

@@ -26,8 +26,8 @@ _NO_ANSWER = (
 class PatientSession(requests.Session):
     """Sends each request up to `attempts` times: again after 429 (when Retry-After says) and after 5xx.
 
-    Raises SourceUnavailable when the last attempt fails too, Refused when an answer leads to another host: the
-    credentials of this API are not for others.
+    Raises SourceUnavailable when the last attempt fails too, Refused when an answer leads to another host:
+    the credentials of this API are not for others.
     """
 
     def __init__(
