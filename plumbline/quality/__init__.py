@@ -24,6 +24,7 @@ from plumbline.quality.flow import (
     steady_weeks,
     usual_volume,
 )
+from plumbline.quality.indicators import candidate_tables, metric_totals
 from plumbline.quality.results import CheckResult, StageResult, raise_if_critical, store
 from plumbline.quality.rules import (
     between,
@@ -51,6 +52,7 @@ __all__ = [
     "Suite",
     "arrived",
     "between",
+    "candidate_tables",
     "control_totals_agree",
     "critical",
     "evidence",
@@ -60,6 +62,7 @@ __all__ = [
     "has_rows",
     "holds",
     "matches",
+    "metric_totals",
     "never_empty",
     "not_before",
     "not_in_the_future",

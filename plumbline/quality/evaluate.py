@@ -20,7 +20,7 @@ from sqlglot import exp
 from plumbline.quality.context import StageContext
 from plumbline.quality.evidence import Evidence
 from plumbline.quality.examples import examples_of
-from plumbline.quality.expectation import CRITICAL, Expectation, Suite
+from plumbline.quality.expectation import CRITICAL, Expectation, StageSuites, Suite
 from plumbline.quality.results import ERROR, FAILED, PASSED, SKIPPED, CheckResult, StageResult, store
 from plumbline.quality.rules import COMPLETENESS
 from plumbline.quality.warm import judging
@@ -46,7 +46,11 @@ class Check:
 
 
 def run_stage(
-    con: duckdb.DuckDBPyConnection, stage: str, suites: Iterable[Suite], *, context: StageContext
+    con: duckdb.DuckDBPyConnection,
+    stage: str,
+    suites: StageSuites | Iterable[Suite],
+    *,
+    context: StageContext,
 ) -> StageResult:
     """Judge the suites of a stage and keep the results in `quality.result`.
 
@@ -54,7 +58,7 @@ def run_stage(
     an extract and no rows, and an expectation that raises an exception. Reads what is committed.
     """
     started = time.perf_counter()
-    suites = tuple(suites)
+    suites = suites.known(con) if isinstance(suites, StageSuites) else tuple(suites)
     checks = _checks(suites, context)
     found = _judge(con, [check for check in checks if not check.skip], context)
     judged = [_result(con, stage, check, found.get(check.number), context) for check in checks]
@@ -76,6 +80,8 @@ def _checks(suites: Sequence[Suite], context: StageContext) -> list[Check]:
 def _skip(
     suite: Suite, expectation: Expectation, needs: Mapping[str, tuple[str, ...]], context: StageContext
 ) -> str:
+    if suite.skip:
+        return suite.skip
     others = (source for name in expectation.rule.tables for source in needs.get(name, ()))
     absent = context.absent(tuple(dict.fromkeys((*suite.needs, *expectation.needs, *others))))
     return f"no extract of {', '.join(absent)}" if absent else expectation.rule.skip(suite.table, context)

@@ -181,12 +181,12 @@ class TotalAgrees(Evidence):
 
     def query(self, relation: str, context: StageContext) -> exp.Query:
         names = [name for name, _ in self.pairs]
-        theirs = [_total(parse_one(expression, read="duckdb")) for _, expression in self.pairs]
-        there = exp.select(*_numbered(theirs)).from_(table(self.there))
+        theirs = [total(parse_one(expression, read="duckdb")) for _, expression in self.pairs]
+        there = exp.select(*numbered(theirs)).from_(table(self.there))
         if self.where:
             there = bind(there.where(self.where, dialect="duckdb"), {"as_of": context.as_of})
-        here = exp.select(count().as_("counted"), *_numbered([_total(column(name)) for name in names]))
-        return _compared(names, here.from_(table(relation)), there, f" in {self.there}")
+        here = exp.select(count().as_("counted"), *numbered([total(column(name)) for name in names]))
+        return compared(names, here.from_(table(relation)), there, f" in {self.there}")
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ class ControlTotalAgrees(Evidence):
         ]
         system, _, name = self.source.partition(".")
         there = (
-            exp.select(*_numbered([exp.func("coalesce", total, literal(0)) for total in landed]))
+            exp.select(*numbered([exp.func("coalesce", taken, literal(0)) for taken in landed]))
             .from_("landing_run.control_totals as taken")
             .join(
                 "landing_run.loads as loads",
@@ -240,20 +240,20 @@ class ControlTotalAgrees(Evidence):
             .where(exp.column("system", "taken").eq(literal(system)))
             .where(exp.column("table_name", "taken").eq(literal(name)))
         )
-        return _compared(names, self._here(relation, context), there, " in the landed control totals")
+        return compared(names, self._here(relation, context), there, " in the landed control totals")
 
     def _here(self, relation: str, context: StageContext) -> exp.Select:
         unread = [original for _, original in self.pairs if (self.source, original) in context.unread]
         if not unread:
-            totals = [_total(column(name)) for name, _ in self.pairs]
-            return exp.select(count().as_("counted"), *_numbered(totals)).from_(table(relation))
+            totals = [total(column(name)) for name, _ in self.pairs]
+            return exp.select(count().as_("counted"), *numbered(totals)).from_(table(relation))
         system, _, name = self.source.partition(".")
         totals = [
-            _total(exp.case().when(_plain_number(original), exp.column(staged, "base", quoted=True)))
+            total(exp.case().when(_plain_number(original), exp.column(staged, "base", quoted=True)))
             for staged, original in self.pairs
         ]
         return (
-            exp.select(count().as_("counted"), *_numbered(totals))
+            exp.select(count().as_("counted"), *numbered(totals))
             .from_(exp.alias_(table(relation), "base", table=True))
             .join(
                 exp.alias_(table(f"landing_{system}.{name}"), "landed", table=True),
@@ -299,7 +299,8 @@ class RowsAgree(Evidence):
         )
 
 
-def _total(value: exp.Expr) -> exp.Expr:
+def total(value: exp.Expr) -> exp.Expr:
+    """Give the sum of a value, 0 for no rows."""
     return exp.func("coalesce", exp.Sum(this=value), literal(0))
 
 
@@ -308,11 +309,12 @@ def _plain_number(name: str) -> exp.Expr:
     return read.is_(exp.null()).not_()
 
 
-def _numbered(values: Sequence[exp.Expr]) -> list[exp.Expr]:
+def numbered(values: Sequence[exp.Expr]) -> list[exp.Expr]:
+    """Name values total_0, total_1, …"""
     return [value.as_(f"total_{number}") for number, value in enumerate(values)]
 
 
-def _compared(names: Sequence[str], here: exp.Select, there: exp.Select, place: str) -> exp.Query:
+def compared(names: Sequence[str], here: exp.Select, there: exp.Select, place: str) -> exp.Query:
     """Compare the numbered totals of two queries: one row of evidence for each name."""
     rows = []
     for number, name in enumerate(names):

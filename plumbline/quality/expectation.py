@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from plumbline.quality.rules import DIMENSIONS, Rule
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 CRITICAL = "critical"
 WARNING = "warning"
@@ -34,7 +38,8 @@ class Suite:
     """All expectations on one table.
 
     `key` names the columns that tell an example row; `needs` the source tables (`erp.product`) without which
-    the table has nothing to check; an empty table fails unless it `may_be_empty`.
+    the table has nothing to check, and `skip` says so where that is known already; an empty table fails
+    unless it `may_be_empty`.
     """
 
     table: str
@@ -43,14 +48,20 @@ class Suite:
     key: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     may_be_empty: bool = False
+    skip: str = ""
 
 
 @dataclass(frozen=True)
 class StageSuites:
-    """All suites of one stage."""
+    """All suites of one stage; `found` gives those that depend on which tables are in the warehouse."""
 
     stage: str
     suites: tuple[Suite, ...]
+    found: Callable[[DuckDBPyConnection], tuple[Suite, ...]] | None = None
+
+    def known(self, con: DuckDBPyConnection) -> tuple[Suite, ...]:
+        """Give all suites for a warehouse."""
+        return (*self.suites, *(self.found(con) if self.found else ()))
 
     def __iter__(self) -> Iterator[Suite]:
         return iter(self.suites)
@@ -104,10 +115,11 @@ def suite(
     key: tuple[str, ...] | str = (),
     needs: tuple[str, ...] | str = (),
     may_be_empty: bool = False,
+    skip: str = "",
 ) -> Suite:
     """Put the expectations on one table (`schema.table`) together."""
     together = tuple(each for group in expectations for each in group)
-    return Suite(table, owner, together, _names(key), _names(needs), may_be_empty)
+    return Suite(table, owner, together, _names(key), _names(needs), may_be_empty, skip)
 
 
 def _flat(rules: Iterable[Rules]) -> list[Rule]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from sqlglot import exp, parse_one
@@ -161,7 +161,7 @@ class Between(Rule):
 
 @dataclass(frozen=True)
 class NotInTheFuture(Rule):
-    """A date is not after the day that the run is as of."""
+    """A date, or a time, is not after the day that the run is as of."""
 
     dimension: ClassVar[str] = TIMELINESS
     column: str
@@ -174,13 +174,14 @@ class NotInTheFuture(Rule):
         return f"{self.column} is not after {context.as_of}{self.nearly()}"
 
     def call(self, relation: str, context: StageContext) -> Call:
-        return self._bounded(context).call(relation, context)
+        arguments = {"max_value": self._next_day(context), "strict_max": True, **self._mostly()}
+        return Call("ExpectColumnValuesToBeBetween", {"column": self.column, **arguments})
 
     def broken(self, relation: str, context: StageContext) -> exp.Expr:
-        return self._bounded(context).broken(relation, context)
+        return column(self.column) >= literal(self._next_day(context))
 
-    def _bounded(self, context: StageContext) -> Between:
-        return Between(self.column, high=context.as_of, mostly=self.mostly)
+    def _next_day(self, context: StageContext) -> date:
+        return context.as_of + timedelta(days=1)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,289 @@
+"""Rules about the way of the rows: what landed, what was staged, what was set aside, how much is usual.
+
+They read what landing and staging keep of every load: `landing_run.loads`, `landing_run.control_totals`,
+`quarantine.reconciliation` and `quarantine.rejected_rows`. A source is named `system.table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sqlglot import exp
+
+from plumbline.quality.context import StageContext
+from plumbline.quality.evidence import Evidence, RowsAgree
+from plumbline.quality.rules import COMPLETENESS, VALIDITY, Rule
+from plumbline.quality.sql import bind, column, query_in, table
+
+_READABLE = """
+select
+    taken.system || '.' || taken.table_name || '.' || taken.column_name as subject,
+    sum(taken.not_null) as evaluated,
+    sum(taken.unparsed) as unexpected,
+    'total ' || sum(taken.total) as observed,
+    case when sum(taken.not_null) = 0 then 'every value is empty' end as reason
+from landing_run.control_totals as taken
+inner join landing_run.loads as loads
+    on taken.load = loads.load and taken.system = loads.system and taken.table_name = loads.table_name
+where loads.is_current
+group by 1
+"""
+
+_UNUSUAL = """
+with placed as (
+    select *, row_number() over (partition by system, table_name order by load desc) as age
+    from landing_run.loads
+),
+
+before as (
+    select system, table_name, median(rows) as usual, count(*) as loads
+    from placed
+    where age between 2 and 13
+    group by system, table_name
+)
+
+select
+    placed.system || '.' || placed.table_name as subject,
+    placed.rows as evaluated,
+    case when placed.rows < before.usual / 2 or placed.rows > before.usual * 2 then placed.rows else 0 end
+        as unexpected,
+    'load ' || placed.load || ' has ' || placed.rows || ' rows, those before '
+        || cast(before.usual as bigint) || ' in the median' as observed,
+    case
+        when placed.mode = 'incremental' then 'its loads are increments of any size'
+        when before.loads is null then 'the first load has none to compare with'
+    end as reason
+from placed
+left join before on placed.system = before.system and placed.table_name = before.table_name
+where placed.age = 1
+"""
+
+_RECEIVED = """
+select
+    loads.system || '.' || loads.table_name as subject,
+    sum(loads.rows) as evaluated,
+    abs(sum(loads.rows) - coalesce(max(reconciliation.landed), 0)) as unexpected,
+    sum(loads.rows) || ' rows in the loads, ' || coalesce(max(reconciliation.landed), 0) || ' read by staging'
+        as observed
+from landing_run.loads as loads
+left join quarantine.reconciliation as reconciliation
+    on loads.system = reconciliation.system and loads.table_name = reconciliation.table_name
+where loads.is_current
+group by 1
+"""
+
+_RECONCILED = """
+select
+    system || '.' || table_name as subject,
+    landed as evaluated,
+    abs(landed - staged - duplicates - superseded - quarantined) as unexpected,
+    landed || ' landed = ' || staged || ' staged + ' || duplicates || ' duplicates + ' || superseded
+        || ' superseded + ' || quarantined || ' quarantined' as observed
+from quarantine.reconciliation
+"""
+
+_SET_ASIDE = """
+select
+    system || '.' || table_name as subject,
+    landed as evaluated,
+    quarantined as unexpected,
+    quarantined || ' of ' || landed || ' rows were set aside' as observed
+from quarantine.reconciliation
+"""
+
+_SET_ASIDE_ROWS = """
+select load, row_number, row_key, reason
+from quarantine.rejected_rows
+where system || '.' || table_name = :subject
+order by load, row_number
+"""
+
+_WEEKS = """
+with counted as (
+    select date_diff('day', cast(happened as date), :as_of) // 7 as age, count(*) as row_count
+    from happenings
+    where happened < :as_of + 1 and happened >= :as_of - 62
+    group by 1
+),
+
+ages as (
+    select unnest(range(9)) as age
+),
+
+weeks as (
+    select ages.age, coalesce(counted.row_count, 0) as row_count
+    from ages
+    left join counted on ages.age = counted.age
+),
+
+usual as (
+    select median(row_count) as usual, count(*) filter (where row_count > 0) as busy_weeks
+    from weeks
+    where age > 0
+)
+
+select
+    greatest(weeks.row_count, round(usual.usual)) as evaluated,
+    case
+        when weeks.row_count < usual.usual / 2 or weeks.row_count > usual.usual * 2
+            then abs(weeks.row_count - round(usual.usual))
+        else 0
+    end as unexpected,
+    weeks.row_count || ' rows in the last 7 days, ' || cast(usual.usual as bigint)
+        || ' in the median of the 8 weeks before'
+        as observed,
+    case when usual.busy_weeks < 6 then 'fewer than 6 of the 8 weeks before have rows' end as reason
+from weeks
+cross join usual
+where weeks.age = 0
+"""
+
+
+@dataclass(frozen=True)
+class SteadyWeeks(Evidence):
+    """The last seven days have between half and twice the rows that a week before them had."""
+
+    dimension: ClassVar[str] = COMPLETENESS
+    whole: ClassVar[bool] = True
+    name: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    def words(self, context: StageContext) -> str:
+        return f"the 7 days to {context.as_of} by {self.name} have half to twice the rows of a week before"
+
+    def query(self, relation: str, context: StageContext) -> exp.Query:
+        happenings = exp.select(column(self.name).as_("happened")).from_(table(relation))
+        weeks = bind(query_in(_WEEKS), {"as_of": context.as_of})
+        for place in list(weeks.find_all(exp.Table)):
+            if place.name == "happenings":
+                place.replace(happenings.subquery("happenings"))
+        return weeks
+
+
+@dataclass(frozen=True)
+class OnSource(Evidence):
+    """Evidence on a source table, `system.table`; the query runs once for all of them."""
+
+    sql: ClassVar[str]
+    show: ClassVar[str] = ""
+    source: str
+
+    @property
+    def subject(self) -> str:
+        return self.source
+
+    def shared_by(self, relation: str) -> Hashable:
+        return self.sql
+
+    def query(self, relation: str, context: StageContext) -> exp.Query:
+        return query_in(self.sql)
+
+    def offenders(self, context: StageContext) -> exp.Query | None:
+        return bind(query_in(self.show), {"subject": self.subject}) if self.show else None
+
+
+@dataclass(frozen=True)
+class Readable(OnSource):
+    """The values of an amount are plain numbers in the extract."""
+
+    dimension: ClassVar[str] = VALIDITY
+    sql: ClassVar[str] = _READABLE
+    name: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    @property
+    def subject(self) -> str:
+        return f"{self.source}.{self.name}"
+
+    def words(self, context: StageContext) -> str:
+        return f"{self.name} is a plain number{self.nearly()}"
+
+
+@dataclass(frozen=True)
+class UsualVolume(OnSource):
+    """The newest load has between half and twice the rows of those before it."""
+
+    dimension: ClassVar[str] = COMPLETENESS
+    whole: ClassVar[bool] = True
+    sql: ClassVar[str] = _UNUSUAL
+
+    def words(self, context: StageContext) -> str:
+        return "the newest load has half to twice the rows of those before it"
+
+
+@dataclass(frozen=True)
+class Received(OnSource):
+    """Staging has read every row of the current loads."""
+
+    dimension: ClassVar[str] = COMPLETENESS
+    sql: ClassVar[str] = _RECEIVED
+
+    def words(self, context: StageContext) -> str:
+        return "staging has read every row that landed"
+
+
+@dataclass(frozen=True)
+class Reconciled(OnSource):
+    """Every landed row is staged, a duplicate, superseded or quarantined."""
+
+    sql: ClassVar[str] = _RECONCILED
+
+    def words(self, context: StageContext) -> str:
+        return "landed = staged + duplicates + superseded + quarantined"
+
+
+@dataclass(frozen=True)
+class SetAside(OnSource):
+    """Not too many rows are quarantined."""
+
+    dimension: ClassVar[str] = VALIDITY
+    sql: ClassVar[str] = _SET_ASIDE
+    show: ClassVar[str] = _SET_ASIDE_ROWS
+
+    def words(self, context: StageContext) -> str:
+        return f"at most {100 * (1 - self.mostly):g} % of the rows are quarantined"
+
+
+def arrived(source: str) -> Rule:
+    """All rows that the manifests of the current loads announce are there."""
+    system, _, name = source.partition(".")
+    announced = f"is_current and system = '{system}' and table_name = '{name}'"
+    return RowsAgree("landing_run.loads", announced, "sum(rows)", "has the rows that its manifests announce")
+
+
+def readable(source: str, *names: str, mostly: float = 1.0) -> tuple[Rule, ...]:
+    """The values of these amounts were plain numbers when they landed."""
+    return tuple(Readable(source, name, mostly=mostly) for name in names)
+
+
+def usual_volume(source: str) -> Rule:
+    """The newest load has between half and twice the rows that the twelve before it had in the median."""
+    return UsualVolume(source)
+
+
+def received(source: str) -> Rule:
+    """Staging has read every row of the current loads."""
+    return Received(source)
+
+
+def reconciled(source: str) -> Rule:
+    """Every landed row was staged or set aside, and none of them twice."""
+    return Reconciled(source)
+
+
+def set_aside(source: str, *, at_most: float) -> Rule:
+    """At most this share of the landed rows is quarantined."""
+    return SetAside(source, mostly=1 - at_most)
+
+
+def steady_weeks(name: str) -> Rule:
+    """By this date, the last seven days have between half and twice the rows of the weeks before them."""
+    return SteadyWeeks(name)
