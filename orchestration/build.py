@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import dagster as dg
 
 from orchestration.defs import automation, indicators, ingestion, publication, quality, transformation
@@ -11,6 +9,17 @@ from orchestration.defs.resources import SessionResource
 from orchestration.prepare import prepare
 from plumbline.landing import load_sources
 from plumbline.project import Project
+
+
+def build_landing(company: str) -> dg.Definitions:
+    """Give only the landing assets and their job: quick, and in no need of dbt."""
+    sources = load_sources(Project.find(), company)
+    return dg.Definitions(
+        assets=ingestion.landing_assets(sources),
+        jobs=[automation.land_job(ingestion.landing_specs(sources))],
+        resources={"session": SessionResource(company=company)},
+        executor=dg.in_process_executor,
+    )
 
 
 def build(company: str) -> dg.Definitions:
@@ -23,20 +32,22 @@ def build(company: str) -> dg.Definitions:
     candidates = indicators.candidate_specs(prepared.manifest)
     published = publication.published_specs(prepared.manifest)
     landed = ingestion.landing_specs(sources)
-    keys = {spec.key for spec in (*landed, *models, *candidates)}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        return dg.Definitions(
-            assets=[
-                *ingestion.landing_assets(sources),
-                transformation.models_asset(models),
-                indicators.candidates_asset(candidates),
-                publication.publication_asset(published),
-            ],
-            asset_checks=quality.stage_checks(keys),
-            jobs=[automation.DAILY_RUN],
-            schedules=[automation.daily_schedule(sources)],
-            sensors=[automation.dropped_files(sources), automation.run_failures()],
-            resources={"session": SessionResource(company=company)},
-            executor=dg.in_process_executor,
-        )
+    checks = quality.stage_checks({spec.key for spec in (*landed, *models, *candidates)})
+    return dg.Definitions(
+        assets=[
+            *ingestion.landing_assets(sources),
+            transformation.models_asset(models),
+            indicators.candidates_asset(candidates),
+            publication.publication_asset(published),
+        ],
+        asset_checks=checks,
+        jobs=[
+            automation.DAILY_RUN,
+            automation.land_job(landed),
+            automation.refresh_job([*models, *candidates, *published], checks),
+        ],
+        schedules=[automation.daily_schedule(sources)],
+        sensors=[automation.dropped_files(sources), automation.run_failures()],
+        resources={"session": SessionResource(company=company)},
+        executor=dg.in_process_executor,
+    )

@@ -1,16 +1,27 @@
-"""Run the daily job of a company in this process, against the same instance that `dagster dev` shows."""
+"""Run a company's jobs in this process, against the same instance that `dagster dev` shows.
+
+dbt starts and parses in a worker process while the extracts land, and nothing heavy starts at all when there is
+nothing new.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import time
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from orchestration.dbt_worker import DbtWorker
+from orchestration.prepare import is_prepared, mark_prepared
 from plumbline.project import Home, Project
 from plumbline.runs import current_progress, new_run_id
+from plumbline.runs.fingerprint import digest_definitions
 
 INSTANCE_SETTINGS = """\
 telemetry:
@@ -20,57 +31,134 @@ event_log_storage:
   class: PooledSqliteEventLogStorage
   config:
     base_dir: {base}/history/runs
-run_monitoring:
-  enabled: false
 """
 
 
 def launch(
-    project: Project, home: Home, company: str, *, data: Path, as_of: date | None, full: bool
+    project: Project,
+    home: Home,
+    company: str,
+    *,
+    data: Path,
+    as_of: date | None,
+    full: bool,
+    before: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Run the daily job and give the run's record; errors of the steps are raised as they are."""
-    progress = current_progress()
-    progress.begin("definitions")
-    import time
+    """Land, and build, check and publish if there is anything new; give the run's record.
 
-    start = time.perf_counter()
-    dagster, definitions = _load()
-    instance = dagster.DagsterInstance.from_config(str(instance_home(home)))
-    progress.end("definitions", time.perf_counter() - start)
-    run_id = new_run_id()
+    `before` is called while dbt starts. Errors of the steps are raised as they are; the record tells them too.
+    """
     settings = {
         "company": company,
         "data": str(data),
         "as_of": as_of.isoformat() if as_of else "",
         "full": full,
-        "run_id": run_id,
+        "run_id": new_run_id(),
     }
-    with instance:
-        close_dead_runs(instance)
-        definitions.resolve_job_def("daily_run").execute_in_process(
-            instance=instance,
+    run = _Run(project, home, company, settings)
+    with run.closing():
+        if not is_prepared(project, home):
+            run.start_parsing()
+        before()
+        run.land()
+        if not run.is_needless():
+            run.refresh()
+        return run.record()
+
+
+class _Run:
+    def __init__(self, project: Project, home: Home, company: str, settings: dict[str, Any]) -> None:
+        self._project = project
+        self._home = home
+        self._company = company
+        self._settings = settings
+        self._worker: DbtWorker | None = None
+        self._parsing = ""
+        self._instance: Any = None
+
+    def start_parsing(self) -> None:
+        self._worker = DbtWorker(self._project, self._home)
+        self._parsing = digest_definitions(self._project.root)
+        self._worker.send(["parse"])
+
+    def land(self) -> None:
+        with _stage("start"):
+            os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+            with _quiet():
+                import dagster
+
+                from orchestration.build import build_landing
+
+                definitions = build_landing(self._company)
+            logging.getLogger("dagster").setLevel(logging.CRITICAL)
+            self._instance = dagster.DagsterInstance.from_config(str(instance_home(self._home)))
+            close_dead_runs(self._instance)
+        self._execute(definitions, "land")
+
+    def is_needless(self) -> bool:
+        """Tell, and record, that the published generation already shows what has landed."""
+        from orchestration.defs.resources import open_session
+
+        with open_session(**self._settings) as session:
+            if session.nothing_new:
+                session.record.status = "nothing_new"
+            return session.nothing_new
+
+    def refresh(self) -> None:
+        from orchestration.defs import transformation
+
+        self._worker = self._worker or DbtWorker(self._project, self._home)
+        with _stage("definitions"):
+            if self._parsing:
+                self._worker.answer()
+                mark_prepared(self._project, self._home, self._parsing)
+            with _quiet():
+                from orchestration.build import build
+
+                definitions = build(self._company)
+        transformation.use_worker(self._worker)
+        self._execute(definitions, "refresh")
+
+    def _execute(self, definitions: Any, job: str) -> None:
+        definitions.resolve_job_def(job).execute_in_process(
+            instance=self._instance,
             run_config={
-                "resources": {"session": {"config": settings}},
+                "resources": {"session": {"config": self._settings}},
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
             raise_on_error=True,
         )
-    import json
 
-    record: dict[str, Any] = json.loads((home.runs / f"{run_id}.json").read_text(encoding="utf-8"))
-    record["stages"].insert(0, {"name": "definitions", "seconds": round(time.perf_counter() - start, 3)})
-    return record
+    def record(self) -> dict[str, Any]:
+        path = self._home.runs / f"{self._settings['run_id']}.json"
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return record
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            if self._worker:
+                self._worker.close()
+            if self._instance:
+                self._instance.dispose()
 
 
-def _load() -> tuple[Any, Any]:
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+@contextmanager
+def _stage(name: str) -> Iterator[None]:
+    progress = current_progress()
+    progress.begin(name)
+    start = time.perf_counter()
+    yield
+    progress.end(name, time.perf_counter() - start)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import dagster
-
-        from orchestration.definitions import defs
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    return dagster, defs
+        yield
 
 
 def instance_home(home: Home) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 
 from plumbline.project import Home, Project
 from plumbline.runs import current_progress
+from plumbline.runs.fingerprint import digest_definitions
 
 
 @dataclass(frozen=True)
@@ -20,21 +21,32 @@ class Prepared:
     semantic_manifest: Path
 
 
-def prepare(project: Project, home: Home) -> Prepared:
-    """Parse the dbt project unless the parsed one is that of the files as they are now."""
-    from plumbline.runs.fingerprint import digest_definitions
+def is_prepared(project: Project, home: Home) -> bool:
+    """Tell whether the parsed manifests are those of the files as they are now."""
+    stamp = _stamp(home)
+    there = home.dbt_manifest.is_file() and home.semantic_manifest.is_file() and stamp.is_file()
+    return there and stamp.read_text(encoding="utf-8") == digest_definitions(project.root)
 
-    digest = digest_definitions(project.root)
-    stamp = home.target / "definitions.digest"
-    fresh = home.dbt_manifest.is_file() and home.semantic_manifest.is_file() and stamp.is_file()
-    if not fresh or stamp.read_text(encoding="utf-8") != digest:
+
+def mark_prepared(project: Project, home: Home, digest: str) -> None:
+    """Note which files the manifests were parsed from; `digest` was taken before the parsing."""
+    _stamp(home).write_text(digest, encoding="utf-8")
+
+
+def prepare(project: Project, home: Home) -> Prepared:
+    """Parse the dbt project if need be, and give its manifests."""
+    if not is_prepared(project, home):
         from orchestration.dbt_runner import run_dbt
 
         current_progress().update("reading models and metrics")
-        stamp.unlink(missing_ok=True)
+        digest = digest_definitions(project.root)
         run_dbt(project, home, ["parse"])
-        stamp.write_text(digest, encoding="utf-8")
-    return _load(home.dbt_manifest, home.semantic_manifest, digest)
+        mark_prepared(project, home, digest)
+    return _load(home.dbt_manifest, home.semantic_manifest, _stamp(home).read_text(encoding="utf-8"))
+
+
+def _stamp(home: Home) -> Path:
+    return home.target / "definitions.digest"
 
 
 @lru_cache(maxsize=2)

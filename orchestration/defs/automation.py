@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from plumbline.landing import Sources
 from plumbline.project import Project
@@ -21,6 +22,30 @@ DAILY_RUN = dg.define_asset_job(
     tags={"plumbline/job": "daily_run"},
     run_tags={"dagster/max_runtime": "14400"},
 )
+
+
+def land_job(specs: Sequence[dg.AssetSpec]) -> UnresolvedAssetJobDefinition:
+    """The first half of the daily run: bring in what is new."""
+    keys = [spec.key for spec in specs]
+    arrivals = [dg.AssetCheckKey(key, "arrived") for key in keys]
+    return dg.define_asset_job(
+        "land",
+        selection=dg.AssetSelection.assets(*keys).without_checks() | dg.AssetSelection.checks(*arrivals),
+        description="Land new extracts.",
+    )
+
+
+def refresh_job(
+    specs: Sequence[dg.AssetSpec], checks: Sequence[dg.AssetChecksDefinition]
+) -> UnresolvedAssetJobDefinition:
+    """The second half: build, check and publish from what has landed."""
+    keys = [key for definition in checks for key in definition.check_keys]
+    return dg.define_asset_job(
+        "refresh",
+        selection=dg.AssetSelection.assets(*(spec.key for spec in specs)).without_checks()
+        | dg.AssetSelection.checks(*keys),
+        description="Build, check and publish from what has landed.",
+    )
 
 
 def daily_schedule(sources: Sources) -> dg.ScheduleDefinition:

@@ -87,6 +87,7 @@ def _run(session: Session, stage: str) -> StageResult:
     from plumbline.quality import StageContext, run_stage
     from plumbline.warehouse import connect
 
+    assert session.registered
     with session.record.stage(f"quality {stage}"), connect(session.home.warehouse) as connection:
         context = StageContext.of(connection, agreed_freshness(session.sources))
         return run_stage(connection, stage, suites_of(stage), context=context)

@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.prepare import Prepared, prepare
-from plumbline.landing import Sources, visible_loads
+from plumbline.landing import Sources, load_sources, resolve_as_of, visible_loads
 from plumbline.project import Home, Project
 from plumbline.quality import StageResult
 from plumbline.runs import Fingerprint, RunLock, RunRecord, RunState, fingerprint, new_run_id
@@ -58,6 +58,16 @@ class Session:
         return published and not self.full and self.home.current.exists()
 
     @cached_property
+    def registered(self) -> bool:
+        """Make what has landed visible in the warehouse, once per run."""
+        from plumbline.landing import register
+        from plumbline.warehouse import connect
+
+        with connect(self.home.warehouse) as connection:
+            register(connection, self.home, self.project, self.sources, self.as_of, self.record.run_id)
+        return True
+
+    @cached_property
     def must_rebuild(self) -> bool:
         """Whether incremental tables cannot be trusted to continue from where they are."""
         state = self.state
@@ -69,8 +79,26 @@ class Session:
         )
 
 
+@contextmanager
+def open_session(
+    company: str, *, as_of: str = "", data: str = "", full: bool = False, run_id: str = ""
+) -> Iterator[Session]:
+    """Take the company's lock, open or continue the record of a run, and save it at the end."""
+    project = Project.find()
+    home = project.home(company)
+    with RunLock(home.lock):
+        sources = load_sources(project, company)
+        day = resolve_as_of(sources, date.fromisoformat(as_of) if as_of else None)
+        directory = Path(data or os.environ.get("PLUMBLINE_DATA") or home.data)
+        record = RunRecord.open(home.runs, run_id or new_run_id(), company, day.isoformat(), full=full)
+        try:
+            yield Session(project, home, sources, directory, day, full, record)
+        finally:
+            record.save(home.runs)
+
+
 class SessionResource(dg.ConfigurableResource[Session]):
-    """Opens the session of a run: takes the lock, reads the sources file, keeps the run's record."""
+    """The session of a Dagster run; `run_id` continues the record of the job before."""
 
     company: str
     as_of: str = ""
@@ -80,23 +108,10 @@ class SessionResource(dg.ConfigurableResource[Session]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Session]:
-        from plumbline.landing import load_sources, resolve_as_of
-
-        project = Project.find()
-        home = project.home(self.company)
-        with RunLock(home.lock):
-            sources = load_sources(project, self.company)
-            as_of = resolve_as_of(sources, self.as_of or None)
-            data = Path(self.data or os.environ.get("PLUMBLINE_DATA") or home.data)
-            run_id = self.run_id or new_run_id()
-            record = RunRecord(run_id, self.company, as_of.isoformat(), full=self.full)
-            session = Session(project, home, sources, data, as_of, self.full, record)
-            try:
-                yield session
-            finally:
-                if record.status == "running":
-                    record.status = "failed"
-                record.save(home.runs)
+        with open_session(
+            self.company, as_of=self.as_of, data=self.data, full=self.full, run_id=self.run_id
+        ) as session:
+            yield session
 
 
 def metadata(**values: Any) -> dict[str, Any]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
+from orchestration.dbt_runner import Dbt, NodeResult
+from orchestration.dbt_worker import DbtWorker
 from orchestration.defs.ingestion import landing_key
 from orchestration.defs.resources import Session, metadata
 
 _BUILT = {"model", "seed"}
+_workers: list[DbtWorker] = []
+
+
+def use_worker(worker: DbtWorker) -> None:
+    """Let the models of this process be built by a dbt that has started already."""
+    _workers[:] = [worker]
 
 
 def model_key(node: Mapping[str, Any]) -> dg.AssetKey:
@@ -67,7 +75,7 @@ def models_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
             return
         with session.record.stage("models") as progress:
             results = build_models(session, progress.update)
-        nodes = session.prepared.manifest["nodes"]
+        nodes = {node["unique_id"]: node for node in _built_nodes(session.prepared.manifest)}
         for result in results:
             if result.unique_id in nodes:
                 yield dg.MaterializeResult(
@@ -78,20 +86,16 @@ def models_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
     return models
 
 
-def build_models(session: Session, progress: Any) -> list[Any]:
+def build_models(session: Session, progress: Callable[[str, float | None], None]) -> list[NodeResult]:
     """Register what has landed, and run dbt on it: fully, or only what new loads touch."""
-    from orchestration.dbt_runner import run_dbt
-    from plumbline.landing import register
-    from plumbline.warehouse import connect
+    from plumbline.indicators.precompile import start_compiling
 
     full = session.must_rebuild
     session.state.write(session.state_file, transforming=True)
-    with connect(session.home.warehouse) as connection:
-        register(
-            connection, session.home, session.project, session.sources, session.as_of, session.record.run_id
-        )
-    progress("rebuilding every model" if full else "building what has changed")
-    results = run_dbt(session.project, session.home, ["run", *(["--full-refresh"] if full else [])])
+    assert session.registered
+    compiling = start_compiling(session.project, session.home)
+    results = _run_dbt(session, ["run", *(["--full-refresh"] if full else [])], progress)
+    compiling.wait()
     session.state.write(
         session.state_file,
         transforming=False,
@@ -100,4 +104,19 @@ def build_models(session: Session, progress: Any) -> list[Any]:
     )
     session.record.full = full
     session.record.models = {"built": len(results)}
-    return list(results)
+    return results
+
+
+def _run_dbt(
+    session: Session, command: list[str], progress: Callable[[str, float | None], None]
+) -> list[NodeResult]:
+    total = len(_built_nodes(session.prepared.manifest))
+    finished: list[str] = []
+
+    def show(name: str) -> None:
+        finished.append(name)
+        progress(name, len(finished) / total)
+
+    if _workers:
+        return list(_workers.pop().invoke(command, show))
+    return list(Dbt(session.project, session.home, on_node=show).invoke(command))

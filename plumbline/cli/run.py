@@ -24,11 +24,15 @@ def register(subparsers: Any) -> None:
         "4 published, but a source could not be read or an extract was refused; 5 another run is at work.",
     )
     parser.add_argument(
-        "--company", default="demo", help="a file in orchestration/sources/ (default: demo, the built-in company)"
+        "--company",
+        default="demo",
+        help="a file in orchestration/sources/ (default: demo, the built-in company)",
     )
     parser.add_argument("--data", metavar="DIR", help="where the extracts lie ({data} in the sources file)")
     parser.add_argument(
-        "--as-of", metavar="DATE", help="the last business day to include (default: the sources file's, or yesterday)"
+        "--as-of",
+        metavar="DATE",
+        help="the last business day to include (default: the sources file's, or yesterday)",
     )
     parser.add_argument("--full", action="store_true", help="rebuild everything, even without new data")
     parser.add_argument(
@@ -49,8 +53,6 @@ def run(options: argparse.Namespace) -> int:
     data = _data_directory(options, home)
     with RunLock(home.lock):
         install_progress(TerminalProgress())
-        if options.company == "demo" and options.data is None:
-            _grow_demo(home.data, as_of)
         record = _execute(project, home, options, data, as_of)
     return _report(home, record, options.format)
 
@@ -64,7 +66,8 @@ def _require_company(project: Project, company: str) -> None:
             f"there is no company {company!r}",
             where=str(project.sources),
             why=f"Known companies: {', '.join(known)}.",
-            todo=did_you_mean(company, known) or f"Describe its sources in orchestration/sources/{company}.yml.",
+            todo=did_you_mean(company, known)
+            or f"Describe its sources in orchestration/sources/{company}.yml.",
             code="unknown-company",
         )
 
@@ -86,7 +89,10 @@ def _data_directory(options: argparse.Namespace, home: Home) -> Path:
     directory = Path(options.data).resolve()
     if not directory.is_dir():
         raise UsageError(
-            f"{options.data} is no directory", where="--data", todo="Name the directory of the extracts.", code="no-data"
+            f"{options.data} is no directory",
+            where="--data",
+            todo="Name the directory of the extracts.",
+            code="no-data",
         )
     return directory
 
@@ -106,7 +112,14 @@ def _execute(
     os.environ["PLUMBLINE_PROJECT"] = str(project.root)
     sys.path.insert(0, str(project.root))
     launcher = _launcher(project)
-    record: dict[str, Any] = launcher(project, home, options.company, data=data, as_of=as_of, full=options.full)
+
+    def before() -> None:
+        if options.company == "demo" and options.data is None:
+            _grow_demo(home.data, as_of)
+
+    record: dict[str, Any] = launcher(
+        project, home, options.company, data=data, as_of=as_of, full=options.full
+    )
     return record
 
 

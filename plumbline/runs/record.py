@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ def new_run_id() -> str:
 class RunRecord:
     """Facts of one run, filled while it goes on.
 
-    `status`: running | published | nothing_new | held | failed. `stages`: name and seconds, in order.
+    `status`: running | published | nothing_new | held | failed; a killed run stays running. `stages`: name and seconds, in order.
     `landing`: one entry per source table (system, table, status, rows, load, reason …).
     """
 
@@ -44,6 +45,15 @@ class RunRecord:
     report: str = ""
     error: str = ""
 
+    @classmethod
+    def open(cls, directory: Path, run_id: str, company: str, as_of: str, *, full: bool) -> RunRecord:
+        """Continue the record of a run whose first job has been done, or begin a new one."""
+        try:
+            content = json.loads((directory / f"{run_id}.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return cls(run_id, company, as_of, full=full)
+        return cls(**{**content, "status": "running"})
+
     @contextmanager
     def stage(self, name: str) -> Iterator[Progress]:
         """Time a stage and show it; the stage is recorded even when it fails."""
@@ -53,6 +63,7 @@ class RunRecord:
         try:
             yield progress
         except BaseException as error:
+            self.status = "failed" if self.status == "running" else self.status
             self.error = self.error or str(error)
             raise
         finally:
