@@ -11,7 +11,7 @@ from sqlglot import exp, parse_one
 from plumbline.quality.context import StageContext
 from plumbline.quality.evidence import Evidence, compared, numbered, total
 from plumbline.quality.rules import ACCURACY
-from plumbline.quality.sql import bind, literal, table
+from plumbline.quality.sql import bind, count, literal, table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -92,9 +92,7 @@ class MetricTotal(Evidence):
 
     def query(self, relation: str, context: StageContext) -> exp.Query:
         metrics = [metric for metric, _ in self.pairs]
-        months = exp.select(
-            exp.Count(this=exp.Star()).as_("counted"), *numbered([_months(m) for m in metrics])
-        )
+        months = exp.select(count().as_("counted"), *numbered([_months(m) for m in metrics]))
         theirs = [total(parse_one(expression, read="duckdb")) for _, expression in self.pairs]
         mart = exp.select(*numbered(theirs)).from_(table(self.mart))
         if self.where:
