@@ -107,7 +107,7 @@ class Dbt:
 
 @contextmanager
 def _environment(home: Home, threads: int | None) -> Iterator[None]:
-    wanted = {"PLUMBLINE_WAREHOUSE": str(home.warehouse), "PLUMBLINE_TARGET": str(home.target)}
+    wanted = {"PLUMBLINE_WAREHOUSE": str(home.warehouse)}
     if threads is not None:
         wanted["PLUMBLINE_THREADS"] = str(threads)
     before = {name: os.environ.get(name) for name in wanted}

@@ -4,7 +4,7 @@
 #}
 {% materialization staged, default %}
     {%- set base = base_of(this) -%}
-    {%- set scope = staged_scope(*model.sources[0]) -%}
+    {%- set scope = staged_scope(*model.sources[0], parents=ref(model.refs[0].name) if model.refs else none) -%}
     {{ run_hooks(pre_hooks) }}
     {%- if not scope.is_partial -%}
         {%- call statement('main') -%}
@@ -44,13 +44,14 @@
 
 {#
   What a staging model has to read: everything, or the loads that its table does not have yet. A load that is no
-  longer current (a newer snapshot took its place) makes it everything.
+  longer current (a newer snapshot took its place) makes it everything, and so does a parent that was read anew.
 #}
-{% macro staged_scope(system, table) -%}
+{% macro staged_scope(system, table, parents=none) -%}
     {%- set whole = {'is_partial': false, 'is_unchanged': false, 'new_loads': []} -%}
-    {%- if not config.get('incremental') or flags.FULL_REFRESH or not is_run() -%} {{ return(whole) }} {%- endif -%}
     {%- set base = base_of(this) -%}
-    {%- if not adapter.get_relation(base.database, base.schema, base.identifier) -%} {{ return(whole) }} {%- endif -%}
+    {%- if not config.get('incremental') or flags.FULL_REFRESH or not is_run() or not relation_exists(base) -%}
+        {{ return(whole) }}
+    {%- endif -%}
     {%- set found = run_query(
         "with landed as ("
         ~ "select load from " ~ source('run', 'loads')
@@ -60,8 +61,15 @@
         ~ "where landed.load is null or known.load is null order by 1"
     ) -%}
     {%- if found.columns['known'].values() | reject('none') | list -%} {{ return(whole) }} {%- endif -%}
+    {%- if parents -%}
+        {%- set read_since = run_query(
+            "select 1 where coalesce((select min(_judged_load) from " ~ base_of(parents) ~ "), 9223372036854775807)"
+            ~ " > (select max(_judged_load) from " ~ base ~ ")"
+        ) -%}
+        {%- if read_since.rows -%} {{ return(whole) }} {%- endif -%}
+    {%- endif -%}
     {%- set new_loads = found.columns['landed'].values() | list -%}
-    {{ return({'is_partial': true, 'new_loads': new_loads, 'is_unchanged': not new_loads and not model.refs}) }}
+    {{ return({'is_partial': true, 'new_loads': new_loads, 'is_unchanged': not new_loads and not parents}) }}
 {%- endmacro %}
 
 {# True where dbt builds a model, false while it compiles one for a unit test. #}

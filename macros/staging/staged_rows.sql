@@ -11,7 +11,7 @@
     {%- set parents = ref(parent.model) if parent else none -%}
     {%- if execute -%}
         {{ judged_rows(landed, loads, columns, source_rules(system, table, columns), parent, parents,
-                       staged_scope(system, table)) }}
+                       staged_scope(system, table, parents)) }}
     {%- else -%}
         select 1
     {%- endif -%}

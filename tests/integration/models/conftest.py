@@ -1,0 +1,134 @@
+"""A company whose landing is written by hand, and its dbt builds."""
+
+import hashlib
+import os
+from collections import defaultdict
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.dbt_runner import run_dbt
+from plumbline.landing import load_contract
+from plumbline.project import Home, Project
+
+ADVENTUREWORKS = "PLUMBLINE_ADVENTUREWORKS"
+
+
+class Company:
+    """Loads of text rows, shown to dbt as landing shows them, and the warehouse that dbt builds from them."""
+
+    def __init__(self, project, root):
+        self.project = project
+        self.home = Home(root)
+        self.contract = load_contract(project)
+        self.loads = defaultdict(list)
+        self.load = 0
+        root.mkdir(parents=True, exist_ok=True)
+
+    def land(self, table, rows, mode="append"):
+        """Add a load to a table ('erp.product'); of snapshots only the newest counts."""
+        self.load += 1
+        if mode == "snapshot":
+            self.loads[table].clear()
+        self.loads[table].append((self.load, rows))
+        return self.load
+
+    def show(self, as_of):
+        """Write the landing views and the tables about the run."""
+        with duckdb.connect(str(self.home.warehouse)) as connection:
+            self._show_tables(connection)
+            self._show_run(connection, as_of)
+
+    def _show_tables(self, connection):
+        for system, tables in self.contract.items():
+            connection.execute(f"create schema if not exists landing_{system}")
+            for table in tables.values():
+                columns = ", ".join(f'"{name}" varchar' for name in table.names)
+                where = f"landing_{system}.{table.name}"
+                connection.execute(f"create or replace table {where} ({columns}, _load bigint, _row_number bigint)")
+                values = [
+                    [*(row.get(name) for name in table.names), load, number]
+                    for load, rows in self.loads[f"{system}.{table.name}"]
+                    for number, row in enumerate(rows, start=1)
+                ]
+                if values:
+                    marks = ", ".join("?" * len(values[0]))
+                    connection.executemany(f"insert into {where} values ({marks})", values)
+
+    def _show_run(self, connection, as_of):
+        connection.execute("create schema if not exists landing_run")
+        connection.execute(
+            "create or replace table landing_run.context as select 'tiny' as company, ?::date as as_of, 'run' as run_id",
+            [as_of],
+        )
+        connection.execute(
+            "create or replace table landing_run.loads "
+            "(load bigint, system varchar, table_name varchar, rows bigint, is_current boolean)"
+        )
+        for name, loads in self.loads.items():
+            for load, rows in loads:
+                connection.execute(
+                    "insert into landing_run.loads values (?, ?, ?, ?, true)", [load, *name.split("."), len(rows)]
+                )
+
+    def build(self, as_of="2024-03-31", full=False, threads=2):
+        """Show what has landed and run every model."""
+        self.show(date.fromisoformat(as_of))
+        return self.dbt("run", *(["--full-refresh"] if full else []), threads=threads)
+
+    def dbt(self, *args, threads=2):
+        return run_dbt(self.project, self.home, args, threads=threads)
+
+    def query(self, sql):
+        with duckdb.connect(str(self.home.warehouse), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def verdicts(self, table):
+        """Give (load, row) → (verdict, reason) of one source table ('erp.product')."""
+        rows = self.query(f"select _load, _row_number, _verdict, _reason from staging.base_{table.replace('.', '__')}")
+        return {(load, row): (verdict, reason) for load, row, verdict, reason in rows}
+
+    def digests(self):
+        """Give a digest of the contents of every staging view, mart and quarantine table."""
+        with duckdb.connect(str(self.home.warehouse), read_only=True) as connection:
+            tables = connection.execute(
+                "select table_schema, table_name, string_agg('\"' || column_name || '\"', ', ' order by column_name) "
+                "from information_schema.columns where table_schema in ('marts', 'quarantine') "
+                "or (table_schema = 'staging' and table_name like 'stg_%') group by all order by all"
+            ).fetchall()
+            return {f"{schema}.{table}": _digest(connection, schema, table, columns) for schema, table, columns in tables}
+
+
+def _digest(connection, schema, table, columns):
+    rows = connection.execute(f"select {columns} from {schema}.{table} order by all").fetchall()
+    return len(rows), hashlib.sha256(repr(rows).encode()).hexdigest()
+
+
+@pytest.fixture(scope="session")
+def project(project_root):
+    return Project(project_root)
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory):
+    """One directory for all companies: dbt parses anew where the path of the warehouse changes."""
+    return tmp_path_factory.mktemp("company")
+
+
+@pytest.fixture
+def company(project, place):
+    """An empty company."""
+    for file in place.glob("warehouse.duckdb*"):
+        file.unlink()
+    return Company(project, place)
+
+
+@pytest.fixture(scope="session")
+def adventureworks_data(project_root):
+    """The directory of the AdventureWorks extracts, or a skip."""
+    data = Path(os.environ.get(ADVENTUREWORKS) or project_root.parent / "shared" / "data" / "adventureworks")
+    if not (data / "erp").is_dir():
+        pytest.skip(f"no AdventureWorks extracts in {data}; name their directory with {ADVENTUREWORKS}")
+    return data

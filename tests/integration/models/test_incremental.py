@@ -1,0 +1,179 @@
+"""A run over new loads only gives the same tables as a rebuild of everything."""
+
+
+def order(number, day, customer="1", amount="100.0000", changed=None, **other):
+    return {
+        "SalesOrderID": number,
+        "RevisionNumber": "1",
+        "OrderDate": day,
+        "DueDate": "2024-04-10",
+        "ShipDate": None,
+        "Status": "5",
+        "OnlineOrderFlag": "1",
+        "SalesOrderNumber": f"SO{number}",
+        "CustomerID": customer,
+        "TerritoryID": "1",
+        "ShipMethodID": "1",
+        "SubTotal": amount,
+        "TaxAmt": "0",
+        "Freight": "0",
+        "TotalDue": amount,
+        "ModifiedDate": changed or f"{day} 12:00:00",
+        **other,
+    }
+
+
+def line(number, order_number, quantity="1", price="100.0000", product="10", changed="2024-01-01 12:00:00", **other):
+    return {
+        "SalesOrderID": order_number,
+        "SalesOrderDetailID": number,
+        "OrderQty": quantity,
+        "ProductID": product,
+        "SpecialOfferID": "1",
+        "UnitPrice": price,
+        "UnitPriceDiscount": "0",
+        "LineTotal": price,
+        "ModifiedDate": changed,
+        **other,
+    }
+
+
+def product(number, cost="40", changed="2023-01-01 00:00:00", **other):
+    return {
+        "ProductID": number,
+        "Name": f"Product {number}",
+        "StandardCost": cost,
+        "ListPrice": "100",
+        "SafetyStockLevel": "5",
+        "MakeFlag": "1",
+        "ModifiedDate": changed,
+        **other,
+    }
+
+
+def cost(number, start, end, amount, changed="2023-01-01 00:00:00"):
+    return {
+        "ProductID": number,
+        "StartDate": start,
+        "EndDate": end,
+        "StandardCost": amount,
+        "ModifiedDate": changed,
+    }
+
+
+def customer(number):
+    return {"CustomerID": number, "TerritoryID": "1", "AccountNumber": f"AW{number}"}
+
+
+def first_day(company):
+    company.land("erp.product", [product("10"), product("11", cost="7")], mode="snapshot")
+    company.land("erp.product_cost_history", [cost("10", "2023-01-01", "2024-01-31", "40")], mode="snapshot")
+    company.land("crm.customer", [customer("1"), customer("2"), customer("3")], mode="snapshot")
+    company.land(
+        "crm.sales_person_quota_history",
+        [{"BusinessEntityID": "274", "QuotaDate": "2024-01-01", "SalesQuota": "500"}],
+        mode="snapshot",
+    )
+    company.land(
+        "erp.sales_order_header",
+        [
+            order("1", "2024-01-05"),
+            order("2", "2024-01-20", OnlineOrderFlag="0", SalesPersonID="274"),
+            order("3", "2024-02-10", customer="2"),
+            order("4", "2024-02-30", customer="3"),
+            order("5", "2024-03-05", customer="3"),
+            order("6", "2024-03-30"),
+        ],
+    )
+    company.land(
+        "erp.sales_order_detail",
+        [
+            line("101", "1"),
+            line("102", "1", product="11"),
+            line("103", "2", quantity="2"),
+            line("104", "3"),
+            line("105", "4"),
+            line("106", "5"),
+            line("107", "77"),
+            line("104", "3"),
+            line("108", "6"),
+        ],
+    )
+
+
+def second_day(company):
+    company.land(
+        "erp.product_cost_history",
+        [cost("10", "2023-01-01", "2024-01-10", "40"), cost("10", "2024-01-11", None, "55")],
+        mode="snapshot",
+    )
+    company.land(
+        "erp.sales_order_header",
+        [
+            order("3", "2023-12-31", customer="2", changed="2024-03-21 00:00:00"),
+            order("5", "2024-03-05", customer="1", amount="90", changed="2024-03-21 00:00:00"),
+            order("4", "2024-02-29", customer="3", changed="2024-03-21 00:00:00"),
+            order("77", "2023-12-01", changed="2024-03-21 00:00:00"),
+            order("8", "2024-03-21"),
+            order("1", "not a day", changed="2024-03-22 00:00:00"),
+            order("2", "2024-01-20", OnlineOrderFlag="0", SalesPersonID="274"),
+        ],
+    )
+    company.land(
+        "erp.sales_order_detail",
+        [
+            line("101", "1", quantity="-1", changed="2024-03-21 00:00:00"),
+            line("102", "3", product="11", changed="2024-03-21 00:00:00"),
+            line("103", "88", changed="2024-03-21 00:00:00"),
+            line("109", "8"),
+            line("106", "5", price="90"),
+            line("110", "8", quantity="1.234,56"),
+        ],
+    )
+
+
+def rebuilt(company, as_of):
+    before = company.digests()
+    company.build(as_of, full=True)
+    return before, company.digests()
+
+
+def test_new_loads_and_corrections_give_what_a_rebuild_gives(company):
+    first_day(company)
+    company.build("2024-03-20")
+    assert company.query("select order_id from marts.orders order by 1") == [(1,), (2,), (3,), (5,)]
+    assert company.verdicts("erp.sales_order_detail")[(6, 7)] == ("quarantined", "orphan: no kept order 77")
+    second_day(company)
+    company.build("2024-03-21")
+    assert company.query("select order_id, customer_order_number from marts.orders order by 1") == [
+        (1, 2), (2, 3), (3, 1), (4, 1), (5, 4), (8, 5), (77, 1),
+    ]  # fmt: skip
+    assert company.query("select order_line_id from marts.order_lines where order_id = 77") == [(107,)]
+    assert company.query("select order_line_id, unit_cost from marts.order_lines where order_id in (2, 3) order by 1") == [
+        (102, 7), (103, 55), (104, 40),
+    ]  # fmt: skip
+    before, after = rebuilt(company, "2024-03-21")
+    assert before == after
+
+
+def test_a_later_as_of_day_lets_in_what_was_dated_after_it(company):
+    first_day(company)
+    company.build("2024-02-15")
+    assert company.query("select count(*) from marts.order_lines") == [(4,)]
+    company.build("2024-03-31")
+    assert company.query("select max(order_date)::varchar from marts.orders") == [("2024-03-30",)]
+    before, after = rebuilt(company, "2024-03-31")
+    assert before == after
+
+
+def test_an_earlier_as_of_day_and_a_newer_snapshot_take_rows_away(company):
+    first_day(company)
+    company.build("2024-03-31")
+    company.build("2024-01-31")
+    assert company.query("select order_id from marts.orders order by 1") == [(1,), (2,)]
+    company.land("erp.sales_order_header", [order("1", "2024-01-05")], mode="snapshot")
+    company.build("2024-03-31")
+    assert company.query("select order_id from marts.orders") == [(1,)]
+    assert company.query("select order_line_id from marts.order_lines order by 1") == [(101,), (102,)]
+    before, after = rebuilt(company, "2024-03-31")
+    assert before == after
