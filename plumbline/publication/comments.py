@@ -25,7 +25,7 @@ COLUMN_COMMENTS: dict[str, str] = {
     "company": "Company whose figures these are. · 公司",
     "as_of": "Figures are as of this date. · 数据截止日",
     "published_at": "When it was published (UTC). · 发布时间（UTC）",
-    "run_id": "The run that published. · 运行编号",
+    "run_id": "The run that did it. · 运行编号",
     "code_commit": "Commit of the project that computed the figures. · 代码版本",
     "definitions_digest": "SHA-256 of the metric definitions. · 口径定义摘要",
     "values_digest": "SHA-256 over the digests of all figures. · 数值摘要",
@@ -60,18 +60,57 @@ COLUMN_COMMENTS: dict[str, str] = {
     "grain": "Length of the period: day, week, month, quarter, year, all. · 周期粒度",
     "period_start": "First day of the period. · 周期开始日",
     "period_end": "Last day of the period. · 周期结束日",
-    "dimension_set": "The dimensions that the value is broken down by. · 维度组合",
-    "members": "The members that the value belongs to. · 维度成员",
+    "dimensions": "The dimensions that the value is broken down by; empty for the total. · 维度组合",
+    "members": "The members that the value belongs to, as JSON. · 维度成员",
     "value": "The figure. · 指标值",
     "numerator": "Numerator of a ratio. · 分子",
     "denominator": "Denominator of a ratio. · 分母",
     "unit": "Unit of the figure. · 单位",
+    "quality_result.verdict": "passed, failed, skipped or error. · 检查结论",
     "reason": "Why the verdict is what it is. · 原因",
     "domain": "Business domain. · 业务域",
     "level": "strategic, process or operational. · 层级",
     "direction": "Whether up or down is good. · 方向",
     "version": "Version of the definition. · 口径版本",
-    "status": "State: of a definition draft, certified, deprecated, retired. · 状态",
+    "status": "State of the definition: draft, certified, deprecated, retired. · 口径状态",
+    "is_partial": "Whether the period was still running at the as-of date. · 周期是否未结束",
+    "definition_version": "Version of the definition that was used. · 口径版本",
+    "name": "Name of the metric. · 指标",
+    "type": "simple, ratio, derived, cumulative or conversion. · 指标类型",
+    "formula": "How it is calculated, in words. · 计算公式",
+    "owner_department": "Department that answers for it. · 责任部门",
+    "owner_role": "Role that answers for it. · 责任岗位",
+    "synonyms": "Other English names. · 英文同义词",
+    "synonyms_zh": "Other Chinese names. · 中文同义词",
+    "sources": "The extracts it cannot do without. · 数据来源",
+    "review_date": "When the definition is due for review. · 复审日期",
+    "is_component": "Whether it only serves other metrics. · 是否仅作为组成部分",
+    "available": "Whether its extracts have landed. · 是否可用",
+    "unavailable_reason": "Why it is not available. · 不可用原因",
+    "published_in": "The tables that have it as a column. · 所在发布表",
+    "defined_in": "File and line of the definition. · 定义位置",
+    "parent": "The metric that is calculated. · 上级指标",
+    "child": "A metric that goes into it. · 下级指标",
+    "role": "numerator, denominator, input, earlier input or accumulated. · 作用",
+    "stage": "Where it was checked: landing, staging, marts or indicators. · 检查阶段",
+    "position": "Place of the expectation in its suite. · 序号",
+    "column_name": "Column that was checked. · 列名",
+    "expectation": "What was expected. · 质量规则",
+    "severity": "critical stops the publication, warning does not. · 严重程度",
+    "quality_dimension": "Kind of quality: completeness, accuracy, validity and so on. · 质量维度",
+    "owner": "Who answers for it. · 责任人",
+    "evaluated": "Rows that were checked. · 检查行数",
+    "unexpected": "Rows that do not meet it. · 异常行数",
+    "unexpected_share": "Share of rows that do not meet it. · 异常占比",
+    "examples": "Some of the rows that do not meet it. · 异常示例",
+    "observed": "What was found. · 实际值",
+    "expected": "What was expected, as numbers. · 期望值",
+    "message": "The finding in one sentence. · 结论说明",
+    "why": "Why it matters. · 原因",
+    "todo": "What to do about it. · 处理建议",
+    "protects": "The metrics that rest on it. · 影响指标",
+    "seconds": "How long the check took. · 耗时（秒）",
+    "checked_at": "When it was checked (UTC). · 检查时间（UTC）",
 }
 
 
@@ -85,15 +124,14 @@ def comment_sql(
         comment = COMMENTS.get(table) or (label.comment if label else "")
         if comment:
             yield f"COMMENT ON TABLE {name} IS {literal(comment)}"
-        is_own = table in COMMENTS
         for column in columns:
-            text = _column_comment(column.name, labels, is_own)
+            text = column_comment(table, column.name, labels)
             if text:
                 yield f"COMMENT ON COLUMN {name}.{identifier(column.name)} IS {literal(text)}"
 
 
-def _column_comment(column: str, labels: Mapping[str, Label], is_own: bool) -> str:
-    if is_own:
-        return COLUMN_COMMENTS.get(column, "")
-    label = label_column(column, labels)
-    return label.comment if label else COLUMN_COMMENTS.get(column, "")
+def column_comment(table: str, column: str, labels: Mapping[str, Label]) -> str:
+    """Explain a column: of our own tables by the lists above, of a wide table by its definitions."""
+    told = COLUMN_COMMENTS.get(f"{table}.{column}") or COLUMN_COMMENTS.get(column, "")
+    label = None if table in COMMENTS else label_column(column, labels)
+    return label.comment if label else told

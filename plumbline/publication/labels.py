@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from plumbline.definitions import METRIC_TIME, Definitions, load, parse_group_by
@@ -40,6 +40,10 @@ def labels_of(definitions: Definitions) -> dict[str, Label]:
     for name, dimension in definitions.dimensions.items():
         found[name] = Label(name, dimension.label, dimension.label_zh)
     for query in definitions.saved_queries.values():
+        for item in query.group_by:
+            label = label_column(item.column, found)
+            if label:
+                found[item.published] = replace(label, name=item.published)
         found[query.name] = Label(query.name, query.label, query.label_zh, _line(query.description))
     for metric in definitions.metrics.values():
         told = metric.governance

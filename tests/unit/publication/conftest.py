@@ -55,12 +55,12 @@ def fill(con: duckdb.DuckDBPyConnection, *, batch: int = 1, lines: int = 200) ->
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     con.execute(f"""
         CREATE OR REPLACE TABLE candidates.sales_monthly AS
-        SELECT DATE '2026-01-01' + to_months(i::INTEGER) AS metric_time__month,
-               'c' || i % 3 AS order__channel, (i * {batch} + 0.25)::DECIMAL(18, 4) AS net_sales
+        SELECT DATE '2026-01-01' + to_months(i::INTEGER) AS month,
+               'c' || i % 3 AS order_channel, (i * {batch} + 0.25)::DECIMAL(18, 4) AS net_sales
         FROM range(12) r(i)""")
     con.execute(f"""
         CREATE OR REPLACE TABLE candidates.indicator_value AS
-        SELECT 'net_sales' AS metric, 'month' AS grain, metric_time__month::DATE AS period_start,
+        SELECT 'net_sales' AS metric, 'month' AS grain, month::DATE AS period_start,
                net_sales AS value, NULL::VARCHAR AS verdict, {batch} AS batch
         FROM candidates.sales_monthly""")
     con.execute("""

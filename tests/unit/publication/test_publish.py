@@ -75,8 +75,8 @@ def test_columns_are_explained_in_english_and_chinese(publisher):
     publisher()
     rows = publisher.read("FROM duckdb_columns() SELECT column_name, comment WHERE table_name LIKE 'sales%'")
     assert dict(rows) == {
-        "metric_time__month": "Month · 月. First day of the period.",
-        "order__channel": "Channel · 渠道",
+        "month": "Month · 月. First day of the period.",
+        "order_channel": "Channel · 渠道",
         "net_sales": "Net sales (CNY) · 净销售额. Sum of order lines after discount.",
     }
 
