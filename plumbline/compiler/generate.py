@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import sqlglot
 from sqlglot import exp
 
-from plumbline.compiler.plan import Accumulation, Formula, Node, Plan, Ratio, Series, Shift
+from plumbline.compiler.plan import Accumulation, Conversion, Formula, Node, Plan, Ratio, Series, Shift
 from plumbline.compiler.request import Request
 from plumbline.definitions import Definitions, GroupBy
 
@@ -57,8 +57,9 @@ class _Generator:
     # Each part is a common table with the keys and some of the series.
 
     def _parts(self) -> Iterable[str]:
-        plain = [series for series in self.plan.series if not series.accumulated]
+        plain = [series for series in self.plan.series if not (series.accumulated or series.converted)]
         accumulated = [series for series in self.plan.series if series.accumulated]
+        converted = [series for series in self.plan.series if series.converted]
         if any(series.shift or series.accumulated for series in self.plan.series):
             self.ctes.append((_PERIODS, self._periods()))
         if plain:
@@ -68,6 +69,8 @@ class _Generator:
             yield self._plain([series for series in plain if series.shift == shift], shift)
         for series in accumulated:
             yield self._accumulated(series)
+        for series in converted:
+            yield self._converted(series)
 
     def _add(self, name: str, query: exp.Query) -> str:
         unique = f"{name}_{len(self.ctes)}"
@@ -105,7 +108,7 @@ class _Generator:
         """Add up days until the last day of each period, or until that day of the earlier period."""
         assert self.request.time is not None
         how = self.plan.accumulations[series.metric]
-        daily = self._daily(how)
+        daily = self._daily(how.daily_metric, how.distinct_entity)
         last_day = _shifted(exp.column(_LAST_DAY, table=_PERIODS), series.shift)
         day = exp.column("metric_time__day", table=daily, quoted=True)
         keys = [
@@ -129,15 +132,108 @@ class _Generator:
         )
         return self._add("accumulated", query)
 
-    def _daily(self, how: Accumulation) -> str:
-        """Ask for the metric by day (and by the keys of a distinct count), once per metric."""
-        name = f"daily_{how.daily_metric}" + (f"_by_{how.distinct_entity}" if how.distinct_entity else "")
+    def _daily(self, metric: str, entity: str = "", *, by_dimensions: bool = True) -> str:
+        """Ask for a metric by day (and by an entity), once per metric."""
+        name = f"daily_{metric}" + (f"_by_{entity}" if entity else "") + ("" if by_dimensions else "_alone")
         if name not in dict(self.ctes):
-            by = (GroupBy("metric_time", "day"), *self.request.dimensions)
-            if how.distinct_entity and how.distinct_entity not in {item.name for item in by}:
-                by = (*by, GroupBy(how.distinct_entity))
-            self.ctes.append((name, self.aggregate((how.daily_metric,), by)))
+            by = (GroupBy("metric_time", "day"), *(self.request.dimensions if by_dimensions else ()))
+            if entity and entity not in {item.name for item in by}:
+                by = (*by, GroupBy(entity))
+            self.ctes.append((name, self.aggregate((metric,), by)))
         return name
+
+    def _converted(self, series: Series) -> str:
+        """Count what follows within the window, in the period of the last event before it."""
+        how = self.plan.conversions[series.metric]
+        base = self._daily(how.base_metric, how.entity)
+        following = self._daily(how.following_metric, how.entity, by_dimensions=False)
+        last = self._add("last_base", _last_base(base, following, how))
+        first = self._add("one_base", self._one_base(base, how.entity))
+        counted = (
+            exp.Count(this=exp.Distinct(expressions=[_column(how.entity, last)]))
+            if how.distinct
+            else exp.Sum(this=_column(how.following_metric, last))
+        )
+        same = exp.and_(
+            exp.EQ(this=_column(how.entity, last), expression=_column(how.entity, first)),
+            exp.EQ(this=_column("base_day", last), expression=_column("metric_time__day", first)),
+        )
+        keys = self._keys_of(first)
+        followed = self._add(
+            "followed",
+            exp.select(*_named(keys, self.keys), exp.alias_(counted, "followed"))
+            .from_(last)
+            .join(first, on=same, join_type="inner")
+            .group_by(*(key.copy() for key in keys)),
+        )
+        keys = self._keys_of(base)
+        bases = self._add(
+            "bases",
+            exp.select(
+                *_named(keys, self.keys), exp.alias_(exp.Sum(this=_column(how.base_metric, base)), "bases")
+            )
+            .from_(base)
+            .group_by(*(key.copy() for key in keys)),
+        )
+        return self._add("converted", self._conversion_rate(series, how, bases, followed))
+
+    def _keys_of(self, daily: str) -> list[exp.Expr]:
+        """Give the keys of the result from a table by day."""
+        return [
+            _truncate(_column("metric_time__day", daily), item.grain)
+            if item == self.request.time
+            else _column(item.column, daily)
+            for item in self.request.group_by
+        ]
+
+    def _one_base(self, base: str, entity: str) -> exp.Query:
+        """Keep one row per entity and day: of two events on one day, the first by dimensions."""
+        columns = ["metric_time__day", *(item.column for item in self.request.dimensions), entity]
+        ordered = [
+            exp.Ordered(this=_column(item.column, base), nulls_first=False)
+            for item in self.request.dimensions
+        ]
+        partition = [_column(entity, base), _column("metric_time__day", base)]
+        order = exp.Order(expressions=ordered or [_column("metric_time__day", base)])
+        number = exp.Window(this=exp.RowNumber(), partition_by=partition, order=order)
+        numbered = exp.select(*(_column(name, base) for name in columns), exp.alias_(number, "number")).from_(
+            base
+        )
+        return (
+            exp.select(*(exp.column(name, quoted=True) for name in columns))
+            .from_(numbered.subquery("numbered"))
+            .where(exp.EQ(this=exp.column("number"), expression=exp.Literal.number(1)))
+        )
+
+    def _conversion_rate(self, series: Series, how: Conversion, bases: str, followed: str) -> exp.Query:
+        """Merge on the keys; grouping brings rows with empty keys together again."""
+        both = exp.union(
+            exp.select(
+                *(_column(key, bases) for key in self.keys),
+                _column("bases", bases),
+                exp.alias_(exp.cast(exp.null(), "BIGINT"), "followed"),
+            ).from_(bases),
+            exp.select(
+                *(_column(key, followed) for key in self.keys),
+                exp.cast(exp.null(), "BIGINT"),
+                _column("followed", followed),
+            ).from_(followed),
+            distinct=False,
+        )
+        total, count = exp.Max(this=exp.column("bases")), exp.Max(this=exp.column("followed"))
+        value: exp.Expr = count
+        if how.rate:
+            below = exp.Nullif(this=total, expression=exp.Literal.number(0))
+            value = exp.Div(
+                this=_double(exp.Coalesce(this=count, expressions=[exp.Literal.number(0)])),
+                expression=_double(below),
+            )
+        keys = [exp.column(key, quoted=True) for key in self.keys]
+        return (
+            exp.select(*keys, exp.alias_(value, self.columns[series], quoted=True))
+            .from_(both.subquery("both_counts"))
+            .group_by(*(key.copy() for key in keys))
+        )
 
     def _joined(self, parts: list[str]) -> str:
         """Join on the keys; grouping afterwards brings rows with empty keys together again."""
@@ -191,7 +287,35 @@ class _Generator:
 
 
 def _aggregated(name: str) -> exp.Expr:
-    return exp.column(name, table="aggregated", quoted=True)
+    return _column(name, "aggregated")
+
+
+def _column(name: str, table: str) -> exp.Expr:
+    return exp.column(name, table=table, quoted=True)
+
+
+def _named(keys: list[exp.Expr], names: list[str]) -> list[exp.Expr]:
+    return [exp.alias_(key, name, quoted=True) for key, name in zip(keys, names, strict=True)]
+
+
+def _last_base(base: str, following: str, how: Conversion) -> exp.Query:
+    """Find, for each day on which an entity did what counts, the last event before it within the window."""
+    day, before = _column("metric_time__day", following), _column("metric_time__day", base)
+    match = [
+        exp.EQ(this=_column(how.entity, following), expression=_column(how.entity, base)),
+        exp.LTE(this=before, expression=day),
+    ]
+    if how.window:
+        start = _minus(day.copy(), how.window.count, how.window.grain)
+        match.append(exp.GT(this=before.copy(), expression=start))
+    keys = [_column(how.entity, following), _column(how.following_metric, following), day.copy()]
+    return (
+        exp.select(*keys, exp.alias_(exp.Max(this=before.copy()), "base_day", quoted=True))
+        .from_(following)
+        .join(base, on=exp.and_(*match), join_type="inner")
+        .where(exp.GT(this=keys[1].copy(), expression=exp.Literal.number(0)))
+        .group_by(*(key.copy() for key in keys))
+    )
 
 
 def _double(value: exp.Expr) -> exp.Expr:

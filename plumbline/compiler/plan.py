@@ -14,7 +14,6 @@ from plumbline.compiler.request import Request
 from plumbline.definitions import GRAINS, Definitions, Measure, Metric, MetricInput, Window
 
 _ADDITIVE = {"sum": "SUM", "count": "SUM", "sum_boolean": "SUM", "min": "MIN", "max": "MAX"}
-_LEAVES = {"simple", "conversion"}
 # The periods that a longer one is made of.
 _SHORTER = {
     "day": ("day",),
@@ -38,11 +37,12 @@ class Shift:
 
 @dataclass(frozen=True)
 class Series:
-    """One column over periods and dimensions: a metric, as it is, shifted, or accumulated."""
+    """One column over periods and dimensions: a metric, as it is, shifted, accumulated, or converted."""
 
     metric: str
     shift: Shift = Shift()
     accumulated: bool = False
+    converted: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,18 @@ class Accumulation:
     window: Window | None
     grain_to_date: str
     distinct_entity: str = ""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How a conversion follows from two metrics by day and entity: what follows what, within which time."""
+
+    base_metric: str
+    following_metric: str
+    entity: str
+    window: Window | None
+    rate: bool
+    distinct: bool
 
 
 @dataclass(frozen=True)
@@ -77,10 +89,11 @@ Node = Series | Ratio | Formula
 
 @dataclass(frozen=True)
 class Plan:
-    """The columns of the result as trees over series, and how each accumulated series is made."""
+    """The columns of the result as trees over series, and how some of the series are made."""
 
     outputs: dict[str, Node]
     accumulations: dict[str, Accumulation] = field(default_factory=dict)
+    conversions: dict[str, Conversion] = field(default_factory=dict)
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -118,13 +131,15 @@ def plan(definitions: Definitions, request: Request) -> Plan:
             outputs[name] = planner.node(name, Shift())
         except _Whole:
             outputs[name] = Series(name)
-    return Plan(outputs, planner.accumulations)
+    return Plan(outputs, planner.accumulations, planner.conversions)
 
 
 class _Planner:
     def __init__(self, definitions: Definitions, request: Request) -> None:
         self.definitions = definitions
+        self.request = request
         self.accumulations: dict[str, Accumulation] = {}
+        self.conversions: dict[str, Conversion] = {}
         grains = [item.grain for item in request.group_by if item.name == "metric_time"]
         # Running totals and shifts look at rows before a time filter: those stay with MetricFlow.
         self.moves_in_time = len(grains) == 1 and grains[0] in GRAINS and not request.filters_time
@@ -132,8 +147,10 @@ class _Planner:
 
     def node(self, name: str, shift: Shift) -> Node:
         metric = self.definitions.metrics[name]
-        if metric.type in _LEAVES:
+        if metric.type == "simple":
             return Series(name, shift)
+        if metric.type == "conversion":
+            return self._conversion(metric, shift)
         if metric.type == "cumulative":
             self.accumulations[name] = self._accumulation(metric)
             return Series(name, shift, accumulated=True)
@@ -165,12 +182,39 @@ class _Planner:
             raise _Whole
         entity = "" if measure.agg in _ADDITIVE else self._distinct_entity(measure)
         return Accumulation(
-            daily_metric=self._simple_metric(metric),
+            daily_metric=self._simple_metric(taken.name, (*taken.filters, *metric.filters)),
             aggregate=_ADDITIVE.get(measure.agg, "COUNT"),
             window=metric.window,
             grain_to_date=metric.grain_to_date,
             distinct_entity=entity,
         )
+
+    def _conversion(self, metric: Metric, shift: Shift) -> Series:
+        """Follow an entity from one event to the next; what is filtered or shifted stays with MetricFlow."""
+        base, following = metric.measures
+        counted = self.definitions.measure(base.name)
+        measure = self.definitions.measure(following.name)
+        filtered = self.request.where or self.request.time_constraint or metric.filters
+        grouped = metric.conversion_entity in {item.name for item in self.request.group_by}
+        if filtered or grouped or shift or metric.constant_properties or not (counted and measure):
+            return Series(metric.name, shift)
+        try:
+            distinct = measure.agg == "count_distinct"
+            if distinct and self._distinct_entity(measure) != metric.conversion_entity:
+                raise _Whole
+            if counted.agg not in _ADDITIVE:
+                raise _Whole
+            self.conversions[metric.name] = Conversion(
+                base_metric=self._simple_metric(base.name, base.filters),
+                following_metric=self._simple_metric(following.name, following.filters),
+                entity=metric.conversion_entity,
+                window=metric.window,
+                rate=metric.conversion_rate,
+                distinct=distinct,
+            )
+        except _Whole:
+            return Series(metric.name)
+        return Series(metric.name, converted=True)
 
     def _distinct_entity(self, measure: Measure) -> str:
         """Find the key that a distinct count counts: days then keep the keys instead of a number."""
@@ -180,13 +224,11 @@ class _Planner:
             raise _Whole
         return keys[0]
 
-    def _simple_metric(self, metric: Metric) -> str:
-        """Find the metric that is the same measure by day."""
-        wanted = (metric.measures[0].name, (*metric.measures[0].filters, *metric.filters))
+    def _simple_metric(self, measure: str, filters: tuple[str, ...]) -> str:
+        """Find the simple metric that is a measure under these filters."""
         for other in self.definitions.metrics.values():
             taken = other.measures[0] if other.type == "simple" and other.measures else None
-            if taken and taken.fill_nulls_with is None and not taken.join_to_timespine:
-                filters = (*taken.filters, *other.filters)
-                if (taken.name, filters) == wanted:
-                    return other.name
+            plain = taken and taken.fill_nulls_with is None and not taken.join_to_timespine
+            if taken and plain and (taken.name, (*taken.filters, *other.filters)) == (measure, filters):
+                return other.name
         raise _Whole

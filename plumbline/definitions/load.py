@@ -105,6 +105,8 @@ def _metric(item: Mapping[str, Any], written: Written) -> Metric:
         grain_to_date=cumulative.get("grain_to_date") or params.get("grain_to_date") or "",
         period_agg=cumulative.get("period_agg") or ("first" if item["type"] == "cumulative" else ""),
         conversion_entity=conversion.get("entity") or "",
+        conversion_rate=conversion.get("calculation") == "conversion_rate",
+        constant_properties=bool(conversion.get("constant_properties")),
     )
 
 

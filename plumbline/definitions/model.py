@@ -120,6 +120,8 @@ class Metric:
     grain_to_date: str = ""
     period_agg: str = ""
     conversion_entity: str = ""
+    conversion_rate: bool = False
+    constant_properties: bool = False
 
     @property
     def numerator(self) -> str:
