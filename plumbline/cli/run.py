@@ -118,7 +118,7 @@ def _execute(
             _grow_demo(home.data, as_of)
 
     record: dict[str, Any] = launcher(
-        project, home, options.company, data=data, as_of=as_of, full=options.full
+        project, home, options.company, data=data, as_of=as_of, full=options.full, before=before
     )
     return record
 

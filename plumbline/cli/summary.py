@@ -14,7 +14,9 @@ from plumbline.project import Home
 
 _MARKS = {"up": "▲", "down": "▼", "same": "=", "unknown": ""}
 _REFUSED = {"refused", "unavailable"}
-_SHARES = {"ratio", "rate", "share", "percent"}
+_SHARES = {"ratio"}
+_SHOWN_LEVELS = ("strategic", "process")
+_NAMES_SHOWN = 6
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Headline:
     """One indicator: its last complete period against the one before."""
 
     domain: str
+    level: str
     metric: str
     label: str
     label_zh: str
@@ -75,13 +78,14 @@ latest as (
         and before_.period_start = now_.period_start - interval 1 month
     where now_.age = 1
 )
-select indicator.domain, indicator.name, indicator.label, indicator.label_zh, indicator.unit,
+select indicator.domain, indicator.level, indicator.name, indicator.label, indicator.label_zh, indicator.unit,
        coalesce(strftime(latest.period_start, '%Y-%m'), ''), latest.value, latest.previous,
        coalesce(latest.verdict, case when indicator.available then 'no value' else 'not available' end),
        coalesce(indicator.unavailable_reason, '')
 from published.indicator as indicator
 left join latest on latest.metric = indicator.name
-order by indicator.domain, indicator.available desc, indicator.name
+order by indicator.domain, case indicator.level when 'strategic' then 1 when 'process' then 2 else 3 end,
+         indicator.name
 """
 
 
@@ -103,7 +107,8 @@ def _nothing_new(home: Home, record: dict[str, Any]) -> Iterable[str]:
 
 
 def _indicator_section(headlines: Sequence[Headline]) -> Iterable[str]:
-    shown = [line for line in headlines if line.verdict != "not available"]
+    available = [line for line in headlines if line.verdict != "not available"]
+    shown = [line for line in available if line.level in _SHOWN_LEVELS]
     for domain in dict.fromkeys(line.domain for line in shown):
         columns = (
             Column(domain),
@@ -114,11 +119,21 @@ def _indicator_section(headlines: Sequence[Headline]) -> Iterable[str]:
             Column("quality"),
         )
         rows = [
-            (line.label, line.label_zh, line.period, show_value(line.value, line.unit), show_change(line), line.verdict)
+            (
+                line.label,
+                line.label_zh,
+                line.period,
+                show_value(line.value, line.unit),
+                show_change(line),
+                line.verdict,
+            )
             for line in shown
             if line.domain == domain
         ]
         yield from render_table(columns, rows)
+        yield ""
+    if len(available) > len(shown):
+        yield f"and {len(available) - len(shown)} operational indicators: plumb list metrics"
         yield ""
     yield from _unavailable(headlines)
 
@@ -131,7 +146,8 @@ def _unavailable(headlines: Sequence[Headline]) -> Iterable[str]:
     if reasons:
         yield "Not available:"
         for reason, names in sorted(reasons.items()):
-            yield f"  {reason}: {', '.join(names)}"
+            more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+            yield f"  {reason}: {', '.join(names[:_NAMES_SHOWN])}{more}"
         yield ""
 
 
@@ -191,14 +207,15 @@ def _stage_section(record: dict[str, Any]) -> Iterable[str]:
 
 def _trouble(record: dict[str, Any]) -> Iterable[str]:
     troubled = [entry for entry in record["landing"] if entry["status"] in _REFUSED]
-    if troubled:
+    if troubled or record["failed_expectations"]:
         yield ""
         yield "Attention:"
     for entry in troubled:
         reason = str(entry["reason"]).replace("\n", "\n    ")
         yield f"  {entry['system']}.{entry['table']} {entry['status']}: {reason}"
     for failure in record["failed_expectations"]:
-        yield f"  {failure['severity']}: {failure['message']}"
+        what = f"{failure['table']} {failure['expectation']}"
+        yield f"  {failure['severity']}, {what}: {failure['message']} (owner: {failure['owner']})"
 
 
 def _next_section(home: Home, record: dict[str, Any]) -> Iterable[str]:

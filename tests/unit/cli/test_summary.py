@@ -6,7 +6,7 @@ from plumbline.cli.summary import Headline, exit_code, show_change, show_value
 
 
 def headline(value, previous, unit="count"):
-    return Headline("sales", "m", "M", "指标", unit, "2026-01", value, previous, "certified", "")
+    return Headline("sales", "process", "m", "M", "指标", unit, "2026-01", value, previous, "certified", "")
 
 
 @pytest.mark.parametrize(
