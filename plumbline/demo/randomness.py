@@ -19,8 +19,11 @@ def stream(seed: int, name: str, month: int = 0) -> np.random.Generator:
 
 def pick(rng: np.random.Generator, weights: Floats, size: int) -> Ints:
     """Draw `size` indexes in proportion to `weights`."""
+    if not size:
+        return np.empty(0, dtype=np.int64)
     bounds = np.cumsum(weights)
-    return np.asarray(np.searchsorted(bounds, rng.random(size) * bounds[-1], side="right"), dtype=np.int64)
+    index = np.searchsorted(bounds, rng.random(size) * bounds[-1], side="right")
+    return np.asarray(np.minimum(index, len(weights) - 1), dtype=np.int64)
 
 
 def lognormal(rng: np.random.Generator, median: Floats | float, spread: float, size: int) -> Floats:
