@@ -24,7 +24,7 @@ EVIDENCE = {
 # Tables that describe figures rather than hold those of one saved query.
 SYSTEM_TABLES = ("indicator", "indicator_edge", "indicator_value")
 # They differ between two publications of the same values.
-_VOLATILE = {"publication_id", "published_at", "run_id"}
+_VOLATILE = {"publication_id", "published_at"}
 
 PUBLICATION_COLUMNS = (
     Column("publication_id", "VARCHAR"),

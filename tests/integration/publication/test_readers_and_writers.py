@@ -162,11 +162,23 @@ def test_a_full_disk_keeps_the_old_generation(home, small_disk, kilobytes_left):
     assert not list(small_disk.rglob(".tmp-*"))
 
 
-def test_older_clients_can_read_what_is_published(home):
-    """Most BI drivers are DuckDB 1.x; PLUMBLINE_DUCKDB_1 names a Python that has it."""
-    python = os.environ.get("PLUMBLINE_DUCKDB_1")
-    if not python:
-        pytest.skip("set PLUMBLINE_DUCKDB_1 to a Python with duckdb 1.x")
+@pytest.fixture(scope="session")
+def old_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python with DuckDB 1.1, as BI drivers have it: PLUMBLINE_DUCKDB_1, or a new virtual environment."""
+    named = os.environ.get("PLUMBLINE_DUCKDB_1")
+    if named:
+        return named
+    directory = tmp_path_factory.mktemp("old")
+    python = str(directory / "bin" / "python")
+    try:
+        for command in (["uv", "venv", directory], ["uv", "pip", "install", "-p", python, "duckdb==1.1.3"]):
+            subprocess.run(command, check=True, capture_output=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip("DuckDB 1.1 cannot be installed here; set PLUMBLINE_DUCKDB_1 to a Python that has it")
+    return python
+
+
+def test_older_clients_can_read_what_is_published(home, old_python):
     publish(home, 1, 2)
     script = (
         "import duckdb, sys; con = duckdb.connect(sys.argv[1], read_only=True);"
@@ -175,7 +187,7 @@ def test_older_clients_can_read_what_is_published(home):
         "print(duckdb.__version__[0], lines, months)"
     )
     done = subprocess.run(
-        [python, "-c", script, str(home.current)], capture_output=True, text=True, check=True
+        [old_python, "-c", script, str(home.current)], capture_output=True, text=True, check=True
     )
     assert done.stdout == f"1 (2, {ROWS}) (2,)\n"
 

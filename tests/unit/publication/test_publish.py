@@ -3,10 +3,12 @@ import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from plumbline.errors import LockedError, StorageError
-from plumbline.publication import RunFacts, Shelf, compare, current_publication
+from plumbline.publication import RunFacts, Shelf, compare, current_publication, value_digest
+from plumbline.publication.sql import tables_of
 
 
 def files(home, pattern):
@@ -209,3 +211,25 @@ def test_a_full_disk_is_said_so(publisher, home, monkeypatch):
     assert caught.value.code == "disk-full"
     assert os.readlink(home.current) == "gen-000001.duckdb"
     assert not list(home.published.rglob(".tmp-*"))
+
+
+def test_the_digests_hold_for_what_is_in_the_file(publisher, home):
+    publication = publisher()
+    with duckdb.connect(str(publication.path), read_only=True) as reader:
+        published = tables_of(reader, reader.execute("SELECT current_database()").fetchone()[0], "published")
+        for table in publication.tables:
+            if table.schema == "published":
+                stamps = {"published_at", "publication_id"}
+                columns = [column for column in published[table.name] if column.name not in stamps]
+                found = value_digest(reader, f"published.{table.name}", columns)
+                assert found == (table.rows, table.digest), table.name
+
+
+def test_every_column_of_our_own_tables_is_explained(publisher):
+    publisher()
+    assert (
+        publisher.read("""
+        SELECT table_name, column_name FROM duckdb_columns()
+        WHERE schema_name = 'published' AND comment IS NULL AND column_name NOT IN ('batch', 'success')""")
+        == []
+    )
