@@ -11,6 +11,7 @@ from orchestration.dbt_runner import Dbt, NodeResult
 from orchestration.dbt_worker import DbtWorker
 from orchestration.defs.ingestion import landing_key
 from orchestration.defs.resources import Session, metadata
+from plumbline.errors import ConfigurationError
 
 _BUILT = {"model", "seed"}
 _workers: list[DbtWorker] = []
@@ -102,9 +103,29 @@ def build_models(session: Session, progress: Callable[[str, float | None], None]
         as_of=session.as_of.isoformat(),
         models_digest=session.inputs.models,
     )
+    _require_data(session)
     session.record.full = full
     session.record.models = {"built": len(results)}
     return results
+
+
+def _require_data(session: Session) -> None:
+    """Refuse to go on when every fact lies after the as-of date: the spine then has that one day only."""
+    from plumbline.warehouse import connect
+
+    with connect(session.home.warehouse) as connection:
+        days, first = connection.execute(
+            "select (select count(*) from marts.time_spine_daily),"
+            " (select min(order_date) from staging.stg_erp__sales_order_header)"
+        ).fetchall()[0]
+    if days <= 1 and first is not None and first > session.as_of:
+        raise ConfigurationError(
+            f"there is no data on or before {session.as_of}",
+            where="--as-of",
+            why=f"The first order is of {first}.",
+            todo="Choose a later date. What is published stays as it is.",
+            code="no-data",
+        )
 
 
 def _run_dbt(

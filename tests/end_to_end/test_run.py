@@ -1,0 +1,171 @@
+"""`plumb run` as its users see it: exit codes, words, and what is published."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import duckdb
+import pytest
+
+from tests.end_to_end.conftest import plumb
+
+STAGES = ["landing crm", "landing erp", "landing oa", "definitions", "models", "indicators", "gate"]
+
+
+def published(home, company="demo"):
+    """Every published value with what it belongs to, and the rows of the wide tables."""
+    connection = duckdb.connect(
+        str((home / company / "published" / "current.duckdb").resolve()), read_only=True
+    )
+    values = connection.execute(
+        "select metric, grain, period_start, dimensions, members, value::varchar"
+        " from published.indicator_value order by all"
+    ).fetchall()
+    rows = connection.execute(
+        "select table_name, estimated_size from duckdb_tables() order by all"
+    ).fetchall()
+    connection.close()
+    return values, rows
+
+
+def generation(home, company="demo"):
+    return os.readlink(home / company / "published" / "current.duckdb")
+
+
+def update_erp(home, statement):
+    connection = sqlite3.connect(home / "demo" / "data" / "erp.sqlite")
+    with connection:
+        changed = connection.execute(statement).rowcount
+    connection.close()
+    return changed
+
+
+def test_the_first_run_publishes_and_says_what(demo_home):
+    record = json.loads(next(demo_home.runs.glob("2*.json")).read_text(encoding="utf-8"))
+    assert record["status"] == "published"
+    totals = {
+        name: sum(row[name] for row in record["reconciliation"])
+        for name in record["reconciliation"][0]
+        if name not in ("system", "table_name")
+    }
+    assert totals["landed"] == sum(totals[name] for name in totals if name != "landed") > 0
+
+
+def test_a_second_run_without_new_data_does_no_work(company):
+    before = generation(company)
+    done = plumb("run", home=company)
+    assert done.returncode == 0
+    assert "Nothing new" in done.stdout
+    assert generation(company) == before
+    assert "models" not in done.stderr
+
+
+def test_a_refused_publication_leaves_what_is_published(company):
+    before = generation(company), published(company)
+    assert (
+        update_erp(company, "update Sales_SalesOrderHeader set SubTotal = 'n/a', ModifiedDate = '2999-01-01'")
+        > 100
+    )
+    done = plumb("run", home=company)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "sales_order_header" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (generation(company), published(company)) == before
+    assert plumb("query", "orders", home=company).returncode == 0
+
+
+def test_a_source_that_is_down_leaves_the_rest_running(company):
+    before = published(company)
+    (company / "demo" / "data" / "erp.sqlite").rename(company / "erp.sqlite")
+    done = plumb("run", "--data", company / "demo" / "data", home=company)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "unavailable" in done.stdout
+    assert "erp" in done.stdout
+    assert published(company) == before
+
+
+def test_a_wrong_date_is_told_in_one_line(company):
+    done = plumb("run", "--as-of", "2026-02-30", home=company)
+    assert done.returncode == 2
+    assert "'2026-02-30' is not a date" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_company_is_told_with_those_that_are_known(company):
+    done = plumb("run", "--company", "adventurework", home=company)
+    assert done.returncode == 2
+    assert "Did you mean 'adventureworks'?" in done.stderr
+
+
+def test_a_day_before_the_first_data_is_refused(company):
+    before = generation(company)
+    done = plumb("run", "--as-of", "2001-01-01", home=company)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "2001-01-01" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert generation(company) == before
+
+
+def start(home, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "plumbline", "run", *arguments],
+        env={**os.environ, "PLUMBLINE_HOME": str(home)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_two_runs_at_once_are_one_run_and_a_word(company):
+    first = start(company, "--full")
+    assert any("start" in line for line in first.stderr)
+    second = plumb("run", home=company)
+    assert second.returncode == 5
+    assert f"Process {first.pid}" in second.stderr
+    first.communicate()
+    assert first.returncode == 0
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_run_killed_after_a_stage_is_made_good_by_the_next(stage, company, demo_home):
+    expected = published(company)
+    process = start(company, "--full")
+    for line in process.stderr:
+        if line.strip().startswith(stage):
+            break
+    killer = threading.Timer(0.3, process.kill)
+    killer.start()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert published(company) == expected
+    done = plumb("run", "--full", home=company)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert published(company) == expected
+
+
+@pytest.fixture(scope="module")
+def two_days(tmp_path_factory):
+    """The company as of a day, then as of eight days later: grown day by day, and built anew at once."""
+    base = tmp_path_factory.mktemp("days")
+    for name, days in {"grown": ["2026-03-04", "2026-03-12"], "anew": ["2026-03-12"]}.items():
+        for day in days:
+            done = plumb("run", "--as-of", day, home=base / name)
+            assert done.returncode == 0, done.stdout + done.stderr
+        if name == "grown":
+            shutil.copytree(base / "grown" / "demo" / "data", base / "anew" / "demo" / "data")
+    return base
+
+
+def test_a_company_that_grew_publishes_what_a_full_build_publishes(two_days):
+    assert published(two_days / "grown")[0] == published(two_days / "anew")[0]
+
+
+def test_the_second_day_was_not_a_full_rebuild(two_days):
+    records = sorted((two_days / "grown" / "demo" / "runs").glob("2*.json"))
+    assert [json.loads(path.read_text(encoding="utf-8"))["full"] for path in records] == [True, False]
