@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -49,17 +50,38 @@ def generate(
     out = Path(out)
     timeline = _span(start, as_of)
     _check(out, scale, seed, timeline)
-    unfinished = out.parent / f".{out.name}.{os.getpid()}.tmp"
-    shutil.rmtree(unfinished, ignore_errors=True)
+    _remove_unfinished(out)
+    unfinished, earlier = (out.parent / f".{out.name}.{os.getpid()}.{part}" for part in ("new", "old"))
     unfinished.mkdir(parents=True)
     try:
         company = _Company(unfinished, scale, seed, timeline, progress or _silent).write()
         if out.exists():
-            shutil.rmtree(out)
+            out.rename(earlier)
         unfinished.rename(out)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(earlier, ignore_errors=True)
     return company
+
+
+def _remove_unfinished(out: Path) -> None:
+    """Remove what generations left behind that were killed."""
+    for left in out.parent.glob(f".{out.name}.*"):
+        match = re.fullmatch(r"\.(\d+)\.(new|old)", left.name.removeprefix(f".{out.name}"))
+        if match and not _is_running(int(match[1])):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _silent(what: str, share: float) -> None:
@@ -110,13 +132,8 @@ class _Company:
     """One generation; the months pass through all departments in the same order."""
 
     def __init__(self, out: Path, scale: float, seed: int, timeline: Timeline, progress: Progress) -> None:
-        self._out, self._scale, self._seed, self._timeline, self._progress = (
-            out,
-            scale,
-            seed,
-            timeline,
-            progress,
-        )
+        self._out, self._progress = out, progress
+        self._scale, self._seed, self._timeline = scale, seed, timeline
         self._months = timeline.months()
         self._tally = Tally()
         self._goods = catalogue.build(seed, timeline)

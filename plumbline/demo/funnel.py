@@ -19,8 +19,8 @@ from plumbline.demo.timeline import (
     NEVER,
     Month,
     Timeline,
+    calendar_month,
     day_number,
-    day_of_year_month,
     next_working_day,
     weekday,
 )
@@ -114,10 +114,7 @@ class Funnel:
         years = float(timeline.years_since_start(days[:1])[0])
         working = np.where(weekday(days) < 5, 1.2, 0.5)
         level = (
-            self._scale
-            * 1.15 ** timeline.years_since_start(days)
-            * _SEASON[day_of_year_month(days)]
-            * working
+            self._scale * 1.15 ** timeline.years_since_start(days) * _SEASON[calendar_month(days)] * working
         )
         day = np.repeat(days, rng.poisson(_LEADS_PER_DAY * level * 0.95))
         count = len(day)
@@ -156,7 +153,7 @@ class Funnel:
 
     def _enter_deals_of_resellers(self, rng: np.random.Generator, month: Month) -> None:
         days = month.days
-        level = self._scale * _SEASON[day_of_year_month(days)] * np.where(weekday(days) < 5, 1.4, 0.0)
+        level = self._scale * _SEASON[calendar_month(days)] * np.where(weekday(days) < 5, 1.4, 0.0)
         day = np.repeat(days, rng.poisson(_RESELLER_DEALS_PER_DAY * level))
         years = float(self._timeline.years_since_start(days[:1])[0])
         customer = self._customers.returning(rng, len(day), resellers=True, years=years)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from plumbline.demo import names
-from plumbline.demo.catalogue import TERRITORIES
 from plumbline.demo.randomness import Ints, pick, stream
 from plumbline.demo.timeline import Month, Timeline
 
@@ -197,9 +196,3 @@ def members(people: list[Employee], department: int, first_day: int) -> Ints:
         ],
         dtype=np.int64,
     )
-
-
-def territory_of_sales_people(seed: int) -> dict[int, list[SalesPerson]]:
-    """Group the sales people by territory."""
-    staff = sales_people(seed)
-    return {place.id: [person for person in staff if person.territory == place.id] for place in TERRITORIES}

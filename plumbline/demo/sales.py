@@ -11,7 +11,7 @@ from plumbline.demo.catalogue import LATE_SHIP_METHOD, TERRITORIES, Catalogue
 from plumbline.demo.customers import Customers, territory_weights
 from plumbline.demo.planting import Defect, Plan
 from plumbline.demo.randomness import Flags, Floats, Ints, pick, stream
-from plumbline.demo.timeline import DAY, NEVER, Month, Timeline, day_of_year_month, weekday
+from plumbline.demo.timeline import DAY, NEVER, Month, Timeline, calendar_month, weekday
 
 FIRST_ORDER, FIRST_LINE = 43_659, 1
 UNKNOWN_CUSTOMER = 900_000_000
@@ -147,7 +147,7 @@ class Sales:
         customers, days = self._customers, month.days
         years = float(self._timeline.years_since_start(days[:1])[0])
         level = self._scale * (1 + _YEARLY_GROWTH) ** self._timeline.years_since_start(days)
-        level = level * _MONTHS[day_of_year_month(days)] * np.exp(rng.normal(0, 0.07, len(days)))
+        level = level * _MONTHS[calendar_month(days)] * np.exp(rng.normal(0, 0.07, len(days)))
         online_rate = _ONLINE_PER_DAY * level * _ONLINE_WEEK[weekday(days)] * offers.rush(current, days)
         online = np.repeat(days, rng.poisson(online_rate))
         b2b = np.repeat(days, rng.poisson(_B2B_PER_DAY * level * _B2B_WEEK[weekday(days)]))

@@ -113,6 +113,6 @@ def next_working_day(days: Ints) -> Ints:
     return np.asarray(days + np.array([0, 0, 0, 0, 0, 2, 1])[weekday(days)], dtype=np.int64)
 
 
-def day_of_year_month(days: Ints) -> Ints:
+def calendar_month(days: Ints) -> Ints:
     """Give the calendar month, 0 for January to 11 for December."""
     return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12

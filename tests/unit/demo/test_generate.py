@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from datetime import date
@@ -86,6 +87,16 @@ def test_a_failure_leaves_the_earlier_company(tmp_path: Path) -> None:
         generate(tmp_path / "c", **SMALL | {"as_of": date(2024, 1, 11)}, progress=fail)
     assert json.loads((tmp_path / "c" / "company.json").read_text(encoding="utf-8")) == before
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
+def test_what_a_killed_generation_left_is_removed(tmp_path: Path) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    )
+    for name in (f".c.{killed.stdout.strip()}.new", f".c.{os.getppid()}.new"):
+        (tmp_path / name).mkdir()
+    generate(tmp_path / "c", **SMALL)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f".c.{os.getppid()}.new", "c"]
 
 
 def test_progress_grows_to_one(tmp_path: Path) -> None:
