@@ -90,7 +90,12 @@ def _build(writer: Writer, home: Home, progress: Callable[[str], object]) -> dic
         progress(question.name)
         _answer(writer, home, question)
         writer.add_values(question)
-    return rows | _library(writer) | {"indicator_value": writer.finish()}
+    rows |= _library(writer)
+    rows["indicator_value"] = writer.finish()
+    writer.con.execute("""
+        UPDATE candidates.indicator SET available = false, unavailable_reason = 'no value in what has landed'
+        WHERE available AND name NOT IN (SELECT metric FROM candidates.indicator_value)""")
+    return rows
 
 
 def _answer(writer: Writer, home: Home, question: Question) -> dict[str, str]:
