@@ -10,7 +10,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("definitions", "demo"),
     ("governance", "compiler"),
     ("warehouse",),
-    ("landing", "quality", "ledger", "indicators", "publication", "runs"),
+    ("landing",),
+    ("quality", "ledger", "indicators"),
+    ("publication", "runs"),
     ("serving",),
     ("cli",),
 )
@@ -37,7 +39,7 @@ def upward_imports(package: Path) -> list[str]:
     for path in sorted(package.rglob("*.py")):
         own = path.relative_to(package).parts[0].removesuffix(".py")
         for target in sibling_packages(path):
-            if target != own and RANK[target] >= RANK.get(own, -1) and own != "__init__":
+            if target != own and RANK[target] >= RANK.get(own, -1) and own not in ("__init__", "__main__"):
                 found.append(f"{path.relative_to(package)} imports {target}")
     return found
 
