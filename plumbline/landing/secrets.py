@@ -12,6 +12,7 @@ from plumbline.errors import ConfigurationError
 HIDDEN = "***"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _URL_PASSWORD = re.compile(r"(?P<start>[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s:@]*:)(?P<secret>[^\s/]*)@")
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s:@]*:(?P<secret>.*)@")
 _BEARER = re.compile(r"(?i)(?P<start>\b(?:bearer|basic|token)\s+)(?P<secret>[A-Za-z0-9._~+/=-]{6,})")
 _NAMED = re.compile(
     r"(?i)(?P<start>\b(?:password|passwd|pwd|secret|client_secret|access_token|api_?key|token)=)(?P<secret>[^\s&;'\"]+)"
@@ -59,7 +60,7 @@ class Secrets:
 
     def _remember(self, text: str) -> None:
         """Keep what must not be shown: a whole value, or only the password when the value is an address."""
-        match = _URL_PASSWORD.search(text)
+        match = _ADDRESS.match(text)
         if match:
             self.hide(match.group("secret"))
         elif "://" not in text:

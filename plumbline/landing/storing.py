@@ -168,10 +168,8 @@ def _landed_before(
     """Say where the same content has landed before; None when it is new."""
     if table.load == "incremental":
         return ("no new rows",) if written.rows == 0 else None
-    loads = session.current(table.name)
-    if table.load == "snapshot":
-        loads = [load for load in loads[-1:] if load.mode == "snapshot"]
-    for load in loads:
+    loads = [load for load in session.current(table.name) if load.mode == table.load]
+    for load in loads[-1:] if table.load == "snapshot" else loads:
         if load.content_sha256 == written.content_sha256:
             return (f"the same content as load {load.load} ({load.source})",)
     return None

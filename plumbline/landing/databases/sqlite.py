@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,14 +91,18 @@ class SQLiteReader:
         fractions = [name for name in columns if _may_be_real(declared[name])]
         with _driver_errors(self._path.name):
             self._cursor.execute(f"select {casts} from {quoted(table)}{where}", values or None)
+            done = 0
             for batch in self._cursor.fetch_record_batch():
                 arrays = [
-                    shortest_numbers(array.cast(pa.string()))
-                    if name in fractions
-                    else array.cast(pa.string())
+                    _valid(array.cast(pa.string()), table, name, done)
                     for name, array in zip(columns, batch.columns, strict=True)
                 ]
+                arrays = [
+                    shortest_numbers(array) if name in fractions else array
+                    for name, array in zip(columns, arrays, strict=True)
+                ]
                 yield pa.RecordBatch.from_arrays(arrays, columns)
+                done += batch.num_rows
 
     def signature(self) -> str | None:
         parts = []
@@ -140,6 +145,23 @@ def _cast(name: str, kind: str) -> str:
 def _may_be_real(kind: str) -> bool:
     """Tell whether SQLite may keep floating point numbers in a column of this declared type."""
     return not any(part in kind for part in ("INT", "CHAR", "CLOB", "TEXT", "BLOB"))
+
+
+def _valid(texts: pa.Array, table: str, column: str, rows_before: int) -> pa.Array:
+    """Refuse text that is no UTF-8: SQLite keeps any bytes."""
+    import pyarrow as pa
+
+    try:
+        texts.validate(full=True)
+    except pa.ArrowInvalid as error:
+        index = re.search(r"index (\d+)", str(error))
+        raise Refused(
+            f"text in column {column!r} is no UTF-8",
+            file=table,
+            line=rows_before + int(index.group(1)) + 1 if index else None,
+            todo="Mend the row at the source.",
+        ) from error
+    return texts
 
 
 @contextmanager

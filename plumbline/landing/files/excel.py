@@ -105,11 +105,14 @@ def _open(path: Path, limits: Limits) -> zipfile.ZipFile:
     except (zipfile.BadZipFile, OSError) as error:
         raise _damaged(path.name, error) from error
     expanded = sum(entry.file_size for entry in archive.infolist())
-    allowed = max(_ALWAYS_ALLOWED, path.stat().st_size * limits.expansion_ratio)
-    if expanded > min(allowed, limits.expanded_megabytes * MEGABYTE):
+    allowed = min(
+        limits.expanded_megabytes * MEGABYTE,
+        max(_ALWAYS_ALLOWED, path.stat().st_size * limits.expansion_ratio),
+    )
+    if expanded > allowed:
         archive.close()
         raise Refused(
-            f"the workbook grows to {expanded / MEGABYTE:,.0f} MB when it is decompressed",
+            f"the workbook grows beyond {allowed / MEGABYTE:,.0f} MB when it is decompressed",
             file=path.name,
             todo="If that is right, raise limits.expanded_megabytes or limits.expansion_ratio.",
         )

@@ -1,0 +1,153 @@
+"""The sources file: what it may say, and how it complains."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from plumbline.errors import ConfigurationError, UsageError
+from plumbline.landing import load_contract, load_sources, resolve_as_of
+from plumbline.project import Project
+
+PROJECT = Project(Path(__file__).resolve().parents[3])
+
+
+def complaint(shop, text):
+    shop.sources_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_sources(shop.project, "shop")
+    return caught.value
+
+
+def test_an_unknown_key_names_file_and_line_and_suggests(shop):
+    error = complaint(
+        shop,
+        "company: shop\nsystems:\n  erp:\n    connector: files\n    path: x\n    tabels:\n      shop: {}\n",
+    )
+    assert error.where == "orchestration/sources/shop.yml:6"
+    assert "unknown key 'tabels'" in str(error)
+    assert "Did you mean 'tables'" in str(error)
+
+
+def test_an_unknown_key_of_a_table_is_found(shop):
+    error = complaint(
+        shop,
+        "systems:\n  erp:\n    connector: files\n    path: x\n    tables:\n"
+        "      shop:\n        files: s.csv\n        encodign: gbk\n",
+    )
+    assert (error.where, error.code) == ("orchestration/sources/shop.yml:8", "unknown-key")
+    assert "Did you mean 'encoding'?" in str(error)
+
+
+def test_all_mistakes_of_a_file_are_told_at_once(shop):
+    error = complaint(
+        shop,
+        "systems:\n  erp:\n    connector: files\n    path: x\n    refused: burn\n    tables:\n"
+        "      shop: {files: s.csv, load: incremental}\n      shpo: {files: s.csv}\n",
+    )
+    text = str(error)
+    assert "`refused` cannot be 'burn'" in text
+    assert "cannot be loaded incrementally" in text
+    assert "shop.yml:8: table 'shpo' is not declared" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("systems:\n  ../erp: {connector: files, path: x}\n", "'../erp' is no system name"),
+        (
+            "systems:\n  erp:\n    connector: files\n    path: x\n    tables:\n      ../shop: {files: s.csv}\n",
+            "'../shop' is no table name",
+        ),
+        (
+            "systems:\n  erp:\n    connector: files\n    path: x\n    tables:\n      shop: {files: ../../etc/p}\n",
+            "'../../etc/p' leads out of the system's folder",
+        ),
+        (
+            "systems:\n  erp:\n    connector: files\n    path: x\n    tables:\n      shop: {files: /etc/passwd}\n",
+            "leads out of the system's folder",
+        ),
+    ],
+)
+def test_names_and_patterns_never_climb(shop, text, told):
+    assert told in str(complaint(shop, text))
+
+
+@pytest.mark.parametrize(
+    ("system", "told"),
+    [
+        ("connector: database\n    url: postgresql://me:secret@host/db", "a password stands in this file"),
+        (
+            "connector: http\n    base_url: https://api\n    auth: {type: bearer, token: abcdef}",
+            "a secret stands in this file",
+        ),
+        ("connector: databse\n    url: x", "Did you mean 'database'?"),
+        ("label: ERP", "system 'erp' has no connector"),
+        ("connector: files", "needs `path`"),
+        ("connector: http\n    base_url: https://a\n    paging: {type: pages}", "unknown type 'pages'"),
+        ("connector: files\n    path: x\n    freshness: {warn_after_days: soon}", "must be a whole number"),
+    ],
+)
+def test_what_a_system_may_not_say(shop, system, told):
+    error = complaint(shop, f"systems:\n  erp:\n    {system}\n    tables:\n      shop: {{}}\n")
+    assert told in str(error)
+    assert "secret@" not in str(error)
+    assert "abcdef" not in str(error)
+
+
+def test_a_key_that_stands_twice_is_refused(shop):
+    error = complaint(shop, "company: shop\ncompany: shop\n")
+    assert error.where.endswith("shop.yml:2")
+    assert "stands here twice" in str(error)
+
+
+def test_broken_yaml_names_the_line(shop):
+    assert complaint(shop, "company: shop\nsystems: [\n").where.startswith("orchestration/sources/shop.yml:")
+
+
+def test_a_system_without_declared_tables_says_where_to_declare_them(shop):
+    error = complaint(shop, "systems:\n  wms: {connector: files, path: x, tables: {bin: {files: b.csv}}}\n")
+    assert "models/staging/wms/_wms__sources.yml" in str(error)
+
+
+def test_an_unknown_company_names_the_known_ones(shop):
+    with pytest.raises(UsageError, match="shop"):
+        load_sources(shop.project, "shpo")
+
+
+def test_the_as_of_date_is_asked_for_or_configured_or_yesterday(shop):
+    sources = load_sources(shop.project, "shop")
+    assert resolve_as_of(sources, "2025-12-31") == date(2025, 12, 31)
+    assert resolve_as_of(sources, today=date(2026, 3, 1)) == date(2026, 2, 28)
+    with pytest.raises(UsageError, match="2018-02-29"):
+        resolve_as_of(sources, "2018-02-29")
+
+
+def test_the_companies_of_the_project_load():
+    for company in PROJECT.companies():
+        sources = load_sources(PROJECT, company)
+        assert set(sources.systems) == {"erp", "crm", "oa"}
+    adventureworks = load_sources(PROJECT, "adventureworks")
+    assert resolve_as_of(adventureworks) == date(2014, 6, 30)
+    assert not adventureworks.is_connected("crm", "lead")
+    assert adventureworks.systems["erp"].refused == "copy"
+
+
+def test_every_declared_table_is_connected_by_some_company():
+    listed = {
+        (system, table)
+        for company in PROJECT.companies()
+        for system, source in load_sources(PROJECT, company).systems.items()
+        for table in source.tables
+    }
+    assert listed == {
+        (system, table) for system, tables in load_contract(PROJECT).items() for table in tables
+    }
+
+
+def test_every_declared_table_has_a_key_and_required_columns():
+    for tables in load_contract(PROJECT).values():
+        for table in tables.values():
+            assert set(table.key) <= set(table.names), table.where
+            assert table.required, table.where
+            assert table.version is None or table.version in table.names, table.where
