@@ -104,6 +104,7 @@ def suites() -> StageSuites:
 ORDERS_TO_DATE = (
     "order_id in (select order_id from staging.stg_erp__sales_order_header where order_date <= :as_of)"
 )
+OF_ORDERS_TO_DATE = "for orders up to the day that figures are as of"
 
 ORDER_TOTALS_ARE_THOSE_OF_THEIR_LINES = evidence(
     """
@@ -134,10 +135,11 @@ SALES_MARTS = (
     mart(
         "order_lines",
         same_as_staged(
-            rows_agree("staging.stg_erp__sales_order_detail", where=ORDERS_TO_DATE),
+            rows_agree("staging.stg_erp__sales_order_detail", where=ORDERS_TO_DATE, rows=OF_ORDERS_TO_DATE),
             totals_agree(
                 "staging.stg_erp__sales_order_detail",
                 where=ORDERS_TO_DATE,
+                rows=OF_ORDERS_TO_DATE,
                 quantity="quantity",
                 net_amount="line_total",
             ),

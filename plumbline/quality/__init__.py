@@ -25,6 +25,7 @@ from plumbline.quality.flow import (
     usual_volume,
 )
 from plumbline.quality.indicators import candidate_tables, metric_totals
+from plumbline.quality.report import render_report, write_report
 from plumbline.quality.results import CheckResult, StageResult, raise_if_critical, store
 from plumbline.quality.rules import (
     between,
@@ -73,6 +74,7 @@ __all__ = [
     "received",
     "reconciled",
     "refers_to",
+    "render_report",
     "rows_agree",
     "run_stage",
     "set_aside",
@@ -84,4 +86,5 @@ __all__ = [
     "usual_volume",
     "warm_up",
     "warning",
+    "write_report",
 ]

@@ -57,6 +57,7 @@ def run_stage(
     Tables whose source has no extract are skipped. A suite without expectations fails, as do a table that has
     an extract and no rows, and an expectation that raises an exception. Reads what is committed.
     """
+    judging()
     started = time.perf_counter()
     suites = suites.known(con) if isinstance(suites, StageSuites) else tuple(suites)
     checks = _checks(suites, context)

@@ -158,6 +158,7 @@ class TotalAgrees(Evidence):
     there: str
     pairs: tuple[tuple[str, str], ...]
     where: str = ""
+    rows: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -175,8 +176,7 @@ class TotalAgrees(Evidence):
         return (relation, self.there, self.pairs, self.where)
 
     def words(self, context: StageContext) -> str:
-        limited = f" where {self.where}" if self.where else ""
-        limited = limited.replace(":as_of", str(context.as_of))
+        limited = _limited(self.where, self.rows, context)
         return f"the total of {self.name} is that of {dict(self.pairs)[self.name]} in {self.there}{limited}"
 
     def query(self, relation: str, context: StageContext) -> exp.Query:
@@ -269,6 +269,7 @@ class RowsAgree(Evidence):
     dimension: ClassVar[str] = COMPLETENESS
     there: str
     where: str = ""
+    rows: str = ""
     counting: str = "count(*)"
     says: str = ""
 
@@ -278,7 +279,7 @@ class RowsAgree(Evidence):
 
     def words(self, context: StageContext) -> str:
         counted = "as many rows as" if self.counting == "count(*)" else f"{self.counting} rows by"
-        return self.says or f"has {counted} {self.there}{f' where {self.where}' if self.where else ''}"
+        return self.says or f"has {counted} {self.there}{_limited(self.where, self.rows, context)}"
 
     def query(self, relation: str, context: StageContext) -> exp.Query:
         counting = exp.func("coalesce", parse_one(self.counting, read="duckdb"), literal(0))
@@ -304,6 +305,12 @@ def total(value: exp.Expr) -> exp.Expr:
     return exp.func("coalesce", exp.Sum(this=value), literal(0))
 
 
+def _limited(where: str, rows: str, context: StageContext) -> str:
+    if rows:
+        return f", {rows}"
+    return f" where {where}".replace(":as_of", str(context.as_of)) if where else ""
+
+
 def _plain_number(name: str) -> exp.Expr:
     read = exp.TryCast(this=exp.column(name, "landed", quoted=True), to=exp.DataType.build("decimal(38, 6)"))
     return read.is_(exp.null()).not_()
@@ -320,7 +327,11 @@ def compared(names: Sequence[str], here: exp.Select, there: exp.Select, place: s
     for number, name in enumerate(names):
         mine, theirs = exp.column(f"total_{number}", "here"), exp.column(f"total_{number}", "there")
         differ = exp.NEQ(this=mine, expression=theirs)
-        seen = (_shown(mine), literal(" here, "), _shown(theirs), literal(place))
+        apart = exp.case().when(
+            differ.copy(),
+            exp.func("concat", literal(": a difference of "), _shown(exp.Sub(this=mine, expression=theirs))),
+        )
+        seen = (_shown(mine), literal(" here, "), _shown(theirs), literal(place), apart)
         rows.append(
             exp.select(
                 literal(name).as_("subject"),
@@ -373,10 +384,13 @@ def refers_to(name: str, target: str, *, mostly: float = 1.0) -> RefersTo:
     return RefersTo(name, target, mostly=mostly)
 
 
-def totals_agree(there: str, *, where: str = "", **pairs: str) -> tuple[TotalAgrees, ...]:
-    """The total of each column here is the total of an expression in the table `there`, to the last digit."""
+def totals_agree(there: str, *, where: str = "", rows: str = "", **pairs: str) -> tuple[TotalAgrees, ...]:
+    """The total of each column here is the total of an expression in the table `there`, to the last digit.
+
+    `where` picks the rows there (`:as_of` stands for the day), and `rows` says in words which those are.
+    """
     every = tuple(pairs.items())
-    return tuple(TotalAgrees(name, there, every, where) for name in pairs)
+    return tuple(TotalAgrees(name, there, every, where, rows) for name in pairs)
 
 
 def control_totals_agree(source: str, **pairs: str) -> tuple[ControlTotalAgrees, ...]:
@@ -385,6 +399,6 @@ def control_totals_agree(source: str, **pairs: str) -> tuple[ControlTotalAgrees,
     return tuple(ControlTotalAgrees(name, source, every) for name in pairs)
 
 
-def rows_agree(there: str, *, where: str = "", counting: str = "count(*)") -> RowsAgree:
-    """The table has as many rows as `counting` gives in the table `there`."""
-    return RowsAgree(there, where, counting)
+def rows_agree(there: str, *, where: str = "", rows: str = "", counting: str = "count(*)") -> RowsAgree:
+    """The table has as many rows as `counting` gives in the table `there`; `rows` says which, in words."""
+    return RowsAgree(there, where, rows, counting)

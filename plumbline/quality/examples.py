@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import duckdb
 
 LIMIT = 5
+_AT_LEAST = 4
 _WHERE_FROM = ("_load", "_row_number", "_reason")
 
 
@@ -43,20 +44,23 @@ def _query(
     if broken is None:
         return None
     present = _columns(con, suite.table)
-    wanted = dict.fromkeys((*suite.key, *rule.columns, *_WHERE_FROM))
-    chosen = [column(name) for name in wanted if name.lower() in present]
+    named = [name for name in dict.fromkeys((*suite.key, *rule.columns)) if name in present]
+    others = [name for name in present if name not in named and not name.startswith("_")]
+    filled = named + others[: max(0, _AT_LEAST - len(named))]
+    chosen = [column(name) for name in (*filled, *(name for name in _WHERE_FROM if name in present))]
     places = [exp.Literal.number(place) for place in range(1, len(chosen) + 1)]
     return exp.select(*chosen).from_(table(suite.table)).where(broken).order_by(*places).limit(LIMIT)
 
 
-def _columns(con: duckdb.DuckDBPyConnection, name: str) -> set[str]:
+def _columns(con: duckdb.DuckDBPyConnection, name: str) -> list[str]:
     schema, _, last = name.rpartition(".")
     found = con.execute(
-        "select lower(column_name) from duckdb_columns()"
-        " where database_name = current_database() and schema_name = ? and table_name = ?",
+        "select column_name from duckdb_columns()"
+        " where database_name = current_database() and schema_name = ? and table_name = ?"
+        " order by column_index",
         [schema or "main", last],
     ).fetchall()
-    return {each for (each,) in found}
+    return [each for (each,) in found]
 
 
 def _plain(value: Any) -> Any:

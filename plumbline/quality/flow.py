@@ -88,8 +88,7 @@ _SET_ASIDE = """
 select
     system || '.' || table_name as subject,
     landed as evaluated,
-    quarantined as unexpected,
-    quarantined || ' of ' || landed || ' rows were set aside' as observed
+    quarantined as unexpected
 from quarantine.reconciliation
 """
 
@@ -256,7 +255,8 @@ def arrived(source: str) -> Rule:
     """All rows that the manifests of the current loads announce are there."""
     system, _, name = source.partition(".")
     announced = f"is_current and system = '{system}' and table_name = '{name}'"
-    return RowsAgree("landing_run.loads", announced, "sum(rows)", "has the rows that its manifests announce")
+    says = "has the rows that its manifests announce"
+    return RowsAgree("landing_run.loads", announced, counting="sum(rows)", says=says)
 
 
 def readable(source: str, *names: str, mostly: float = 1.0) -> tuple[Rule, ...]:
