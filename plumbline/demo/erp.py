@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from plumbline.demo import schema
 from plumbline.demo.catalogue import TERRITORIES, Catalogue

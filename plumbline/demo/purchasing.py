@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from plumbline.demo import erp
 from plumbline.demo.catalogue import COMPONENTS, Catalogue, Vendor

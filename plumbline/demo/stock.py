@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from plumbline.demo import erp
 from plumbline.demo.catalogue import COMPONENTS, Catalogue
