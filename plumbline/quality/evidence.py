@@ -125,11 +125,12 @@ class RefersTo(Evidence):
         uses = exp.Sum(this=exp.column("uses", "used"))
         orphans = exp.Filter(this=uses.copy(), expression=unknown.copy())
         values = exp.Filter(this=count(), expression=unknown.copy())
+        told = exp.func("concat", values, literal(f" different values are not in {parent}"))
         return (
             exp.select(
                 exp.func("coalesce", uses, literal(0)).as_("evaluated"),
                 exp.func("coalesce", orphans, literal(0)).as_("unexpected"),
-                exp.func("concat", values, literal(f" different values are not in {parent}")).as_("observed"),
+                exp.case().when(values.copy() > 0, told).as_("observed"),
             )
             .from_(used.subquery("used"))
             .join(known.subquery("known"), on="used.value = known.value", join_type="left")
@@ -327,11 +328,9 @@ def compared(names: Sequence[str], here: exp.Select, there: exp.Select, place: s
     for number, name in enumerate(names):
         mine, theirs = exp.column(f"total_{number}", "here"), exp.column(f"total_{number}", "there")
         differ = exp.NEQ(this=mine, expression=theirs)
-        apart = exp.case().when(
-            differ.copy(),
-            exp.func("concat", literal(": a difference of "), _shown(exp.Sub(this=mine, expression=theirs))),
-        )
-        seen = (_shown(mine), literal(" here, "), _shown(theirs), literal(place), apart)
+        apart = (literal(": a difference of "), _shown(exp.Sub(this=mine, expression=theirs)))
+        difference = exp.case().when(differ.copy(), exp.func("concat", *apart)).else_(literal(""))
+        seen = (_shown(mine), literal(" here, "), _shown(theirs), literal(place), difference)
         rows.append(
             exp.select(
                 literal(name).as_("subject"),

@@ -29,7 +29,7 @@ from plumbline.quality.report.widgets import (
     shape,
     stamp,
 )
-from plumbline.quality.results import ERROR, SKIPPED, CheckResult, StageResult
+from plumbline.quality.results import ERROR, PASSED, SKIPPED, CheckResult, StageResult
 from plumbline.quality.rules import DIMENSIONS
 
 _RANK = (FAILED_MARK, WARNING_MARK, PASSED_MARK, SKIPPED_MARK)
@@ -312,6 +312,7 @@ def _table_details(name: str, checks: Sequence[CheckResult]) -> Html:
     worst = _worst(checks)
     rows = max(check.evaluated for check in checks)
     told = f"{rows:,} rows" if worst != SKIPPED_MARK else checks[0].message.removeprefix("skipped: ")
+    owners = ", ".join(dict.fromkeys(check.owner for check in checks))
     heads = (
         ("Verdict", "结论", ""),
         ("Expectation", "要求", ""),
@@ -320,7 +321,6 @@ def _table_details(name: str, checks: Sequence[CheckResult]) -> Html:
         ("Evaluated", "检查行数", "num"),
         ("Unexpected", "不符行数", "num"),
         ("Seen", "结果", ""),
-        ("Owner", "责任人", ""),
     )
     return element(
         "details",
@@ -328,7 +328,7 @@ def _table_details(name: str, checks: Sequence[CheckResult]) -> Html:
             "summary",
             stamp(worst),
             element("code", name),
-            element("span", f"{len(checks)} expectations · {told}", class_="tally"),
+            element("span", f"{counted(len(checks), 'expectation')} · {told} · {owners}", class_="tally"),
         ),
         grid(
             columns(*heads),
@@ -340,7 +340,7 @@ def _table_details(name: str, checks: Sequence[CheckResult]) -> Html:
 
 def _check_row(check: CheckResult) -> list[Html]:
     whole = check.unexpected is None or check.verdict == SKIPPED
-    seen = check.message if check.failed or check.verdict == SKIPPED else check.observed
+    seen = check.observed or ("" if check.unexpected or check.verdict == PASSED else check.message)
     return [
         element("td", stamp(mark_of(check))),
         element("td", check.expected),
@@ -349,7 +349,6 @@ def _check_row(check: CheckResult) -> list[Html]:
         number_cell(check.evaluated),
         element("td", "", class_="num") if whole else number_cell(check.unexpected or 0),
         element("td", seen.removeprefix("skipped: "), class_="note"),
-        element("td", check.owner, class_="note"),
     ]
 
 
