@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from plumbline.cli.text import Column, pad, render_table
@@ -12,6 +14,7 @@ from plumbline.cli.text import Column, pad, render_table
 if TYPE_CHECKING:
     from plumbline.serving import Source
 
+_WIDTH = 90
 KINDS = ("metrics", "dimensions", "entities", "saved-queries")
 
 
@@ -70,6 +73,8 @@ def _list(source: Source, options: argparse.Namespace) -> None:
     if options.format == "json":
         _print_json(entries)
         return
+    if options.kind == "saved-queries":
+        entries = [{**entry, "metrics": len(entry["metrics"])} for entry in entries]
     for line in _table(entries):
         print(line)
 
@@ -86,7 +91,12 @@ def _show(source: Source, options: argparse.Namespace) -> None:
     ]
     width = max(len(name) for name, _ in told)
     for name, text in told:
-        print(f"{pad(name, width)}  {text}")
+        lines = wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+        print(
+            "\n".join(
+                f"{pad(head, width)}  {line}" for head, line in zip_longest([name], lines, fillvalue="")
+            )
+        )
 
 
 def _print_json(content: object) -> None:
@@ -96,7 +106,7 @@ def _print_json(content: object) -> None:
 def _table(entries: Sequence[dict[str, Any]]) -> Iterable[str]:
     if not entries:
         return []
-    columns = [Column(name.replace("_", " "), right=name == "rows") for name in entries[0]]
+    columns = [Column(name.replace("_", " "), right=name in {"metrics", "rows"}) for name in entries[0]]
     return render_table(columns, [[_text(value) for value in entry.values()] for entry in entries])
 
 

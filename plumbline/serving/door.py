@@ -156,9 +156,13 @@ def query(
 def ask(home: Home, source: Source, question: Question) -> Answer:
     """Answer a question from an open source; the answer lives as long as the source is open."""
     definitions = load(source.manifest)
-    resolved = resolve(Vocabulary(definitions), question)
+    vocabulary = Vocabulary(definitions)
+    resolved = resolve(vocabulary, question)
     require_available(source, resolved.metrics)
-    sql = _sql(home, source, resolved)
+    try:
+        sql = _sql(home, source, resolved)
+    except DefinitionError as error:
+        raise _unreachable(vocabulary, resolved) or error from None
     return Answer(source, sql, _columns(definitions, resolved), filtered=bool(resolved.where))
 
 
@@ -201,6 +205,21 @@ def require_available(source: Source, metrics: Sequence[str]) -> None:
             todo="`plumb list metrics` tells which are.",
             code="not-available",
         )
+
+
+def _unreachable(vocabulary: Vocabulary, resolved: Resolved) -> DefinitionError | None:
+    """Say which metric cannot be split by which dimension, when that is why there is no answer."""
+    for metric in resolved.metrics:
+        possible = vocabulary.dimensions([metric])
+        for item in resolved.group_by:
+            if item.name in vocabulary.definitions.dimensions and item.name not in possible:
+                return DefinitionError(
+                    f"metric {metric!r} cannot be split by {item.name!r}",
+                    why="No key leads from its rows to that dimension.",
+                    todo=f"Possible: {', '.join(possible) or 'metric_time'}.",
+                    code="unreachable-dimension",
+                )
+    return None
 
 
 def _order(vocabulary: Vocabulary, resolved: Resolved, text: str) -> str:

@@ -211,3 +211,10 @@ def test_compiled_sql_is_kept(shop, monkeypatch):
     first = query(shop.home, ["orders"])
     monkeypatch.setattr("plumbline.compiler._compile", None)
     assert query(shop.home, ["orders"]) == first
+
+
+def test_a_dimension_that_no_key_leads_to_is_refused(published):
+    with pytest.raises(DefinitionError) as caught:
+        query(published.home, ["net_sales", "orders"], by=["product__category"])
+    assert str(caught.value).startswith("metric 'orders' cannot be split by 'product__category'")
+    assert caught.value.todo == "Possible: order__channel, order__order_date."
