@@ -99,7 +99,11 @@ touched_keys as (
     select {{ key }} from landed_rows where _problem is null
     {%- if parent %}
     union
-    select {{ key }} from {{ base_of(this) }} where _verdict = 'quarantined' and _problem is null
+    select {{ key }} from {{ base_of(this) }}
+    where
+        _verdict = 'quarantined'
+        and _problem is null
+        and {{ parent.column }} in (select {{ parent.column }} from {{ parents }})
     {%- endif %}
 ),
 
@@ -109,7 +113,8 @@ known_rows as (
     inner join touched_keys on {{ same_key('base', 'touched_keys', rules) }}
     where base._problem is null
     union all
-    select base.* from {{ base_of(this) }} as base where base._problem is not null
+    select base.* from {{ base_of(this) }} as base
+    where base._problem is not null and exists (select 1 from landed_rows where landed_rows._problem is not null)
 ),
 
 all_rows as (
