@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 
+_ONE_STATE = ("REPEATABLE READ", "SERIALIZABLE")
+
+
 class SQLAlchemyReader:
     """One database, over the driver that its URL names."""
 
@@ -29,7 +32,22 @@ class SQLAlchemyReader:
         with self._errors():
             self._engine = sa.create_engine(address, poolclass=sa.pool.NullPool)
             self._connection = self._engine.connect()
+            self._see_one_state()
         self._tables: dict[str, Table | None] = {}
+
+    def _see_one_state(self) -> None:
+        """Ask for transactions that see one state of the database, where it has them."""
+        import sqlalchemy as sa
+
+        dialect = self._engine.dialect
+        driver: Any = self._connection.connection.dbapi_connection
+        try:
+            levels = dialect.get_isolation_level_values(driver)
+        except (NotImplementedError, sa.exc.InvalidRequestError):
+            return
+        level = next((level for level in _ONE_STATE if level in levels), None)
+        if level is not None:
+            self._connection = self._connection.execution_options(isolation_level=level)
 
     def begin(self) -> None:
         with self._errors():

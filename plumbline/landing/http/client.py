@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from plumbline.errors import SourceUnavailable
-from plumbline.landing.http.patience import PatientSession
+from plumbline.landing.http.patience import TRY_AGAIN, PatientSession
 from plumbline.landing.outcomes import Refused
 from plumbline.landing.session import Session
 from plumbline.landing.sources import TableSource
@@ -134,7 +134,7 @@ class Garbage(Refused):
 
 def _check(response: requests.Response, *_: Any, **__: Any) -> None:
     """Let only JSON through; what is parsed once is kept for those who ask next."""
-    if response.is_redirect:
+    if response.is_redirect or response.status_code in TRY_AGAIN:
         return
     path = str(response.request.path_url).partition("?")[0]
     if response.status_code >= 400:

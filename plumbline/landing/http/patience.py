@@ -15,7 +15,7 @@ from plumbline.landing.outcomes import Refused
 
 _LONGEST_WAIT = 300.0
 _FIRST_WAIT = 0.5
-_TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _NO_ANSWER = (
     requests.exceptions.ConnectionError,
     requests.exceptions.Timeout,
@@ -57,7 +57,7 @@ class PatientSession(requests.Session):
             except _NO_ANSWER as error:
                 trouble = _short(error)
             else:
-                if response.status_code not in _TRY_AGAIN:
+                if response.status_code not in TRY_AGAIN:
                     return response
                 trouble = f"it answers {response.status_code} {response.reason or ''}".rstrip()
             if attempt < self._attempts:

@@ -48,12 +48,16 @@ AS_OF = date(2026, 1, 31)
 class Shop:
     """One company `shop` with the system `erp`; by default its order lines are files named lines*."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, fresh: bool = True) -> None:
         self.project = Project(root / "project")
         self.home = Home(root / "state" / "shop")
         self.data = root / "data"
-        self.data.mkdir(parents=True)
         self.waited: list[float] = []
+        if fresh:
+            self._set_up()
+
+    def _set_up(self) -> None:
+        self.data.mkdir(parents=True)
         self._write(self.project.root / "dbt_project.yml", "name: shop\n")
         self._write(self.project.root / "models" / "staging" / "erp" / "_erp__sources.yml", CONTRACT)
         self.tables('order_line: {files: "lines*"}')

@@ -282,15 +282,15 @@ def test_a_full_disk_is_a_storage_error_and_leaves_nothing(shop, monkeypatch, na
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+sys.path.insert(0, sys.argv[2])
 from plumbline.landing import writer
-sys.path.insert(0, {root!r})
 from tests.unit.landing.shop import Shop
-shop = Shop.__new__(Shop)
-shop.__dict__.update(project=__import__("plumbline.project", fromlist=["Project"]).Project(Path({project!r})),
-    home=__import__("plumbline.project", fromlist=["Home"]).Home(Path({home!r})), data=Path({data!r}), waited=[])
-def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
 {patch}
-shop.land()
+Shop(Path(sys.argv[1]), fresh=False).land()
 """
 
 
@@ -306,14 +306,8 @@ shop.land()
 )
 def test_a_killed_run_leaves_nothing_half_and_the_next_run_converges(shop, patch, project_root):
     shop.file("lines.csv", csv("1,tea,1,,", "2,pot,2,,"))
-    code = KILLED.format(
-        root=str(project_root),
-        project=str(shop.project.root),
-        home=str(shop.home.root),
-        data=str(shop.data),
-        patch=patch,
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    command = [sys.executable, "-c", KILLED.format(patch=patch), str(shop.data.parent), str(project_root)]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert len(shop.loads()) == ("real" in patch)
     shop.land()

@@ -12,6 +12,9 @@ from plumbline.project import Project
 PROJECT = Project(Path(__file__).resolve().parents[3])
 
 
+FILES = "systems:\n  erp:\n    connector: files\n    path: x\n"
+
+
 def complaint(shop, text):
     shop.sources_text(text)
     with pytest.raises(ConfigurationError) as caught:
@@ -32,8 +35,7 @@ def test_an_unknown_key_names_file_and_line_and_suggests(shop):
 def test_an_unknown_key_of_a_table_is_found(shop):
     error = complaint(
         shop,
-        "systems:\n  erp:\n    connector: files\n    path: x\n    tables:\n"
-        "      shop:\n        files: s.csv\n        encodign: gbk\n",
+        FILES + "    tables:\n      shop:\n        files: s.csv\n        encodign: gbk\n",
     )
     assert (error.where, error.code) == ("orchestration/sources/shop.yml:8", "unknown-key")
     assert "Did you mean 'encoding'?" in str(error)
@@ -42,7 +44,7 @@ def test_an_unknown_key_of_a_table_is_found(shop):
 def test_all_mistakes_of_a_file_are_told_at_once(shop):
     error = complaint(
         shop,
-        "systems:\n  erp:\n    connector: files\n    path: x\n    refused: burn\n    tables:\n"
+        FILES + "    refused: burn\n    tables:\n"
         "      shop: {files: s.csv, load: incremental}\n      shpo: {files: s.csv}\n",
     )
     text = str(error)
@@ -56,15 +58,15 @@ def test_all_mistakes_of_a_file_are_told_at_once(shop):
     [
         ("systems:\n  ../erp: {connector: files, path: x}\n", "'../erp' is no system name"),
         (
-            "systems:\n  erp:\n    connector: files\n    path: x\n    tables:\n      ../shop: {files: s.csv}\n",
+            FILES + "    tables:\n      ../shop: {files: s.csv}\n",
             "'../shop' is no table name",
         ),
         (
-            "systems:\n  erp:\n    connector: files\n    path: x\n    tables:\n      shop: {files: ../../etc/p}\n",
+            FILES + "    tables:\n      shop: {files: ../../etc/p}\n",
             "'../../etc/p' leads out of the system's folder",
         ),
         (
-            "systems:\n  erp:\n    connector: files\n    path: x\n    tables:\n      shop: {files: /etc/passwd}\n",
+            FILES + "    tables:\n      shop: {files: /etc/passwd}\n",
             "leads out of the system's folder",
         ),
     ],

@@ -10,7 +10,10 @@ import pytest
 
 from plumbline.landing.databases import sqlite as reader_module
 
-CREATE = 'create table "Order Lines" (LineID integer, Product text, Amount numeric, OrderDate text, ModifiedDate text)'
+CREATE = (
+    'create table "Order Lines" '
+    "(LineID integer, Product text, Amount numeric, OrderDate text, ModifiedDate text)"
+)
 
 
 @pytest.fixture
