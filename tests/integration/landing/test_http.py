@@ -103,8 +103,7 @@ def test_a_missing_secret_is_named(connect):
 
 OAUTH = (
     '    auth: {type: oauth2, token_url: "${API}/token", client_id: "${ID}", '
-    'client_secret: "${SECRET}", scope: read}
-'
+    'client_secret: "${SECRET}", scope: read}\n'
 )
 
 

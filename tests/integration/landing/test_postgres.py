@@ -20,9 +20,9 @@ SYSTEM = "connector: database, url: ${ERP_URL}"
 
 def execute(url, *statements):
     with closing(psycopg2.connect(url.replace("+psycopg2", ""))) as connection:
-        with connection, connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
+        for statement in statements:
+            connection.cursor().execute(statement)
+        connection.commit()
 
 
 @pytest.fixture(params=["arrow", "sqlalchemy"])
