@@ -1,0 +1,50 @@
+"""A wrong question is refused with a code and the closest names, before anything heavy is loaded."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plumbline.compiler import compile
+from plumbline.errors import DefinitionError
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "hint"),
+    [
+        ({"metrics": ["salse"]}, "unknown-metric", "Did you mean 'sales'"),
+        ({"metrics": []}, "no-metric", "metrics"),
+        ({"metrics": ["sales"], "group": ["metric_time__month"]}, "unknown-key", "group_by"),
+        ({"metrics": ["sales"], "group_by": ["product__categry"]}, "unknown-dimension", "product__category"),
+        ({"metrics": ["sales"], "order_by": ["sale"]}, "unknown-order", "sales"),
+        ({"metrics": ["sales", "sales"]}, "asked-twice", "once"),
+        ({"metrics": ["sales"], "limit": -1}, "bad-limit", "0 or more"),
+        ({"metrics": ["sales"], "limit": True}, "bad-limit", "0 or more"),
+        ({"metrics": ["sales"], "time_constraint": ["2024-02-30", "x"]}, "bad-time-constraint", "ISO"),
+        (
+            {"metrics": ["sales"], "time_constraint": ["2024-03-01", "2024-02-01"]},
+            "bad-time-constraint",
+            "ends",
+        ),
+        ({"saved_query": "sales_montly"}, "unknown-saved-query", "sales_monthly"),
+        ({"saved_query": "sales_monthly", "metrics": ["sales"]}, "bad-query", "alone"),
+        ({"metrics": ["stock"], "group_by": ["order__number_of_customer"]}, "cannot-resolve", "Possible: "),
+        ({"metrics": ["sales_to_date"]}, "cannot-resolve", "metric_time"),
+    ],
+)
+def test_a_wrong_question_is_refused(manifest: Path, query: dict[str, Any], code: str, hint: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        compile(manifest, query, "duckdb")
+    assert caught.value.code == code
+    assert hint in str(caught.value)
+
+
+def test_an_unknown_dialect_is_refused(manifest: Path) -> None:
+    with pytest.raises(DefinitionError, match="unknown dialect") as caught:
+        compile(manifest, {"metrics": ["sales"]}, "duckbd")
+    assert "Did you mean 'duckdb'" in str(caught.value)
+
+
+def test_a_query_over_nothing_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match="no semantic manifest"):
+        compile(tmp_path / "semantic_manifest.json", {"metrics": ["sales"]}, "duckdb")

@@ -1,0 +1,44 @@
+"""The shop's warehouse with orders of two years, and what builds candidates from it."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from plumbline.indicators import Candidates, build_candidates
+from plumbline.project import Home, Project
+from tests.unit.compiler.conftest import ROWS
+from tests.unit.definitions import shop
+
+LANDED = {"erp.sales_order_header", "erp.stock"}
+AS_OF = date(2025, 3, 10)
+
+
+class Builder:
+    """Build candidates in a warehouse in memory and read them."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, home: Home) -> None:
+        self.con, self.home = con, home
+
+    def __call__(
+        self, landed: set[str] | None = None, as_of: date | None = AS_OF, **options: Any
+    ) -> Candidates:
+        project = Project(self.home.root)
+        chosen = LANDED if landed is None else landed
+        return build_candidates(self.con, project, self.home, as_of=as_of, landed=chosen, **options)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.con.execute(sql).fetchall()
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Iterator[Builder]:
+    home = Home(tmp_path / "home")
+    shop.write(home.semantic_manifest)
+    con = duckdb.connect()
+    con.execute("ATTACH ':memory:' AS warehouse; USE warehouse;" + shop.MARTS + ROWS)
+    yield Builder(con, home)
+    con.close()
