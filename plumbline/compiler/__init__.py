@@ -72,13 +72,15 @@ def _compile(definitions: Definitions, request: Request, dialect: str) -> str:
     planned = plan(definitions, request)
     if planned.trivial:
         return aggregate(definitions, request, dialect).sql(dialect=dialect, pretty=True)
-    unordered = replace(request, order_by=(), limit=None)
+    inner = replace(request, order_by=(), limit=None)
+    if planned.looks_around:
+        inner = replace(inner, time_constraint=None)
     return generate(
         definitions,
         request,
         planned,
         dialect,
         lambda metrics, group_by: aggregate(
-            definitions, replace(unordered, metrics=metrics, group_by=group_by), dialect
+            definitions, replace(inner, metrics=metrics, group_by=group_by), dialect
         ),
     )

@@ -49,10 +49,22 @@ class _Generator:
         ).from_(source)
         for name, cte in self.ctes:
             select = select.with_(name, as_=cte, copy=False)
+        if self.plan.looks_around and self.request.time_constraint and self.request.time:
+            select = select.where(*self._asked_periods(*self.request.time_constraint))
         for name in self.request.order_by:
             column = exp.column(name.removeprefix("-"), quoted=True)
             select = select.order_by(exp.Ordered(this=column, desc=name.startswith("-"), nulls_first=False))
         return select.limit(self.request.limit) if self.request.limit is not None else select
+
+    def _asked_periods(self, start: str, end: str) -> list[exp.Expr]:
+        """Keep the periods that the time range touches, now that the others were looked at."""
+        assert self.request.time is not None
+        period = exp.column(self.request.time.column, quoted=True)
+        first, last = (exp.cast(exp.Literal.string(text[:10]), "DATE") for text in (start, end))
+        return [
+            exp.GTE(this=period, expression=_truncate(first, self.request.time.grain)),
+            exp.LTE(this=period.copy(), expression=last),
+        ]
 
     # Each part is a common table with the keys and some of the series.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from plumbline.compiler.request import Request
-from plumbline.definitions import GRAINS, Definitions, Measure, Metric, MetricInput, Window
+from plumbline.definitions import GRAINS, METRIC_TIME, Definitions, Measure, Metric, MetricInput, Window
 
 _ADDITIVE = {"sum": "SUM", "count": "SUM", "sum_boolean": "SUM", "min": "MIN", "max": "MAX"}
 # The periods that a longer one is made of.
@@ -101,6 +101,11 @@ class Plan:
         return tuple(dict.fromkeys(leaf for node in self.outputs.values() for leaf in leaves(node)))
 
     @property
+    def looks_around(self) -> bool:
+        """Whether some series need other periods than those asked for."""
+        return any(series.shift or series.accumulated or series.converted for series in self.series)
+
+    @property
     def trivial(self) -> bool:
         """Whether MetricFlow's own answer is the whole answer."""
         return all(isinstance(node, Series) and node == Series(name) for name, node in self.outputs.items())
@@ -140,9 +145,10 @@ class _Planner:
         self.request = request
         self.accumulations: dict[str, Accumulation] = {}
         self.conversions: dict[str, Conversion] = {}
-        grains = [item.grain for item in request.group_by if item.name == "metric_time"]
-        # Running totals and shifts look at rows before a time filter: those stay with MetricFlow.
-        self.moves_in_time = len(grains) == 1 and grains[0] in GRAINS and not request.filters_time
+        grains = [item.grain for item in request.group_by if item.name == METRIC_TIME]
+        # A time filter in words may mean any column: what looks at other periods stays with MetricFlow then.
+        filtered = any(METRIC_TIME in text for text in request.where)
+        self.moves_in_time = len(grains) == 1 and grains[0] in GRAINS and not filtered
         self.grain = grains[0] if grains else ""
 
     def node(self, name: str, shift: Shift) -> Node:
@@ -194,7 +200,8 @@ class _Planner:
         base, following = metric.measures
         counted = self.definitions.measure(base.name)
         measure = self.definitions.measure(following.name)
-        filtered = self.request.where or self.request.time_constraint or metric.filters
+        ranged = self.request.time_constraint and not self.moves_in_time
+        filtered = bool(self.request.where or metric.filters or ranged)
         grouped = metric.conversion_entity in {item.name for item in self.request.group_by}
         if filtered or grouped or shift or metric.constant_properties or not (counted and measure):
             return Series(metric.name, shift)

@@ -106,9 +106,18 @@ def test_a_filter_reaches_every_input(company: Shop) -> None:
     assert company.query("margin", where=where) == [(0.4,)]
 
 
-def test_a_time_constraint_keeps_what_to_date_needs_before_it(company: Shop) -> None:
-    rows = company.query("sales_to_date", MONTH, time_constraint=["2024-03-01", "2024-03-31"])
-    assert rows == [("2024-03-01", 190.0)]
+@pytest.mark.parametrize(
+    "metric", ["sales_to_date", "sales_growth", "recent_customers", "came_back", "margin"]
+)
+def test_a_time_range_is_a_part_of_the_whole(company: Shop, metric: str) -> None:
+    part = company.query(metric, MONTH, time_constraint=["2024-02-10", "2025-01-20"])
+    whole = [row for row in company.query(metric, MONTH) if "2024-02-01" <= row[0] <= "2025-01-20"]
+    assert part == whole
+
+
+def test_a_time_range_in_words_keeps_what_to_date_needs_before_it(company: Shop) -> None:
+    where = ["{{ TimeDimension('metric_time', 'month') }} = DATE '2024-03-01'"]
+    assert company.query("sales_to_date", MONTH, where=where) == [("2024-03-01", 190.0)]
 
 
 def test_a_saved_query_is_its_metrics_by_its_dimensions(company: Shop) -> None:

@@ -45,8 +45,8 @@ def test_each_kind_of_metric_is_split(planned, metric: str, expected: str) -> No
 
 
 @pytest.mark.parametrize("metric", ["sales_growth", "sales_to_date"])
-def test_a_time_filter_leaves_looking_back_to_metricflow(planned, metric: str) -> None:  # type: ignore[no-untyped-def]
-    filtered = planned(metric, time_constraint=["2024-02-01", "2024-03-01"])
+def test_a_time_filter_in_words_leaves_looking_back_to_metricflow(planned, metric: str) -> None:  # type: ignore[no-untyped-def]
+    filtered = planned(metric, where=["{{ TimeDimension('metric_time', 'day') }} > DATE '2024-02-01'"])
     assert filtered.outputs[metric] == Series(metric)
 
 
