@@ -14,6 +14,14 @@ from plumbline.errors import ConfigurationError, PlumblineError
 from plumbline.project import Home, Project
 
 _QUIET = ("--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file", "none")
+_NOISE = (
+    "Runtime Error",
+    "Compilation Error",
+    "Database Error",
+    "compiled code at",
+    "> in macro",
+    "> called",
+)
 _FAILED = ("error", "fail", "runtime error", "partial success")
 
 
@@ -43,10 +51,10 @@ class NodeResult:
 def run_dbt(
     project: Project, home: Home, args: Sequence[str], *, threads: int | None = None
 ) -> tuple[NodeResult, ...]:
-    """Run one dbt command (`["parse"]`, `["run", "--full-refresh"]`, `["test"]`) against a company's warehouse.
+    """Run one dbt command, such as `["run", "--full-refresh"]`, against a company's warehouse.
 
-    Raises DefinitionsError when the project cannot be read and ModelError when a node fails. The connections are
-    closed afterwards, so that others can open the warehouse.
+    Raises DefinitionsError when the project cannot be read and ModelError when a node fails. The
+    connections are closed afterwards, so that others can open the warehouse.
     """
     return Dbt(project, home, threads=threads).invoke(args)
 
@@ -61,12 +69,13 @@ class Dbt:
         *,
         threads: int | None = None,
         on_node: Callable[[str], None] | None = None,
+        manifest: Any = None,
     ) -> None:
         self._project = project
         self._home = home
         self._threads = threads
         self._on_node = on_node
-        self._manifest: Any = None
+        self.manifest = manifest
 
     def invoke(self, args: Sequence[str]) -> tuple[NodeResult, ...]:
         """Run one dbt command; see `run_dbt`."""
@@ -74,7 +83,7 @@ class Dbt:
         with _environment(self._home, self._threads), _quiet_imports():
             outcome = self._invoke(args)
         if args[0] == "parse" and outcome.success:
-            self._manifest = outcome.result
+            self.manifest = outcome.result
         results = _results(outcome.result)
         failures = [node for node in results if node[1].status in _FAILED]
         if failures:
@@ -93,8 +102,9 @@ class Dbt:
         from dbt.cli.main import dbtRunner
 
         root = str(self._project.root)
-        where = ["--project-dir", root, "--profiles-dir", root, "--target-path", str(self._home.target)]
-        runner = dbtRunner(manifest=self._manifest, callbacks=[self._hear])
+        target = str(self._home.target)
+        where = ["--project-dir", root, "--profiles-dir", root, "--target-path", target, "--log-path", target]
+        runner = dbtRunner(manifest=self.manifest, callbacks=[self._hear])
         try:
             return runner.invoke([*_QUIET, *args, *where])
         finally:
@@ -166,7 +176,6 @@ def _model_error(failures: list[tuple[Any, NodeResult]]) -> ModelError:
 
 def _plain(message: str) -> str:
     """Keep what the database or dbt said; drop the lines that only repeat where."""
-    noise = ("Runtime Error", "Compilation Error", "Database Error", "compiled code at", "> in macro", "> called by")
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith(noise)]
+    kept = [line for line in lines if not line.startswith(_NOISE)]
     return "\n  ".join(kept or lines)

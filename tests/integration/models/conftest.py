@@ -1,6 +1,5 @@
 """A company whose landing is written by hand, and its dbt builds."""
 
-import hashlib
 import os
 from collections import defaultdict
 from datetime import date
@@ -9,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.dbt_runner import run_dbt
+from orchestration.dbt_runner import Dbt
 from plumbline.landing import load_contract
 from plumbline.project import Home, Project
 
@@ -19,8 +18,9 @@ ADVENTUREWORKS = "PLUMBLINE_ADVENTUREWORKS"
 class Company:
     """Loads of text rows, shown to dbt as landing shows them, and the warehouse that dbt builds from them."""
 
-    def __init__(self, project, root):
+    def __init__(self, project, root, manifest):
         self.project = project
+        self.manifest = manifest
         self.home = Home(root)
         self.contract = load_contract(project)
         self.loads = defaultdict(list)
@@ -47,7 +47,9 @@ class Company:
             for table in tables.values():
                 columns = ", ".join(f'"{name}" varchar' for name in table.names)
                 where = f"landing_{system}.{table.name}"
-                connection.execute(f"create or replace table {where} ({columns}, _load bigint, _row_number bigint)")
+                connection.execute(
+                    f"create or replace table {where} ({columns}, _load bigint, _row_number bigint)"
+                )
                 values = [
                     [*(row.get(name) for name in table.names), load, number]
                     for load, rows in self.loads[f"{system}.{table.name}"]
@@ -60,7 +62,8 @@ class Company:
     def _show_run(self, connection, as_of):
         connection.execute("create schema if not exists landing_run")
         connection.execute(
-            "create or replace table landing_run.context as select 'tiny' as company, ?::date as as_of, 'run' as run_id",
+            "create or replace table landing_run.context as "
+            "select 'tiny' as company, ?::date as as_of, 'run' as run_id",
             [as_of],
         )
         connection.execute(
@@ -70,7 +73,8 @@ class Company:
         for name, loads in self.loads.items():
             for load, rows in loads:
                 connection.execute(
-                    "insert into landing_run.loads values (?, ?, ?, ?, true)", [load, *name.split("."), len(rows)]
+                    "insert into landing_run.loads values (?, ?, ?, ?, true)",
+                    [load, *name.split("."), len(rows)],
                 )
 
     def build(self, as_of="2024-03-31", full=False, threads=2):
@@ -79,7 +83,7 @@ class Company:
         return self.dbt("run", *(["--full-refresh"] if full else []), threads=threads)
 
     def dbt(self, *args, threads=2):
-        return run_dbt(self.project, self.home, args, threads=threads)
+        return Dbt(self.project, self.home, threads=threads, manifest=self.manifest).invoke(args)
 
     def query(self, sql):
         with duckdb.connect(str(self.home.warehouse), read_only=True) as connection:
@@ -87,23 +91,37 @@ class Company:
 
     def verdicts(self, table):
         """Give (load, row) → (verdict, reason) of one source table ('erp.product')."""
-        rows = self.query(f"select _load, _row_number, _verdict, _reason from staging.base_{table.replace('.', '__')}")
+        rows = self.query(
+            f"select _load, _row_number, _verdict, _reason from staging.base_{table.replace('.', '__')}"
+        )
         return {(load, row): (verdict, reason) for load, row, verdict, reason in rows}
 
     def digests(self):
-        """Give a digest of the contents of every staging view, mart and quarantine table."""
-        with duckdb.connect(str(self.home.warehouse), read_only=True) as connection:
-            tables = connection.execute(
-                "select table_schema, table_name, string_agg('\"' || column_name || '\"', ', ' order by column_name) "
-                "from information_schema.columns where table_schema in ('marts', 'quarantine') "
-                "or (table_schema = 'staging' and table_name like 'stg_%') group by all order by all"
-            ).fetchall()
-            return {f"{schema}.{table}": _digest(connection, schema, table, columns) for schema, table, columns in tables}
+        return digests_of(self.home)
 
 
-def _digest(connection, schema, table, columns):
-    rows = connection.execute(f"select {columns} from {schema}.{table} order by all").fetchall()
-    return len(rows), hashlib.sha256(repr(rows).encode()).hexdigest()
+def digests_of(home):
+    """Give (rows, digest of the contents) of every staging view, mart and quarantine table."""
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        tables = connection.execute(
+            "select table_schema || '.' || table_name, "
+            "string_agg('\"' || column_name || '\"', ', ' order by column_name) "
+            "from information_schema.columns where table_schema in ('marts', 'quarantine') "
+            "or (table_schema = 'staging' and table_name like 'stg_%') group by all order by all"
+        ).fetchall()
+        digest = "count(*), sha256(string_agg(line, chr(10) order by line))"
+        return {
+            table: connection.execute(
+                f"select {digest} from "
+                f"(select rows::varchar as line from (select {columns} from {table}) as rows)"
+            ).fetchone()
+            for table, columns in tables
+        }
+
+
+@pytest.fixture(scope="session")
+def digests():
+    return digests_of
 
 
 @pytest.fixture(scope="session")
@@ -112,17 +130,17 @@ def project(project_root):
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory):
-    """One directory for all companies: dbt parses anew where the path of the warehouse changes."""
-    return tmp_path_factory.mktemp("company")
+def manifest(project, tmp_path_factory):
+    """The project, parsed once for all companies of the tests."""
+    dbt = Dbt(project, Home(tmp_path_factory.mktemp("parsed")))
+    dbt.invoke(["parse"])
+    return dbt.manifest
 
 
 @pytest.fixture
-def company(project, place):
+def company(project, manifest, tmp_path):
     """An empty company."""
-    for file in place.glob("warehouse.duckdb*"):
-        file.unlink()
-    return Company(project, place)
+    return Company(project, tmp_path / "tiny", manifest)
 
 
 @pytest.fixture(scope="session")

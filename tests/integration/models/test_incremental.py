@@ -23,7 +23,9 @@ def order(number, day, customer="1", amount="100.0000", changed=None, **other):
     }
 
 
-def line(number, order_number, quantity="1", price="100.0000", product="10", changed="2024-01-01 12:00:00", **other):
+def line(
+    number, order_number, quantity="1", price="100.0000", product="10", changed="2024-01-01 12:00:00", **other
+):
     return {
         "SalesOrderID": order_number,
         "SalesOrderDetailID": number,
@@ -149,7 +151,8 @@ def test_new_loads_and_corrections_give_what_a_rebuild_gives(company):
         (1, 2), (2, 3), (3, 1), (4, 1), (5, 4), (8, 5), (77, 1),
     ]  # fmt: skip
     assert company.query("select order_line_id from marts.order_lines where order_id = 77") == [(107,)]
-    assert company.query("select order_line_id, unit_cost from marts.order_lines where order_id in (2, 3) order by 1") == [
+    costs = "select order_line_id, unit_cost from marts.order_lines where order_id in (2, 3) order by 1"
+    assert company.query(costs) == [
         (102, 7), (103, 55), (104, 40),
     ]  # fmt: skip
     before, after = rebuilt(company, "2024-03-21")
