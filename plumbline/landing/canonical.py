@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
 
+_EXACT_DIGITS = 16
+"""Up to this length (15 digits and a point) a decimal fraction is already the shortest text."""
+
+
 def value_text(value: Any) -> str | None:
     """Give the text of one Python value."""
     if value is None or isinstance(value, str):
@@ -145,25 +149,19 @@ def shortest_numbers(texts: pa.Array) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    whole = pc.match_substring_regex(texts, r"^-?[0-9]+\.0$")
-    if pc.any(whole).as_py():
+    if pc.any(pc.ends_with(texts, ".0")).as_py():
+        whole = pc.match_substring_regex(texts, r"^-?[0-9]+\.0$")
         texts = pc.if_else(whole, pc.utf8_slice_codeunits(texts, 0, -2), texts)
-    odd = pc.and_(
-        pc.match_substring_regex(texts, r"^-?[0-9]*\.?[0-9]*(?:e[+-]?[0-9]+)?$"),
-        pc.or_(
-            pc.match_substring(texts, "e"),
-            pc.and_(pc.match_substring(texts, "."), pc.greater(pc.utf8_length(texts), 16)),
-        ),
-    )
-    if not pc.any(odd).as_py():
+    longest = pc.max(pc.binary_length(texts)).as_py() or 0
+    if longest <= _EXACT_DIGITS and not pc.any(pc.match_substring(texts, "e")).as_py():
         return texts
+    odd = pc.match_substring_regex(texts, r"^-?[0-9]+(?:\.[0-9]+)?e[+-]?[0-9]+$|^-?[0-9]+\.[0-9]+$")
     pairs = zip(texts.to_pylist(), odd.to_pylist(), strict=True)
-    fixed = [float_text(float(text)) if is_odd and _has_digit(text) else text for text, is_odd in pairs]
-    return pa.array(fixed, pa.string())
-
-
-def _has_digit(text: str) -> bool:
-    return any(character.isdigit() for character in text.partition("e")[0])
+    mended = [
+        float_text(float(text)) if is_odd and ("e" in text or len(text) > _EXACT_DIGITS) else text
+        for text, is_odd in pairs
+    ]
+    return pa.array(mended, pa.string())
 
 
 def _without_end_zeros(texts: pa.Array) -> pa.Array:

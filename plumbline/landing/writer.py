@@ -68,7 +68,13 @@ class LoadWriter:
         with disk_errors(self.directory):
             self.directory.mkdir(parents=True)
             self._file = (self.directory / DATA).open("wb")
-            self._parquet = pq.ParquetWriter(self._file, schema, compression="zstd")
+            self._parquet = pq.ParquetWriter(
+                self._file,
+                schema,
+                compression="zstd",
+                use_dictionary=self.columns,
+                column_encoding={ROW_NUMBER: "DELTA_BINARY_PACKED"},
+            )
         self.schema = schema
         return self
 

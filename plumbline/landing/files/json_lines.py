@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plumbline.landing.canonical import json_text, text_array
 from plumbline.landing.extract import Extract, NewColumnError, batch_of
@@ -21,8 +21,14 @@ _LINES_PER_BATCH = 16_384
 LITERAL = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 NESTED = json.JSONDecoder(parse_float=Decimal)
 
-Line = tuple[int, str]
 Row = dict[str, Any]
+
+
+class Lines(NamedTuple):
+    """Some lines that are not blank, and their numbers in the file."""
+
+    numbers: Sequence[int]
+    texts: list[str]
 
 
 def read_json_lines(text: TextFile, declared: list[str], thorough: bool = False) -> Extract:
@@ -32,53 +38,54 @@ def read_json_lines(text: TextFile, declared: list[str], thorough: bool = False)
     """
     chunks = ((lines, _objects(text, lines)) for lines in _chunks(text))
     first = list(chunks if thorough else islice(chunks, 1))
-    names = list(dict.fromkeys([*declared, *(name for _, rows in first for name in _keys(rows))]))
+    names = list(dict.fromkeys([*declared, *(name for _, rows in first for name in names_in(rows))]))
     seen: set[str] = set()
     return Extract(text.name, names, _batches(chain(first, chunks), names, seen), seen=seen)
 
 
 def _batches(
-    chunks: Iterable[tuple[list[Line], list[Row]]], names: list[str], seen: set[str]
+    chunks: Iterable[tuple[Lines, list[Row]]], names: list[str], seen: set[str]
 ) -> Iterator[pa.RecordBatch]:
     known = set(names)
     for lines, rows in chunks:
-        keys = _keys(rows)
+        keys = names_in(rows)
         if not keys.keys() <= known:
             raise NewColumnError
         seen.update(keys)
 
-        def original(index: int, lines: list[Line] = lines) -> Row:
-            return dict(NESTED.decode(lines[index][1].strip()))
+        def original(index: int, texts: list[str] = lines.texts) -> Row:
+            return dict(NESTED.decode(texts[index].strip()))
 
         columns = {name: column_of(rows, name, original) for name in names}
-        yield batch_of([number for number, _ in lines], columns)
+        yield batch_of(lines.numbers, columns)
 
 
-def _chunks(text: TextFile) -> Iterator[list[Line]]:
-    """Give the lines that are not blank, with their numbers."""
-    chunk: list[Line] = []
+def _chunks(text: TextFile) -> Iterator[Lines]:
+    first = 1
     with text.path.open("rb") as raw:
         raw.seek(text.start)
         with io.TextIOWrapper(raw, encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                if not line.isspace():
-                    chunk.append((number, line))
-                if len(chunk) == _LINES_PER_BATCH:
-                    yield chunk
-                    chunk = []
-    if chunk:
-        yield chunk
+            while texts := list(islice(file, _LINES_PER_BATCH)):
+                numbers: Sequence[int] = range(first, first + len(texts))
+                first += len(texts)
+                if any(map(str.isspace, texts)):
+                    kept = [
+                        (number, line) for number, line in zip(numbers, texts, strict=True) if line.strip()
+                    ]
+                    numbers, texts = [number for number, _ in kept], [line for _, line in kept]
+                if texts:
+                    yield Lines(numbers, texts)
 
 
-def _objects(text: TextFile, lines: list[Line]) -> list[Row]:
+def _objects(text: TextFile, lines: Lines) -> list[Row]:
     """Decode many lines at once; line by line only where that fails."""
     try:
-        rows = LITERAL.decode("[" + ",".join(line for _, line in lines) + "]")
-        if len(rows) == len(lines) and all(type(row) is dict for row in rows):
+        rows = LITERAL.decode("[" + ",".join(lines.texts) + "]")
+        if len(rows) == len(lines.texts) and set(map(type, rows)) == {dict}:
             return list(rows)
     except (ValueError, RecursionError):
         pass
-    return [_object(text, number, line) for number, line in lines]
+    return [_object(text, number, line) for number, line in zip(*lines, strict=True)]
 
 
 def _object(text: TextFile, number: int, line: str) -> Row:
@@ -106,20 +113,25 @@ def _short(error: Exception) -> str:
     return str(error).split(":")[0] if isinstance(error, ValueError) else "nested too deeply"
 
 
-def _keys(rows: list[Row]) -> dict[str, None]:
-    keys: dict[str, None] = {}
-    for row in rows:
-        if row.keys() - keys.keys():
-            keys |= dict.fromkeys(row)
+def names_in(rows: list[Row]) -> dict[str, None]:
+    """Give the keys of all objects, in the order in which they first stand."""
+    keys = dict.fromkeys(rows[0]) if rows else {}
+    if len(set().union(*rows)) > len(keys):
+        keys = dict.fromkeys(name for row in rows for name in row)
     return keys
 
 
 def column_of(rows: list[Row], name: str, original: Callable[[int], Row]) -> pa.Array:
     """Give the texts of one column; nested values are taken from `original`, where numbers are numbers."""
+    import pyarrow as pa
+
     values = [row.get(name) for row in rows]
-    if any(isinstance(value, dict | list) for value in values):
-        values = [
-            json_text(original(index)[name]) if isinstance(value, dict | list) else value
-            for index, value in enumerate(values)
-        ]
-    return text_array(values)
+    try:
+        return pa.array(values, pa.string())
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return text_array(
+            [
+                json_text(original(index)[name]) if isinstance(value, dict | list) else value
+                for index, value in enumerate(values)
+            ]
+        )

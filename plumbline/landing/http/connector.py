@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.landing.databases.boundary import rows_not_landed
 from plumbline.landing.extract import Extract, batch_of
-from plumbline.landing.files.json_lines import LITERAL, NESTED, Row, column_of
+from plumbline.landing.files.json_lines import LITERAL, NESTED, Row, column_of, names_in
 from plumbline.landing.http.client import Garbage, Pages
 from plumbline.landing.manifests import Cursor, Manifest
 from plumbline.landing.outcomes import REFUSED, ExtractOutcome, Refused
@@ -85,10 +85,9 @@ class _Spool:
 
     def add(self, body: bytes, content: Any) -> None:
         """Keep a page."""
-        for row in self._rows(content):
-            if row.keys() - self.names.keys():
-                self.names |= dict.fromkeys(row)
-            self.rows += 1
+        rows = self._rows(content)
+        self.names |= names_in(rows)
+        self.rows += len(rows)
         with disk_errors(self._path), self._path.open("ab") as file:
             file.write(body)
         self._sizes.append(len(body))
