@@ -86,14 +86,14 @@ class Content:
 def inspect_contents(con: duckdb.DuckDBPyConnection, database: str, run: RunFacts) -> list[Content]:
     """Describe what is to be published from the warehouse, with row counts and digests."""
     found = [
-        _inspect(con, name, _kind(name), identifier(database, "candidates", name), columns, run)
+        (name, _kind(name), identifier(database, "candidates", name), columns)
         for name, columns in tables_of(con, database, "candidates").items()
     ]
     for (schema, table), name in EVIDENCE.items():
         columns = tables_of(con, database, schema).get(table)
         if columns:
-            found.append(_inspect(con, name, "evidence", identifier(database, schema, table), columns, run))
-    return sorted(found, key=lambda content: content.name)
+            found.append((name, "evidence", identifier(database, schema, table), columns))
+    return [_inspect(con, *table, run) for table in sorted(found)]
 
 
 def write_contents(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from plumbline.publication.digests import file_digest, row_hash, text_digest
 from plumbline.publication.facts import MartPart, TableFacts
 from plumbline.publication.shelf import Shelf, settle, temporary
-from plumbline.publication.sql import Column, file_literal, identifier, literal, names, tables_of
+from plumbline.publication.sql import Column, file_literal, identifier, in_parallel, literal, names, tables_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -70,7 +70,11 @@ def write_parts(
     """Write the parts of a big mart that are not on the shelf yet; `known` parts are recognised by file."""
     directory = shelf.marts / mart.name
     directory.mkdir(parents=True, exist_ok=True)
-    return [_write_part(con, shelf, directory, mart, part, known) for part in mart.slices]
+
+    def write(own: duckdb.DuckDBPyConnection, part: Slice) -> MartPart:
+        return _write_part(own, shelf, directory, mart, part, known)
+
+    return in_parallel(con, write, mart.slices)
 
 
 def table_sql(mart: Mart, target: str) -> str:

@@ -12,6 +12,7 @@ import errno
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -149,8 +150,10 @@ def _draft(
     now: datetime,
 ) -> Draft:
     database = database_of(con)
-    contents = inspect_contents(con, database, run)
-    marts = inspect_marts(con, database, large_rows)
+    with ThreadPoolExecutor(1) as pool, con.cursor() as own:
+        inspected = pool.submit(inspect_marts, own, database, large_rows)
+        contents = inspect_contents(con, database, run)
+        marts = inspected.result()
     generation = shelf.next_generation()
     tables = [content.facts for content in contents] + [mart.facts for mart in marts]
     publication = Publication(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from plumbline.warehouse import glob_free, quoted
 
 if TYPE_CHECKING:
     import duckdb
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,23 @@ def file_literal(path: Path) -> str:
 def names(columns: Iterable[Column]) -> str:
     """List column names for a SELECT."""
     return ", ".join(identifier(column.name) for column in columns)
+
+
+def in_parallel(
+    con: duckdb.DuckDBPyConnection,
+    work: Callable[[duckdb.DuckDBPyConnection, Item], Result],
+    items: Sequence[Item],
+) -> list[Result]:
+    """Do `work` on every item with a connection of its own, on as many threads as DuckDB may use."""
+
+    def run(item: Item) -> Result:
+        with con.cursor() as own:
+            own.execute("SET timezone = 'UTC'")
+            return work(own, item)
+
+    row = con.execute("SELECT current_setting('threads')").fetchone()
+    with ThreadPoolExecutor(int(row[0]) if row else 1) as pool:
+        return list(pool.map(run, items))
 
 
 def database_of(con: duckdb.DuckDBPyConnection) -> str:

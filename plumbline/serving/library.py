@@ -59,7 +59,7 @@ def list_saved_queries(source: Source) -> list[dict[str, Any]]:
             "label": query.label,
             "label_zh": query.label_zh,
             "metrics": list(query.metrics),
-            "by": [item.column for item in query.group_by],
+            "by": [item.published for item in query.group_by],
             "rows": rows.get(query.name),
         }
         for query in load(source.manifest).saved_queries.values()

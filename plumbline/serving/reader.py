@@ -76,7 +76,7 @@ def open_live(home: Home) -> Source:
         raise StorageError(
             "there is no warehouse yet",
             where=str(home.root),
-            todo="Run `plumb run` first.",
+            todo=f"Run `plumb run --company {home.root.name}` first.",
             code="no-warehouse",
         )
     connection = _connect()
@@ -156,7 +156,7 @@ def _nothing_published(home: Home) -> StorageError:
     return StorageError(
         "nothing is published yet",
         where=str(home.published),
-        todo="Run `plumb run` first.",
+        todo=f"Run `plumb run --company {home.root.name}` first.",
         code="nothing-published",
     )
 
