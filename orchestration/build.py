@@ -32,7 +32,9 @@ def build(company: str) -> dg.Definitions:
     candidates = indicators.candidate_specs(prepared.manifest)
     published = publication.published_specs(prepared.manifest)
     landed = ingestion.landing_specs(sources)
-    checks = quality.stage_checks({spec.key for spec in (*landed, *models, *candidates)})
+    checks = quality.stage_checks(
+        {spec.key for spec in (*landed, *models, *candidates)}, after=[models[0].key]
+    )
     return dg.Definitions(
         assets=[
             *ingestion.landing_assets(sources),

@@ -46,7 +46,7 @@ def publication_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
 
 def pass_the_gate(session: Session, results: list[StageResult]) -> None:
     """Record what the stages found, write the report, and raise GateError if a critical expectation failed."""
-    from plumbline.quality import raise_if_critical, write_report
+    from plumbline.quality import StageContext, raise_if_critical, write_report
     from plumbline.warehouse import connect
 
     checks = [check for result in results for check in result.checks]
@@ -55,7 +55,8 @@ def pass_the_gate(session: Session, results: list[StageResult]) -> None:
     record.failed_expectations = [_failure(check) for check in checks if check.failed]
     with connect(session.home.warehouse) as connection:
         record.reconciliation = _reconciliation(connection)
-        record.report = str(write_report(connection, session.home, results))
+        context = StageContext.of(connection)
+        record.report = str(write_report(connection, session.home, results, context=context))
     if any(result.blocking for result in results):
         record.status = "held"
     raise_if_critical(results)

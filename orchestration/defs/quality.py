@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -31,13 +31,21 @@ def table_key(table: str) -> dg.AssetKey:
     return dg.AssetKey([schema, name])
 
 
-def stage_checks(known: set[dg.AssetKey]) -> list[dg.AssetChecksDefinition]:
-    """Declare a check step per stage, for the tables that are assets of this company."""
+def stage_checks(known: set[dg.AssetKey], after: Sequence[dg.AssetKey]) -> list[dg.AssetChecksDefinition]:
+    """Declare a check step per stage, for the tables that are assets of this company.
+
+    All steps come `after` the models: Great Expectations is then loaded, which happens while dbt works.
+    """
     found = []
     for stage in STAGES:
         keys = {table_key(table) for table in suites_of(stage).tables}
         specs = [
-            dg.AssetCheckSpec("quality", asset=key, description=f"The expectations of stage {stage}.")
+            dg.AssetCheckSpec(
+                "quality",
+                asset=key,
+                additional_deps=[other for other in after if other != key],
+                description=f"The expectations of stage {stage}.",
+            )
             for key in sorted(keys & known, key=lambda key: key.path)
         ]
         if specs:

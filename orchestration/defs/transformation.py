@@ -90,10 +90,12 @@ def models_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
 def build_models(session: Session, progress: Callable[[str, float | None], None]) -> list[NodeResult]:
     """Register what has landed, and run dbt on it: fully, or only what new loads touch."""
     from plumbline.indicators.precompile import start_compiling
+    from plumbline.quality import warm_up
 
     full = session.must_rebuild
     session.state.write(session.state_file, transforming=True)
     assert session.registered
+    warm_up()
     compiling = start_compiling(session.project, session.home)
     results = _run_dbt(session, ["run", *(["--full-refresh"] if full else [])], progress)
     compiling.wait()
