@@ -10,7 +10,7 @@
 {% materialization by_key, adapter='duckdb' %}
     {%- set partial = only_changes() -%}
     {{ run_hooks(pre_hooks) }}
-    {%- call statement('main') -%}
+    {%- set statements -%}
         {%- if partial %}
         delete from {{ this }}
         where {{ config.require('key') }} in (
@@ -24,7 +24,8 @@
         delete from {{ progress() }} where model = '{{ this.identifier }}';
         insert into {{ progress() }}
         select '{{ this.identifier }}', (select coalesce(max(load), 0) from {{ source('run', 'loads') }}), {{ as_of() }}
-    {%- endcall -%}
+    {%- endset -%}
+    {{ build_and_count(statements, this) }}
     {{ run_hooks(post_hooks) }}
     {{ adapter.commit() }}
     {{ return({'relations': [this.incorporate(type='table')]}) }}

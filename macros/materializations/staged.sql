@@ -6,19 +6,17 @@
     {%- set base = base_of(this) -%}
     {%- set scope = staged_scope(*model.sources[0], parents=ref(model.refs[0].name) if model.refs else none) -%}
     {{ run_hooks(pre_hooks) }}
-    {%- if not scope.is_partial -%}
-        {%- call statement('main') -%}
+    {%- set statements -%}
+        {%- if not scope.is_partial %}
             create or replace table {{ base }} as {{ sql }};
             create or replace view {{ this }} as
             select {{ all_columns_except(['_verdict', '_reason', '_row_key', '_problem', '_judged_load']) }}
             from {{ base }}
             where _verdict = 'kept'
-        {%- endcall -%}
-    {%- elif scope.is_unchanged -%}
-        {%- call noop_statement('main', 'UNCHANGED') -%} {{ sql }} {%- endcall -%}
-    {%- else -%}
-        {%- set rejudged = this.identifier ~ '__rejudged' -%}
-        {%- call statement('main') -%}
+        {%- elif scope.is_unchanged %}
+            -- No new load: nothing to read.
+        {%- else %}
+            {%- set rejudged = this.identifier ~ '__rejudged' %}
             create or replace temporary table {{ rejudged }} as {{ sql }};
             delete from {{ base }}
             where exists (
@@ -28,8 +26,9 @@
             );
             insert into {{ base }} select * from {{ rejudged }};
             drop table {{ rejudged }}
-        {%- endcall -%}
-    {%- endif -%}
+        {%- endif %}
+    {%- endset -%}
+    {{ build_and_count(statements, base) }}
     {{ run_hooks(post_hooks) }}
     {{ adapter.commit() }}
     {{ return({'relations': [this.incorporate(type='view')]}) }}
