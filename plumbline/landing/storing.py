@@ -98,12 +98,12 @@ def store(
     *,
     cursor: Callable[[], Cursor] | None = None,
     reading: str = "",
-    expected_rows: Iterable[int] = (),
+    expected_rows: int | None = None,
 ) -> ExtractOutcome:
     """Write an extract as a load and make it visible, unless its content has landed before.
 
-    `cursor` and `expected_rows`, asked after the last row, say what the load covers and what the source
-    counted. Raises Refused and StorageError; then nothing is visible.
+    `cursor`, asked after the last row, says what the load covers; `expected_rows` is what the source counted.
+    Raises Refused and StorageError; then nothing is visible.
     """
     started = time.perf_counter()
     contract = session.contract[table.name]
@@ -112,12 +112,15 @@ def store(
         session.directory(table.name), layout.names, list(contract.summed), session.totals
     ) as writer:
         arrived = 0
-        for batch in _ahead(extract.batches):
+        batches = extract.batches
+        if expected_rows is not None:
+            batches = held_to(expected_rows, extract.source, batches)
+        for batch in _ahead(batches):
             writer.write(layout.arrange(batch, arrived + 1))
             arrived += batch.num_rows
         written = writer.finish()
         layout = _settle(contract, layout, extract, written)
-        _check_rows(table, extract, written, expected_rows)
+        _check_rows(table, extract, written)
         if same := _landed_before(session, table, extract, written):
             return ExtractOutcome(
                 UNCHANGED, extract.source, notes=same, seconds=time.perf_counter() - started
@@ -146,14 +149,21 @@ def _settle(contract: TableContract, layout: Layout, extract: Extract, written: 
     return Layout(layout.pairs, missing, layout.extra)
 
 
-def _check_rows(table: TableSource, extract: Extract, written: Written, expected_rows: Iterable[int]) -> None:
-    for expected in expected_rows:
-        if expected != written.rows:
-            raise Refused(
-                f"the source counts {expected:,} rows, {written.rows:,} arrived",
-                file=extract.source,
-                todo="The next run tries again; if it happens again, look at the source.",
-            )
+def held_to(expected: int, source: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Pass batches on; Refused when they do not have as many rows as the source counted."""
+    arrived = 0
+    for batch in batches:
+        arrived += batch.num_rows
+        yield batch
+    if arrived != expected:
+        raise Refused(
+            f"the source counts {expected:,} rows, {arrived:,} arrived",
+            file=source,
+            todo="The next run tries again; if it happens again, look at the source.",
+        )
+
+
+def _check_rows(table: TableSource, extract: Extract, written: Written) -> None:
     if written.rows == 0 and table.load == "snapshot" and not table.empty:
         raise Refused(
             "there is a header, but no rows",

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from plumbline.errors import PlumblineError, did_you_mean
-from plumbline.landing.databases.boundary import rows_not_landed
 from plumbline.landing.databases.reading import Selection, open_reader
 from plumbline.landing.extract import Extract
-from plumbline.landing.manifests import Cursor, Manifest
+from plumbline.landing.increments import Landed
+from plumbline.landing.manifests import Cursor
 from plumbline.landing.outcomes import MISSING, UNCHANGED, ExtractOutcome, Refused
 from plumbline.landing.session import Session
 from plumbline.landing.sources import TableSource
-from plumbline.landing.storing import store
+from plumbline.landing.storing import held_to, store
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -58,9 +57,9 @@ class DatabaseConnector:
             return ExtractOutcome(MISSING, name, reason="the database has no such table.")
         if table.load == "incremental":
             return self._incremental(table, columns)
-        expected = self._reader.count(name, Selection())
+        expected, _ = self._reader.measure(name, Selection())
         extract = Extract(name, columns, self._reader.read(name, columns, Selection()))
-        return store(self._session, table, extract, expected_rows=[expected])
+        return store(self._session, table, extract, expected_rows=expected)
 
     def _incremental(self, table: TableSource, columns: list[str]) -> ExtractOutcome:
         name, cursor = table.origin[0], str(table.cursor)
@@ -70,50 +69,24 @@ class DatabaseConnector:
                 file=name,
                 todo=did_you_mean(cursor, columns),
             )
-        loads = [load for load in self._session.current(table.name) if _has_cursor(load, cursor)]
-        last = next((load.cursor.end for load in reversed(loads) if load.cursor), None)
-        newer = last is None or self._reader.count(name, Selection(cursor, after=last)) > 0
-        end = self._reader.greatest(name, cursor) if newer else last
-        counted = _Count(0)
-        extract = Extract(name, columns, self._new_rows(table, columns, loads, last, counted))
-        covered = Cursor(cursor, last, end)
-        return store(self._session, table, extract, cursor=lambda: covered, expected_rows=counted)
-
-    def _new_rows(
-        self, table: TableSource, columns: list[str], loads: list[Manifest], last: str | None, counted: _Count
-    ) -> Iterator[pa.RecordBatch]:
-        """Read what came after the last cursor value, and at it whatever has not landed yet."""
-        name, cursor = table.origin[0], str(table.cursor)
-        if last is None:
-            yield from self._counted(name, columns, Selection(), counted)
-            return
-        boundary = list(self._counted(name, columns, Selection(cursor, at=last), _Count(0)))
-        for batch in rows_not_landed(boundary, columns, loads, cursor, last):
-            counted.rows += batch.num_rows
-            yield batch
-        yield from self._counted(name, columns, Selection(cursor, after=last), counted)
-
-    def _counted(
-        self, name: str, columns: list[str], selection: Selection, counted: _Count
-    ) -> Iterator[pa.RecordBatch]:
-        """Read a selection, and hold the rows that arrive to the database's own count."""
-        expected = self._reader.count(name, selection)
-        counted.rows += expected
-        yield from self._reader.read(name, columns, selection)
+        landed = Landed.of(self._session.current(table.name), cursor)
+        selection = Selection(cursor, landed.last)
+        expected, end = self._reader.measure(name, selection)
+        batches = held_to(expected, name, self._reader.read(name, columns, selection))
+        extract = Extract(name, columns, landed.new_rows(batches, columns, _at(landed.last)))
+        covered = Cursor(cursor, landed.last, end or landed.last)
+        return store(self._session, table, extract, cursor=lambda: covered)
 
     def close(self) -> None:
         self._reader.close()
 
 
-@dataclass
-class _Count:
-    """Rows that the database counted; known when the last row has been read."""
+def _at(last: str | None) -> Callable[[pa.Array], pa.BooleanArray]:
+    """Tell the rows at the last cursor value, and those without one, from the rows after it."""
 
-    rows: int
+    def is_earlier(values: pa.Array) -> pa.BooleanArray:
+        import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-    def __iter__(self) -> Iterator[int]:
-        yield self.rows
+        return pc.fill_null(pc.equal(values, last), True)
 
-
-def _has_cursor(load: Manifest, cursor: str) -> bool:
-    return load.mode == "incremental" and load.cursor is not None and load.cursor.column == cursor
+    return is_earlier

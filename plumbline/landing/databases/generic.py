@@ -15,7 +15,7 @@ from plumbline.landing.extract import BATCH_ROWS
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
-    from sqlalchemy import Select, Table
+    from sqlalchemy import Table
     from sqlalchemy.engine import URL
 
 
@@ -72,19 +72,15 @@ class SQLAlchemyReader:
                 self._tables[table] = None
         return self._tables[table]
 
-    def count(self, table: str, selection: Selection) -> int:
+    def measure(self, table: str, selection: Selection) -> tuple[int, str | None]:
         import sqlalchemy as sa
 
-        query = self._where(sa.select(sa.func.count()).select_from(self._known(table)), table, selection)
+        known = self._known(table)
+        greatest = sa.func.max(known.columns[selection.cursor]) if selection.cursor else sa.null()
+        query: Any = sa.select(sa.func.count(), greatest).select_from(known)
         with self._errors():
-            return int(self._connection.execute(query).scalar_one())
-
-    def greatest(self, table: str, cursor: str) -> str | None:
-        import sqlalchemy as sa
-
-        column = self._known(table).columns[cursor]
-        with self._errors():
-            return value_text(self._connection.execute(sa.select(sa.func.max(column))).scalar_one())
+            count, end = self._connection.execute(self._where(query, table, selection)).one()
+        return int(count), value_text(end)
 
     def read(self, table: str, columns: list[str], selection: Selection) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
@@ -105,13 +101,11 @@ class SQLAlchemyReader:
             raise LookupError(table)
         return found
 
-    def _where(self, query: Select[Any], table: str, selection: Selection) -> Select[Any]:
-        if selection.cursor is None:
+    def _where(self, query: Any, table: str, selection: Selection) -> Any:
+        if selection.cursor is None or selection.since is None:
             return query
         column = self._known(table).columns[selection.cursor]
-        if selection.after is not None:
-            return query.where(column > _typed(column, selection.after))
-        return query.where((column == _typed(column, selection.at or "")) | column.is_(None))
+        return query.where((column >= _typed(column, selection.since)) | column.is_(None))
 
     def signature(self) -> str | None:
         return None

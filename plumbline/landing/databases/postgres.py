@@ -63,15 +63,13 @@ class PostgresReader:
             self._types[table] = {str(name): str(kind) for name, kind in rows}
         return self._types[table]
 
-    def count(self, table: str, selection: Selection) -> int:
+    def measure(self, table: str, selection: Selection) -> tuple[int, str | None]:
         where, values = self._where(table, selection)
-        return int(self._fetch(f"select count(*) from {_relation(table)}{where}", values)[0][0])
-
-    def greatest(self, table: str, cursor: str) -> str | None:
-        name = quoted(cursor)
-        greatest = _text(f"max({name})", self._declared(table)[cursor])
-        row = self._fetch(f"select {greatest} from {_relation(table)}", [])[0]
-        return None if row[0] is None else str(row[0])
+        greatest = "null"
+        if selection.cursor is not None:
+            greatest = _text(f"max({quoted(selection.cursor)})", self._declared(table)[selection.cursor])
+        count, end = self._fetch(f"select count(*), {greatest} from {_relation(table)}{where}", values)[0]
+        return int(count), None if end is None else str(end)
 
     def read(self, table: str, columns: list[str], selection: Selection) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
@@ -91,13 +89,11 @@ class PostgresReader:
                 yield pa.RecordBatch.from_arrays(arrays, columns)
 
     def _where(self, table: str, selection: Selection) -> tuple[str, list[str]]:
-        if selection.cursor is None:
+        if selection.cursor is None or selection.since is None:
             return "", []
         name = quoted(selection.cursor)
         value = f"cast($1 as {self._declared(table)[selection.cursor]})"
-        if selection.after is not None:
-            return f" where {name} > {value}", [selection.after]
-        return f" where {name} = {value} or {name} is null", [selection.at or ""]
+        return f" where {name} >= {value} or {name} is null", [selection.since]
 
     def signature(self) -> str | None:
         return None

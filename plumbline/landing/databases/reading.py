@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows of a table: all; those at a cursor value or without one; or those after it."""
+    """Which rows of a table: all, or those since a cursor value (included) and those without one."""
 
     cursor: str | None = None
-    at: str | None = None
-    after: str | None = None
+    since: str | None = None
 
 
 class DatabaseReader(Protocol):
@@ -36,12 +35,8 @@ class DatabaseReader(Protocol):
         """Name the columns of a table or view, or None when there is no such table."""
         ...
 
-    def count(self, table: str, selection: Selection) -> int:
-        """Count rows, as the database itself does."""
-        ...
-
-    def greatest(self, table: str, cursor: str) -> str | None:
-        """Give the greatest cursor value as text; None in an empty table."""
+    def measure(self, table: str, selection: Selection) -> tuple[int, str | None]:
+        """Count rows, as the database itself does, and give the greatest cursor value among them as text."""
         ...
 
     def read(self, table: str, columns: list[str], selection: Selection) -> Iterator[pa.RecordBatch]:

@@ -73,14 +73,11 @@ class SQLiteReader:
         rows = self._fetch("select name, type from pragma_table_info(?)", [table])
         return {name: kind.upper() for name, kind in rows}
 
-    def count(self, table: str, selection: Selection) -> int:
+    def measure(self, table: str, selection: Selection) -> tuple[int, str | None]:
         where, values = _where(selection)
-        return int(self._fetch(f"select count(*) from {quoted(table)}{where}", values)[0][0])
-
-    def greatest(self, table: str, cursor: str) -> str | None:
-        name = quoted(cursor)
-        rows = self._fetch(f"select cast(max({name}) as text) from {quoted(table)}", [])
-        return None if rows[0][0] is None else str(rows[0][0])
+        greatest = f"cast(max({quoted(selection.cursor)}) as text)" if selection.cursor else "null"
+        count, end = self._fetch(f"select count(*), {greatest} from {quoted(table)}{where}", values)[0]
+        return int(count), None if end is None else str(end)
 
     def read(self, table: str, columns: list[str], selection: Selection) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
@@ -126,12 +123,10 @@ class SQLiteReader:
 
 
 def _where(selection: Selection) -> tuple[str, list[str]]:
-    if selection.cursor is None:
+    if selection.cursor is None or selection.since is None:
         return "", []
     name = quoted(selection.cursor)
-    if selection.after is not None:
-        return f" where {name} > ?", [selection.after]
-    return f" where {name} = ? or {name} is null", [selection.at or ""]
+    return f" where {name} >= ? or {name} is null", [selection.since]
 
 
 def _cast(name: str, kind: str) -> str:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plumbline.landing.databases.boundary import rows_not_landed
 from plumbline.landing.extract import Extract, batch_of
 from plumbline.landing.files.json_lines import LITERAL, NESTED, Row, column_of, names_in
 from plumbline.landing.http.client import Garbage, Pages
-from plumbline.landing.manifests import Cursor, Manifest
+from plumbline.landing.increments import Landed
+from plumbline.landing.manifests import Cursor
 from plumbline.landing.outcomes import REFUSED, ExtractOutcome, Refused
 from plumbline.landing.quarantine import Refusal
 from plumbline.landing.session import Session
 from plumbline.landing.sources import TableSource
-from plumbline.landing.storing import store
+from plumbline.landing.storing import held_to, store
 from plumbline.landing.writer import ROW_NUMBER, disk_errors, temporary_directory
 
 if TYPE_CHECKING:
@@ -48,21 +48,23 @@ class HTTPConnector:
             shutil.rmtree(workspace, ignore_errors=True)
 
     def _table(self, table: TableSource, workspace: Path) -> ExtractOutcome:
-        loads = [load for load in self._session.current(table.name) if _has_cursor(load, table.cursor)]
-        last = next((load.cursor.end for load in reversed(loads) if load.cursor), None)
-        params = {table.cursor_param: last} if table.cursor_param and last is not None else {}
+        landed = Landed.of(self._session.current(table.name), table.cursor or "")
+        since = {table.cursor_param: landed.last} if table.cursor_param and landed.last else {}
         spool = _Spool(workspace / "pages", table.records, table.origin[0])
-        for response in self._pages.read(table, params):
+        for response in self._pages.read(table, since):
             spool.add(response.content, response.json())
         names = list(dict.fromkeys([*self._session.contract[table.name].names, *spool.names]))
         extract = Extract(
             table.origin[0], names, spool.batches(names), bytes=spool.size, seen=set(spool.names)
         )
         if table.load != "incremental":
-            return store(self._session, table, extract, expected_rows=[spool.rows])
-        news = _News(str(table.cursor), names, loads, last)
-        extract.batches = news.of(extract.batches)
-        return store(self._session, table, extract, cursor=news.cursor)
+            return store(self._session, table, extract, expected_rows=spool.rows)
+        furthest = _Furthest(landed.cursor, landed.last)
+        batches = held_to(spool.rows, table.origin[0], furthest.watch(extract.batches))
+        extract.batches = landed.new_rows(batches, names, _up_to(landed.last))
+        return store(
+            self._session, table, extract, cursor=lambda: Cursor(landed.cursor, landed.last, furthest.value)
+        )
 
     def close(self) -> None:
         self._pages.close()
@@ -127,37 +129,31 @@ class _Spool:
                 number += len(rows)
 
 
-class _News:
-    """Leaves out the rows that have landed already, and finds where the next load begins."""
+class _Furthest:
+    """Watches rows go by and keeps the greatest cursor value, where the next load will begin."""
 
-    def __init__(self, column: str, names: list[str], loads: list[Manifest], last: str | None) -> None:
+    def __init__(self, column: str, value: str | None) -> None:
         self._column = column
-        self._names = names
-        self._loads = loads
-        self._last = last
-        self._end = last
+        self.value = value
 
-    def of(self, batches: Any) -> Iterator[pa.RecordBatch]:
-        """Give new rows first, then those of the time before that have not landed."""
+    def watch(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Pass batches on, without the numbers that rows have in the answers."""
+        for batch in batches:
+            values = [value for value in batch.column(self._column).to_pylist() if value is not None]
+            self.value = max([*values, *filter(None, [self.value])], key=_order, default=None)
+            yield batch.drop_columns([ROW_NUMBER])
+
+
+def _up_to(last: str | None) -> Callable[[pa.Array], pa.BooleanArray]:
+    """Tell the rows up to the last cursor value: an API may give more than what it is asked for."""
+
+    def is_earlier(values: pa.Array) -> pa.BooleanArray:
         import pyarrow as pa
 
-        earlier: list[pa.RecordBatch] = []
-        for batch in batches:
-            batch = batch.drop_columns([ROW_NUMBER])
-            values = batch.column(self._column).to_pylist()
-            present = [value for value in values if value is not None]
-            self._end = max([*present, *filter(None, [self._end])], key=_order, default=None)
-            if self._last is None:
-                yield batch
-                continue
-            is_new = [value is not None and _order(value) > _order(self._last) for value in values]
-            yield batch.filter(pa.array(is_new))
-            earlier.append(batch.filter(pa.array([not new for new in is_new])))
-        if earlier and self._last is not None:
-            yield from rows_not_landed(earlier, self._names, self._loads, self._column, self._last)
+        limit = _order(last or "")
+        return pa.array([value is None or _order(value) <= limit for value in values.to_pylist()])
 
-    def cursor(self) -> Cursor:
-        return Cursor(self._column, self._last, self._end)
+    return is_earlier
 
 
 def _order(value: str) -> tuple[int, Decimal | str]:
@@ -166,7 +162,3 @@ def _order(value: str) -> tuple[int, Decimal | str]:
         return 0, Decimal(value)
     except InvalidOperation:
         return 1, value
-
-
-def _has_cursor(load: Manifest, cursor: str | None) -> bool:
-    return load.mode == "incremental" and load.cursor is not None and load.cursor.column == cursor

@@ -223,7 +223,7 @@ def test_a_column_added_at_the_source_does_not_repeat_the_boundary(incremental):
 
 def test_a_source_that_counts_other_rows_than_arrive_is_refused(shop, monkeypatch):
     insert(shop, (1, "tea", 1, None, None))
-    monkeypatch.setattr(reader_module.SQLiteReader, "count", lambda *_: 2)
+    monkeypatch.setattr(reader_module.SQLiteReader, "measure", lambda *_: (2, None))
     outcome = shop.land_lines()
     assert outcome.status == "refused"
     assert "the source counts 2 rows, 1 arrived" in outcome.reason
