@@ -16,7 +16,23 @@ _trees: dict[tuple[str, str, str], exp.Query] = {}
 
 
 def aggregate(definitions: Definitions, request: Request, dialect: str) -> exp.Query:
-    """Give MetricFlow's query; it writes the same SQL for months and years but for the unit of time."""
+    """Give MetricFlow's query, with the columns named as asked."""
+    return _named(_aggregate(definitions, request, dialect), request)
+
+
+def _named(tree: exp.Query, request: Request) -> exp.Query:
+    """MetricFlow writes out a dimension that it found on a longer way: `customer__territory__name`."""
+    for item, column in zip(request.group_by, tree.selects, strict=False):
+        if isinstance(column, exp.Alias) and column.alias != item.column:
+            for ordered in tree.args["order"].find_all(exp.Column) if tree.args.get("order") else ():
+                if ordered.name == column.alias:
+                    ordered.set("this", exp.to_identifier(item.column))
+            column.set("alias", exp.to_identifier(item.column))
+    return tree
+
+
+def _aggregate(definitions: Definitions, request: Request, dialect: str) -> exp.Query:
+    """MetricFlow writes the same SQL for months and years but for the unit of time."""
     if _grain_matters(definitions, request):
         return _parse(write_sql(definitions, request, dialect), dialect)
     assert request.time is not None

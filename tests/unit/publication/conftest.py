@@ -91,6 +91,13 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def con(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    titles = {
+        "saved_query.shop.sales_monthly": {
+            "name": "sales_monthly",
+            "config": {"meta": {"label_zh": "销售月报"}},
+        }
+    }
+    home.dbt_manifest.write_text(json.dumps({"saved_queries": titles}), encoding="utf-8")
     connection = duckdb.connect(str(home.warehouse))
     fill(connection)
     yield connection

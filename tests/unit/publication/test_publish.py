@@ -83,6 +83,16 @@ def test_columns_are_explained_in_english_and_chinese(publisher):
     }
 
 
+def test_tables_are_explained_in_english_and_chinese(publisher):
+    publisher()
+    rows = publisher.read("FROM duckdb_tables() SELECT comment WHERE table_name = 'sales_monthly'")
+    assert rows == [("Sales by month · 销售月报. One row per month and channel.",)]
+    rows = publisher.read(
+        "FROM published.available_table SELECT label, label_zh WHERE table_name LIKE 'sales%'"
+    )
+    assert rows == [("Sales by month", "销售月报")]
+
+
 def test_a_publication_lists_all_before_it(publisher):
     for batch in (1, 2, 3):
         publisher.fill(batch=batch)
