@@ -45,8 +45,20 @@ _TYPES: dict[str, type[types.TypeEngine[Any]]] = {
 }
 
 
+class OtherType(types.UserDefinedType[Any]):
+    """A DuckDB type that SQLAlchemy has none for, such as a list; it can be named, and no more."""
+
+    cache_ok = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_col_spec(self, **kw: Any) -> str:
+        return self.name
+
+
 def reflected_type(name: str) -> types.TypeEngine[Any]:
-    """Give SQLAlchemy's type for the name of a DuckDB type; nested types have none."""
+    """Give SQLAlchemy's type for the name of a DuckDB type."""
     if decimal := _DECIMAL.fullmatch(name):
         return types.NUMERIC(int(decimal[1]), int(decimal[2]))
     if name in ("HUGEINT", "UHUGEINT"):
@@ -56,7 +68,7 @@ def reflected_type(name: str) -> types.TypeEngine[Any]:
     if name.startswith("ENUM(") and not name.endswith("]"):
         return types.VARCHAR()
     found = _TYPES.get(name)
-    return found() if found else types.NullType()
+    return found() if found else OtherType(name)
 
 
 class FetchedCursor:

@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import great_expectations.expectations as core
@@ -54,8 +54,24 @@ class TableFindings:
     findings: Mapping[int, Finding]
 
 
+class _Engine(SqlAlchemyExecutionEngine):
+    """Computes all aggregates of a table in one statement.
+
+    The base class groups them by their domain, and counts a key without a value as another domain.
+    """
+
+    def resolve_metric_bundle(self, metric_fn_bundle: Any) -> Any:
+        return super().resolve_metric_bundle([_plain_domain(each) for each in metric_fn_bundle])
+
+
+def _plain_domain(computation: Any) -> Any:
+    domain = computation.compute_domain_kwargs or {}
+    given = {key: value for key, value in domain.items() if value is not None}
+    return replace(computation, compute_domain_kwargs=given)
+
+
 class _Graph(ValidationGraph):
-    """A graph of metrics that follows the dependencies of equal metrics only once."""
+    """A graph of metrics that follows equal metrics once, and has all aggregates computed together."""
 
     def __init__(self, engine: SqlAlchemyExecutionEngine) -> None:
         super().__init__(execution_engine=engine)
@@ -70,12 +86,21 @@ class _Graph(ValidationGraph):
             self._followed.add(metric_id)
             super().build_metric_dependency_graph(metric_configuration, runtime_configuration)
 
+    def _parse(self, metrics: Any) -> tuple[set[Any], set[Any]]:
+        # The base class computes whatever is ready, round by round, and so scans a table once for each round.
+        ready, needed = super()._parse(metrics)
+        # Aggregates wait for what the others among them need first: plain values, and the count of all rows.
+        plain = {metric for metric in ready if "metric_partial_fn" not in metric.metric_dependencies}
+        counts = {metric for metric in ready if metric.metric_name == _ROWS}
+        first = plain or (counts if needed else ready)
+        return first, needed | (ready - first)
+
 
 class Judge:
     """Judges expectations over one SQLAlchemy engine."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = SqlAlchemyExecutionEngine(engine=engine)
+        self._engine = _Engine(engine=engine)
         self._calculator = MetricsCalculator(self._engine, show_progress_bars=False)
 
     def judge_table(self, relation: str, calls: Mapping[int, Call]) -> TableFindings:
@@ -161,7 +186,7 @@ def _counts(metrics: Mapping[str, Any], rows: int) -> tuple[int, int | None]:
     if not unexpected:
         return rows, None
     if set(unexpected) == {_NONNULL}:
-        return rows, int(unexpected[_NONNULL])
+        return rows, int(unexpected[_NONNULL] or 0)
     filtered = [value for name, value in metrics.items() if name.endswith(_FILTERED)]
     evaluated = int(filtered[0]) if filtered else rows - int(unexpected.get(_NONNULL) or 0)
     broken = next(value for name, value in unexpected.items() if name != _NONNULL)

@@ -21,14 +21,14 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 # A shape for each verdict: circle with a tick, triangle, octagon with a cross, ring with a dash.
 _SYMBOLS = """
 <svg width="0" height="0" style="position:absolute" aria-hidden="true">
-<symbol id="passed" viewBox="0 0 20 20"><circle cx="10" cy="10" r="9" fill="currentColor"/>
+<symbol id="mark-passed" viewBox="0 0 20 20"><circle cx="10" cy="10" r="9" fill="currentColor"/>
 <path d="M5.6 10.4l3 3 5.8-6.4" fill="none" stroke="var(--sheet)" stroke-width="2.2"/></symbol>
-<symbol id="warning" viewBox="0 0 20 20"><path d="M10 1.2L19.4 18H.6z" fill="currentColor"/>
+<symbol id="mark-warning" viewBox="0 0 20 20"><path d="M10 1.2L19.4 18H.6z" fill="currentColor"/>
 <path d="M10 7v5.2M10 14v2" stroke="var(--sheet)" stroke-width="2"/></symbol>
-<symbol id="failed" viewBox="0 0 20 20">
+<symbol id="mark-failed" viewBox="0 0 20 20">
 <path d="M6.2 1h7.6L19 6.2v7.6L13.8 19H6.2L1 13.8V6.2z" fill="currentColor"/>
 <path d="M6.5 6.5l7 7m0-7l-7 7" stroke="var(--sheet)" stroke-width="2.2"/></symbol>
-<symbol id="skipped" viewBox="0 0 20 20"><circle cx="10" cy="10" r="8" fill="none" stroke="currentColor"
+<symbol id="mark-skipped" viewBox="0 0 20 20"><circle cx="10" cy="10" r="8" fill="none" stroke="currentColor"
  stroke-width="1.8"/><path d="M6 10h8" stroke="currentColor" stroke-width="1.8"/></symbol>
 </svg>
 """
@@ -75,7 +75,7 @@ def chinese(text: str) -> Child:
 
 def shape(mark: str) -> Html:
     """Draw the shape of a mark."""
-    return Html(f'<svg class="mark" aria-hidden="true"><use href="#{mark}"></use></svg>')
+    return Html(f'<svg class="mark" aria-hidden="true"><use href="#mark-{mark}"></use></svg>')
 
 
 def stamp(mark: str, text: str = "") -> Html:
