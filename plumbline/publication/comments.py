@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from plumbline.publication.labels import Label, label_column
+from plumbline.publication.facts import TableFacts
+from plumbline.publication.labels import Dictionary, Label, label_column
+from plumbline.publication.marts import Mart
 from plumbline.publication.sql import Column, identifier, literal
 
 COMMENTS: dict[str, str] = {
@@ -119,15 +121,39 @@ def comment_sql(
 ) -> Iterator[str]:
     """Give the statements that comment the published tables and columns in both languages."""
     for table, columns in tables.items():
-        name = identifier(target, "published", table)
         label = labels.get(table)
         comment = COMMENTS.get(table) or (label.comment if label else "")
-        if comment:
-            yield f"COMMENT ON TABLE {name} IS {literal(comment)}"
-        for column in columns:
-            text = column_comment(table, column.name, labels)
-            if text:
-                yield f"COMMENT ON COLUMN {name}.{identifier(column.name)} IS {literal(text)}"
+        explained = {column.name: column_comment(table, column.name, labels) for column in columns}
+        yield from _comments("TABLE", identifier(target, "published", table), comment, explained)
+
+
+def mart_comment_sql(target: str, marts: Iterable[Mart], dictionary: Dictionary) -> Iterator[str]:
+    """Give the statements that comment the marts of a generation as their models describe them."""
+    for mart in marts:
+        label = dictionary.marts.get(mart.name)
+        told = dictionary.mart_columns.get(mart.name, {})
+        explained = {column.name: told.get(column.name, "") for column in mart.columns}
+        kind = "VIEW" if mart.is_large else "TABLE"
+        comment = label.comment if label else ""
+        yield from _comments(kind, identifier(target, "marts", mart.name), comment, explained)
+
+
+def label_table(table: TableFacts, dictionary: Dictionary) -> Label:
+    """Label a published table or a mart."""
+    if table.schema == "marts":
+        return dictionary.marts.get(table.name, Label(table.name))
+    if table.name in COMMENTS:
+        description, _, label_zh = COMMENTS[table.name].partition(" · ")
+        return Label(table.name, table.name.replace("_", " ").capitalize(), label_zh, description)
+    return dictionary.labels.get(table.name, Label(table.name))
+
+
+def _comments(kind: str, name: str, comment: str, columns: Mapping[str, str]) -> Iterator[str]:
+    if comment:
+        yield f"COMMENT ON {kind} {name} IS {literal(comment)}"
+    for column, text in columns.items():
+        if text:
+            yield f"COMMENT ON COLUMN {name}.{identifier(column)} IS {literal(text)}"
 
 
 def column_comment(table: str, column: str, labels: Mapping[str, Label]) -> str:

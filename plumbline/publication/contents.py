@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plumbline.publication.comments import COMMENTS
+from plumbline.publication.comments import label_table
 from plumbline.publication.digests import value_digest
 from plumbline.publication.facts import Publication, RunFacts, TableFacts
-from plumbline.publication.labels import Label
+from plumbline.publication.labels import Dictionary
 from plumbline.publication.sql import Column, identifier, literal, names, tables_of
 
 if TYPE_CHECKING:
@@ -150,22 +150,14 @@ def publication_table_rows(publication: Publication) -> Iterator[tuple[object, .
 
 
 def available_table_rows(
-    contents: Sequence[Content], marts: Sequence[TableFacts], labels: Mapping[str, Label]
+    contents: Sequence[Content], marts: Sequence[TableFacts], dictionary: Dictionary
 ) -> Iterator[tuple[object, ...]]:
     """Give the rows of `published.available_table`."""
     facts = [(content.facts, content.kind) for content in contents] + [(mart, "mart") for mart in marts]
     for table, kind in facts:
-        label = labels.get(table.name, Label(table.name))
-        description = label.description or COMMENTS.get(table.name, "")
-        yield (
-            table.schema,
-            table.name,
-            kind,
-            table.rows,
-            label.label or table.name,
-            label.label_zh,
-            description,
-        )
+        told = label_table(table, dictionary)
+        label = told.label or table.name
+        yield table.schema, table.name, kind, table.rows, label, told.label_zh, told.description
 
 
 def _kind(name: str) -> str:

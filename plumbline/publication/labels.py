@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from plumbline.definitions import METRIC_TIME, Definitions, load, parse_group_by
 
@@ -29,9 +31,51 @@ class Label:
         return f"{title}. {self.description}" if self.description else title
 
 
-def read_labels(manifest: Path) -> dict[str, Label]:
-    """Read the labels of metrics, dimensions and saved queries; a missing manifest gives none."""
-    return labels_of(load(manifest)) if manifest.is_file() else {}
+@dataclass(frozen=True)
+class Dictionary:
+    """Labels of metrics, dimensions and saved queries, and of marts; what columns of marts mean."""
+
+    labels: Mapping[str, Label]
+    marts: Mapping[str, Label]
+    mart_columns: Mapping[str, Mapping[str, str]]
+
+
+def read_dictionary(manifest: Path) -> Dictionary:
+    """Read what people call things from the semantic manifest and dbt's manifest beside it.
+
+    Only the latter has what stands under a saved query's `meta`. A missing file says nothing.
+    """
+    labels = labels_of(load(manifest)) if manifest.is_file() else {}
+    told = _read_json(manifest.with_name("manifest.json"))
+    for query in told.get("saved_queries", {}).values():
+        if query["name"] in labels:
+            labels[query["name"]] = replace(labels[query["name"]], label_zh=_meta(query, "label_zh"))
+    models = [node for node in told.get("nodes", {}).values() if node.get("resource_type") == "model"]
+    marts = [node for node in models if node.get("schema") == "marts"]
+    return Dictionary(
+        labels,
+        {node["name"]: _mart_label(node) for node in marts},
+        {
+            node["name"]: {name: _line(column["description"]) for name, column in node["columns"].items()}
+            for node in marts
+        },
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _meta(node: Mapping[str, Any], key: str) -> str:
+    return str(node.get("config", {}).get("meta", {}).get(key) or "")
+
+
+def _mart_label(node: Mapping[str, Any]) -> Label:
+    return Label(node["name"], _meta(node, "label"), _meta(node, "label_zh"), _line(node["description"]))
 
 
 def labels_of(definitions: Definitions) -> dict[str, Label]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from plumbline.errors import StorageError
 from plumbline.project import Home
-from plumbline.publication.comments import comment_sql
+from plumbline.publication.comments import comment_sql, mart_comment_sql
 from plumbline.publication.contents import (
     AVAILABLE_TABLE_COLUMNS,
     MART_PART_COLUMNS,
@@ -37,7 +37,7 @@ from plumbline.publication.contents import (
 )
 from plumbline.publication.digests import file_digest, text_digest
 from plumbline.publication.facts import Publication, RunFacts
-from plumbline.publication.labels import read_labels
+from plumbline.publication.labels import read_dictionary
 from plumbline.publication.marts import (
     LARGE_MART_ROWS,
     Mart,
@@ -231,20 +231,23 @@ def _write_marts(con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft) -> 
 
 def _write_about(con: duckdb.DuckDBPyConnection, draft: Draft, history: History, manifest: Path) -> None:
     publication = draft.publication
-    labels = read_labels(manifest)
+    dictionary = read_dictionary(manifest)
     marts = [mart.facts for mart in draft.marts]
     parts = [(p.mart, p.part, p.file, p.rows, p.bytes, p.digest, p.sha256) for p in publication.parts]
     own: dict[str, Sequence[tuple[object, ...]]] = {
         "publication": history.publications,
         "publication_table": history.tables,
         "mart_part": parts,
-        "available_table": list(available_table_rows(draft.contents, marts, labels)),
+        "available_table": list(available_table_rows(draft.contents, marts, dictionary)),
     }
     columns = {**_HISTORY, "mart_part": MART_PART_COLUMNS, "available_table": AVAILABLE_TABLE_COLUMNS}
     for table, rows in own.items():
         write_rows(con, _TARGET, table, columns[table], rows)
-    for statement in comment_sql(_TARGET, tables_of(con, _TARGET, "published"), labels):
-        con.execute(statement)
+    comments = [
+        *comment_sql(_TARGET, tables_of(con, _TARGET, "published"), dictionary.labels),
+        *mart_comment_sql(_TARGET, draft.marts, dictionary),
+    ]
+    con.execute(";\n".join(comments))
 
 
 def _history(con: duckdb.DuckDBPyConnection, shelf: Shelf) -> History:

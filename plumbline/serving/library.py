@@ -52,15 +52,15 @@ def list_entities(source: Source) -> list[dict[str, Any]]:
 
 def list_saved_queries(source: Source) -> list[dict[str, Any]]:
     """List the published wide tables: what they hold, by what they are split, and how many rows."""
-    rows = _table_rows(source)
+    published = _published_tables(source)
     return [
         {
             "name": query.name,
             "label": query.label,
-            "label_zh": query.label_zh,
+            "label_zh": published.get(query.name, ("", None))[0],
             "metrics": list(query.metrics),
             "by": [item.published for item in query.group_by],
-            "rows": rows.get(query.name),
+            "rows": published.get(query.name, ("", None))[1],
         }
         for query in load(source.manifest).saved_queries.values()
     ]
@@ -84,6 +84,11 @@ def _indicators(source: Source) -> list[dict[str, Any]]:
     ]
 
 
-def _table_rows(source: Source) -> dict[str, int]:
-    tables = source.publication.tables if source.publication else ()
-    return {table.name: table.rows for table in tables if table.schema == "published"}
+def _published_tables(source: Source) -> dict[str, tuple[str, int]]:
+    """Give Chinese label and rows of each table; the private warehouse has no such list."""
+    if source.publication is None:
+        return {}
+    rows = source.connection.execute(
+        "SELECT table_name, label_zh, row_count FROM warehouse.published.available_table"
+    ).fetchall()
+    return {name: (label, count) for name, label, count in rows}

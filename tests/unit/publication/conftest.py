@@ -48,6 +48,29 @@ MANIFEST = {
     ],
 }
 
+DBT_MANIFEST = {
+    "nodes": {
+        name: {
+            "name": name,
+            "schema": "marts",
+            "resource_type": "model",
+            "description": f"One row per {key.removesuffix('_id')}.",
+            "config": {"meta": {"label": name.capitalize(), "label_zh": label_zh}},
+            "columns": {key: {"name": key, "description": "Its number."}},
+        }
+        for name, key, label_zh in (
+            ("order_lines", "order_line_id", "订单明细"),
+            ("products", "product_id", "产品"),
+        )
+    },
+    "saved_queries": {
+        "saved_query.shop.sales_monthly": {
+            "name": "sales_monthly",
+            "config": {"meta": {"label_zh": "销售月报"}},
+        }
+    },
+}
+
 
 def fill(con: duckdb.DuckDBPyConnection, *, batch: int = 1, lines: int = 200) -> None:
     """Fill the warehouse with rows that all carry `batch`."""
@@ -91,13 +114,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def con(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    titles = {
-        "saved_query.shop.sales_monthly": {
-            "name": "sales_monthly",
-            "config": {"meta": {"label_zh": "销售月报"}},
-        }
-    }
-    home.dbt_manifest.write_text(json.dumps({"saved_queries": titles}), encoding="utf-8")
+    home.dbt_manifest.write_text(json.dumps(DBT_MANIFEST), encoding="utf-8")
     connection = duckdb.connect(str(home.warehouse))
     fill(connection)
     yield connection

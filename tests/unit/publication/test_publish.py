@@ -93,6 +93,19 @@ def test_tables_are_explained_in_english_and_chinese(publisher):
     assert rows == [("Sales by month", "销售月报")]
 
 
+@pytest.mark.parametrize(("mart", "key"), [("order_lines", "order_line_id"), ("products", "product_id")])
+def test_marts_are_explained_whether_table_or_view(publisher, mart, key):
+    publisher()
+    rows = publisher.read(
+        f"FROM duckdb_columns() SELECT comment WHERE table_name = '{mart}' AND column_name = '{key}'"
+    )
+    assert rows == [("Its number.",)]
+    rows = publisher.read(
+        f"FROM published.available_table SELECT kind, description WHERE table_name = '{mart}'"
+    )
+    assert rows == [("mart", f"One row per {key.removesuffix('_id')}.")]
+
+
 def test_a_publication_lists_all_before_it(publisher):
     for batch in (1, 2, 3):
         publisher.fill(batch=batch)
