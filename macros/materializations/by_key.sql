@@ -33,6 +33,7 @@
 
 {# Runs before the models: two of them at once must not both create it. #}
 {% macro create_progress() -%}
+    create schema if not exists {{ progress().without_identifier() }};
     create table if not exists {{ progress() }} (model varchar, judged_load bigint, as_of date)
 {%- endmacro %}
 
@@ -44,11 +45,7 @@
 {% macro only_changes() -%}
     {%- if not execute -%} {{ return(true) }} {%- endif -%}
     {%- if flags.FULL_REFRESH or not is_run() -%} {{ return(false) }} {%- endif -%}
-    {%- for relation in (this, progress()) -%}
-        {%- if not adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
-            {{ return(false) }}
-        {%- endif -%}
-    {%- endfor -%}
+    {%- if not (relation_exists(this) and relation_exists(progress())) -%} {{ return(false) }} {%- endif -%}
     {%- set reasons = [] -%}
     {%- for name in config.require('reads') -%}
         {%- do reasons.append(

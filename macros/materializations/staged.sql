@@ -47,10 +47,9 @@
 #}
 {% macro staged_scope(system, table, parents=none) -%}
     {%- set whole = {'is_partial': false, 'is_unchanged': false, 'new_loads': []} -%}
+    {%- if not config.get('incremental') or flags.FULL_REFRESH or not is_run() -%} {{ return(whole) }} {%- endif -%}
     {%- set base = base_of(this) -%}
-    {%- if not config.get('incremental') or flags.FULL_REFRESH or not is_run() or not relation_exists(base) -%}
-        {{ return(whole) }}
-    {%- endif -%}
+    {%- if not relation_exists(base) -%} {{ return(whole) }} {%- endif -%}
     {%- set found = run_query(
         "with landed as ("
         ~ "select load from " ~ source('run', 'loads')

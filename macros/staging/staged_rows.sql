@@ -1,34 +1,21 @@
 {#
   The rows of one source table with the verdict on each: kept, duplicate, superseded or quarantined.
 
-  `columns` says how each column is read (columns.sql). Key, version and required columns are those of the source's
-  YAML. `parent` names the column and the staging model without whose row a row means nothing:
+  `columns` says how each column is read (columns.sql); `key` and `version` are the columns that tell rows and their
+  versions apart. `parent` names the column and the staging model without whose row a row means nothing:
   {'column': 'order_id', 'model': 'stg_erp__sales_order_header', 'is': 'order'}.
 #}
-{% macro staged_rows(system, table, columns, parent=none) -%}
+{% macro staged_rows(system, table, key, columns, version=none, parent=none) -%}
     {%- set landed = source(system, table) -%}
     {%- set loads = source('run', 'loads') -%}
     {%- set parents = ref(parent.model) if parent else none -%}
     {%- if execute -%}
-        {{ judged_rows(landed, loads, columns, source_rules(system, table, columns), parent, parents,
-                       staged_scope(system, table, parents)) }}
+        {%- set required = columns | selectattr('required') | map(attribute='name') | list -%}
+        {%- set rules = {'key': key, 'version': version, 'required': required} -%}
+        {{ judged_rows(landed, loads, columns, rules, parent, parents, staged_scope(system, table, parents)) }}
     {%- else -%}
         select 1
     {%- endif -%}
-{%- endmacro %}
-
-{# Key, version and required columns of a source table, by their names in the staging model. #}
-{% macro source_rules(system, table, columns) -%}
-    {%- set node = graph.sources['source.' ~ project_name ~ '.' ~ system ~ '.' ~ table] -%}
-    {%- set names = {} -%}
-    {%- for column in columns -%} {%- do names.update({column.source: column.name}) -%} {%- endfor -%}
-    {%- set required = [] -%}
-    {%- for column in node.columns.values() -%}
-        {%- if column.config.meta.get('required') -%} {%- do required.append(names[column.name]) -%} {%- endif -%}
-    {%- endfor -%}
-    {%- set key = [] -%}
-    {%- for column in node.config.meta.key -%} {%- do key.append(names[column]) -%} {%- endfor -%}
-    {{ return({'key': key, 'required': required, 'version': names.get(node.config.meta.version)}) }}
 {%- endmacro %}
 
 {% macro judged_rows(landed, loads, columns, rules, parent, parents, scope) -%}

@@ -14,7 +14,7 @@ select
     purchase_orders.order_date,
     purchase_order_details.due_date,
     purchase_orders.ship_date,
-    purchase_order_details.ordered_quantity,
+    cast(purchase_order_details.ordered_quantity as decimal(18, 2)) as ordered_quantity,
     purchase_order_details.received_quantity,
     purchase_order_details.rejected_quantity,
     purchase_order_details.stocked_quantity,

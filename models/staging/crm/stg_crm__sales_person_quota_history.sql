@@ -1,6 +1,11 @@
-{{ staged_rows('crm', 'sales_person_quota_history', [
-    as_id('BusinessEntityID', 'sales_person_id'),
-    as_money('SalesQuota', 'quota_amount'),
-    as_date('QuotaDate', 'quota_date'),
-    as_timestamp('ModifiedDate', 'modified_at'),
-]) }}
+{{ staged_rows(
+    'crm', 'sales_person_quota_history',
+    key=['sales_person_id', 'quota_date'],
+    version='modified_at',
+    columns=[
+        as_id('BusinessEntityID', 'sales_person_id', required=true),
+        as_money('SalesQuota', 'quota_amount', required=true),
+        as_date('QuotaDate', 'quota_date', required=true),
+        as_timestamp('ModifiedDate', 'modified_at'),
+    ],
+) }}

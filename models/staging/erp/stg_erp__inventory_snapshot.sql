@@ -1,9 +1,14 @@
 {{ config(incremental=true) }}
 
-{{ staged_rows('erp', 'inventory_snapshot', [
-    as_id('ProductID', 'product_id'),
-    as_id('LocationID', 'location_id'),
-    as_integer('Quantity', 'quantity', type='bigint'),
-    as_date('SnapshotDate', 'snapshot_date'),
-    as_timestamp('ModifiedDate', 'modified_at'),
-]) }}
+{{ staged_rows(
+    'erp', 'inventory_snapshot',
+    key=['snapshot_date', 'product_id', 'location_id'],
+    version='modified_at',
+    columns=[
+        as_id('ProductID', 'product_id', required=true),
+        as_id('LocationID', 'location_id', required=true),
+        as_integer('Quantity', 'quantity', type='bigint', required=true),
+        as_date('SnapshotDate', 'snapshot_date', required=true),
+        as_timestamp('ModifiedDate', 'modified_at'),
+    ],
+) }}

@@ -1,15 +1,21 @@
 {{ config(incremental=true) }}
 
-{{ staged_rows('erp', 'sales_order_detail', [
-    as_id('SalesOrderDetailID', 'order_line_id'),
-    as_id('SalesOrderID', 'order_id'),
-    as_id('ProductID', 'product_id'),
-    as_id('SpecialOfferID', 'special_offer_id'),
+{{ staged_rows(
+    'erp', 'sales_order_detail',
+    key=['order_line_id'],
+    version='modified_at',
+    parent={'column': 'order_id', 'model': 'stg_erp__sales_order_header', 'is': 'order'},
+    columns=[
+        as_id('SalesOrderDetailID', 'order_line_id', required=true),
+        as_id('SalesOrderID', 'order_id', required=true),
+        as_id('ProductID', 'product_id', required=true),
+        as_id('SpecialOfferID', 'special_offer_id'),
 
-    as_integer('OrderQty', 'quantity'),
-    as_money('UnitPrice', 'unit_price'),
-    as_decimal('UnitPriceDiscount', 'unit_discount', precision=9),
-    as_decimal('LineTotal', 'line_total', scale=6),
+        as_integer('OrderQty', 'quantity', required=true),
+        as_money('UnitPrice', 'unit_price', required=true),
+        as_decimal('UnitPriceDiscount', 'unit_discount', precision=9, required=true),
+        as_decimal('LineTotal', 'line_total', scale=6, required=true),
 
-    as_timestamp('ModifiedDate', 'modified_at'),
-], parent={'column': 'order_id', 'model': 'stg_erp__sales_order_header', 'is': 'order'}) }}
+        as_timestamp('ModifiedDate', 'modified_at'),
+    ],
+) }}

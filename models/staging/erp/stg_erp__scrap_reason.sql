@@ -1,5 +1,10 @@
-{{ staged_rows('erp', 'scrap_reason', [
-    as_id('ScrapReasonID', 'scrap_reason_id'),
-    as_text('Name', 'name'),
-    as_timestamp('ModifiedDate', 'modified_at'),
-]) }}
+{{ staged_rows(
+    'erp', 'scrap_reason',
+    key=['scrap_reason_id'],
+    version='modified_at',
+    columns=[
+        as_id('ScrapReasonID', 'scrap_reason_id', required=true),
+        as_text('Name', 'name', required=true),
+        as_timestamp('ModifiedDate', 'modified_at'),
+    ],
+) }}

@@ -1,5 +1,10 @@
-{{ staged_rows('erp', 'ship_method', [
-    as_id('ShipMethodID', 'ship_method_id'),
-    as_text('Name', 'name'),
-    as_timestamp('ModifiedDate', 'modified_at'),
-]) }}
+{{ staged_rows(
+    'erp', 'ship_method',
+    key=['ship_method_id'],
+    version='modified_at',
+    columns=[
+        as_id('ShipMethodID', 'ship_method_id', required=true),
+        as_text('Name', 'name', required=true),
+        as_timestamp('ModifiedDate', 'modified_at'),
+    ],
+) }}

@@ -1,18 +1,23 @@
 {{ config(incremental=true) }}
 
-{{ staged_rows('oa', 'approval_step', [
-    as_id('RequestID', 'request_id'),
-    as_id('ActorID', 'actor_id'),
-    as_id('DepartmentID', 'department_id'),
+{{ staged_rows(
+    'oa', 'approval_step',
+    key=['request_id', 'step_number'],
+    version='modified_at',
+    columns=[
+        as_id('RequestID', 'request_id', required=true),
+        as_id('ActorID', 'actor_id'),
+        as_id('DepartmentID', 'department_id'),
 
-    as_text('RequestType', 'request_type'),
-    as_text('StepName', 'step_name'),
-    as_text('Outcome', 'outcome'),
+        as_text('RequestType', 'request_type'),
+        as_text('StepName', 'step_name', required=true),
+        as_text('Outcome', 'outcome'),
 
-    as_integer('StepNo', 'step_number'),
-    as_money('Amount', 'amount'),
+        as_integer('StepNo', 'step_number', required=true),
+        as_money('Amount', 'amount'),
 
-    as_timestamp('StartedAt', 'started_at'),
-    as_timestamp('EndedAt', 'ended_at'),
-    as_timestamp('ModifiedDate', 'modified_at'),
-]) }}
+        as_timestamp('StartedAt', 'started_at', required=true),
+        as_timestamp('EndedAt', 'ended_at'),
+        as_timestamp('ModifiedDate', 'modified_at'),
+    ],
+) }}

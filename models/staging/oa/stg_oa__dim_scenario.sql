@@ -1,4 +1,8 @@
-{{ staged_rows('oa', 'dim_scenario', [
-    as_id('ScenarioKey', 'scenario_key'),
-    as_text('ScenarioName', 'name'),
-]) }}
+{{ staged_rows(
+    'oa', 'dim_scenario',
+    key=['scenario_key'],
+    columns=[
+        as_id('ScenarioKey', 'scenario_key', required=true),
+        as_text('ScenarioName', 'name', required=true),
+    ],
+) }}

@@ -1,0 +1,99 @@
+"""The dbt project as a whole: it builds without data, keeps to its contracts, and fails with a reason."""
+
+import re
+
+import pytest
+
+from orchestration.dbt_runner import Dbt, DefinitionsError, ModelError
+from plumbline.landing import load_contract
+from plumbline.project import Home, Project
+
+COLUMN = re.compile(r"as_(\w+)\('(\w+)', '(\w+)'(.*)\),$", re.MULTILINE)
+FAMILIES = {"id": "integer", "money": "decimal"}
+
+
+def test_a_company_without_any_extract_builds_and_the_unit_tests_of_the_models_hold(company):
+    built = {result.unique_id.split(".")[-1]: result for result in company.build()}
+    assert built["order_lines"].status == "success"
+    assert built["order_lines"].rows == 0
+    assert company.query("select count(*) from quarantine.reconciliation where landed + staged = 0") == [
+        (40,)
+    ]
+    tested = company.dbt("test", "--select", "test_type:unit")
+    assert len([result for result in tested if result.status == "pass"]) > 15
+
+
+def test_schemas_are_named_as_the_layers(company):
+    company.build()
+    schemas = (
+        "select distinct table_schema from information_schema.tables where table_schema not like 'landing%'"
+    )
+    assert {schema for (schema,) in company.query(schemas)} == {
+        "staging",
+        "quarantine",
+        "intermediate",
+        "marts",
+    }
+
+
+@pytest.fixture(scope="module")
+def staging(project_root):
+    """The text of every staging model: {(system, table): SQL}."""
+    files = (project_root / "models" / "staging").glob("*/stg_*.sql")
+    return {(file.parent.name, file.stem.split("__")[1]): file.read_text() for file in files}
+
+
+def test_every_source_table_has_a_staging_model_that_reads_it_as_declared(project, staging):
+    contract = {
+        (system, name): table
+        for system, tables in load_contract(project).items()
+        for name, table in tables.items()
+    }
+    assert staging.keys() == contract.keys()
+    for where, table in contract.items():
+        text = staging[where]
+        columns = {source: (kind, name, rest) for kind, source, name, rest in COLUMN.findall(text)}
+        names = {source: name for source, (_, name, _) in columns.items()}
+        assert columns.keys() == set(table.names), where
+        assert {source for source, (*_, rest) in columns.items() if "required=true" in rest} == set(
+            table.required
+        )
+        for source, (kind, _, _) in columns.items():
+            assert FAMILIES.get(kind, kind) == table.type_of(source), (where, source)
+        assert f"key={[names[part] for part in table.key]!r}," in text
+        version = f"    version='{names.get(table.version or '')}',\n"
+        assert (version in text) == bool(table.version), where
+
+
+def test_quarantine_looks_at_every_staging_model(project_root, staging):
+    listed = (project_root / "macros" / "staging" / "staging_models.sql").read_text()
+    tables = {
+        (system, table)
+        for system, names in re.findall(r"'(\w+)': \[(.*?)\]", listed, re.DOTALL)
+        for table in re.findall(r"'(\w+)'", names)
+    }
+    assert tables == staging.keys()
+
+
+def test_a_model_that_fails_is_named_with_its_file_and_what_the_database_said(company):
+    company.show("2024-03-31")
+    with pytest.raises(ModelError) as caught:
+        company.dbt("run", "--select", "territories")
+    assert caught.value.what == "model 'territories' failed"
+    assert caught.value.where == "models/marts/sales/territories.sql"
+    assert "stg_crm__sales_territory" in caught.value.why
+    assert "does not exist" in caught.value.why
+    assert "Traceback" not in str(caught.value)
+
+
+def test_a_project_that_cannot_be_read_is_refused_with_the_file(tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "lonely.sql").write_text("select * from {{ ref('nobody') }}")
+    (tmp_path / "dbt_project.yml").write_text("name: broken\nversion: '1.0'\nprofile: broken\n")
+    (tmp_path / "profiles.yml").write_text(
+        "broken: {target: here, outputs: {here: {type: duckdb, path: ':memory:', schema: main}}}\n"
+    )
+    with pytest.raises(DefinitionsError) as caught:
+        Dbt(Project(tmp_path), Home(tmp_path / "home")).invoke(["parse"])
+    assert "models/lonely.sql" in caught.value.why
+    assert "nobody" in caught.value.why
