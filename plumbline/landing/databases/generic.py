@@ -79,8 +79,8 @@ class SQLAlchemyReader:
         greatest = sa.func.max(known.columns[selection.cursor]) if selection.cursor else sa.null()
         query: Any = sa.select(sa.func.count(), greatest).select_from(known)
         with self._errors():
-            count, end = self._connection.execute(self._where(query, table, selection)).one()
-        return int(count), value_text(end)
+            row = self._connection.execute(self._where(query, table, selection)).one()
+        return int(row[0]), value_text(row[1])
 
     def read(self, table: str, columns: list[str], selection: Selection) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
