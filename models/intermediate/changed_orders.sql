@@ -3,7 +3,9 @@
 {%- set order_details = base_of(ref('stg_erp__sales_order_detail')) -%}
 {%- set costs = ref('costs_in_force') -%}
 
-{%- if not is_run() or flags.FULL_REFRESH or not (relation_exists(progress()) and relation_exists(costs_remembered())) %}
+{%- set built_before = is_run() and relation_exists(progress()) and relation_exists(costs_remembered()) -%}
+
+{%- if flags.FULL_REFRESH or not built_before %}
 
 select cast(null as bigint) as order_id, cast(null as boolean) as is_changed
 from {{ source('run', 'context') }}
@@ -25,10 +27,22 @@ costs_now as (
     select * from {{ costs }}
 ),
 
+gone_costs as (
+    select * from costs_before
+    except
+    select * from costs_now
+),
+
+new_costs as (
+    select * from costs_now
+    except
+    select * from costs_before
+),
+
 recosted_products as (
-    select product_id from (select * from costs_before except select * from costs_now) as gone
+    select product_id from gone_costs
     union
-    select product_id from (select * from costs_now except select * from costs_before) as new
+    select product_id from new_costs
 ),
 
 changed as (

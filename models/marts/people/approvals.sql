@@ -45,6 +45,7 @@ select
     step_count,
     {{ minutes_between('submitted_at', 'completed_at') }} as approval_minutes,
     {{ flag('completed_at is not null') }} as is_completed,
-    {{ flag(minutes_between('submitted_at', 'completed_at') ~ ' <= ' ~ var('approval_sla_hours') * 60) }} as is_within_sla,
+    {{ flag(minutes_between('submitted_at', 'completed_at') ~ ' <= ' ~ var('approval_sla_hours') * 60) }}
+        as is_within_sla,
     has_rework
 from decided_requests

@@ -15,7 +15,7 @@ open_assignments as (
         employee_id,
         department_id,
         row_number() over (
-            partition by employee_id order by valid_from desc, employee_department_id
+            partition by employee_id order by valid_from desc, employee_department_id asc
         ) as newest_first
     from {{ ref('employee_departments') }}
     where valid_to is null or valid_to > {{ as_of() }}
