@@ -143,6 +143,12 @@ def _print(answer: Answer, style: str, *, chinese: bool) -> None:
         print(line)
     if style == "table":
         print(f"{_count(len(rows))} · {_origin(answer)}", file=sys.stderr)
+        running = answer.still_running(rows)
+        if running:
+            print(
+                f"the period from {running} was not over yet: do not compare it with whole ones",
+                file=sys.stderr,
+            )
 
 
 def _count(rows: int) -> str:

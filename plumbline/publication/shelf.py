@@ -179,7 +179,10 @@ class Shelf:
 
 
 def _is_open_elsewhere(database: Path) -> bool:
-    """Tell whether another process reads the file: every DuckDB reader holds a shared lock on it."""
+    """Tell whether another process reads the file: every DuckDB reader holds a shared lock on it.
+
+    Locks are per process, so a reader in the publisher's own process does not count.
+    """
     with open(database, "r+b") as handle:
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

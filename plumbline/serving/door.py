@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from plumbline.publication import Publication
 from plumbline.publication.labels import Label, label_column, labels_of
 from plumbline.publication.sql import identifier
 from plumbline.serving.compare import COMPARISONS, Comparison, compare_sql
-from plumbline.serving.periods import Period, read_period
+from plumbline.serving.periods import Period, last_day, read_period
 from plumbline.serving.reader import Source, open_generation, open_live
 from plumbline.serving.vocabulary import Vocabulary
 
@@ -98,6 +98,17 @@ class Answer:
             tuple(_whole_day(value) if index in dates else value for index, value in enumerate(row))
             for row in rows
         ]
+
+    def still_running(self, rows: Sequence[tuple[Any, ...]]) -> date | None:
+        """Give the first day of the period that was not over on the as-of date, if the rows have one."""
+        times = [
+            index for index, column in enumerate(self.columns) if column.name.startswith("metric_time__")
+        ]
+        if not (times and rows and self.publication):
+            return None
+        grain = self.columns[times[0]].name.rpartition("__")[2]
+        starts = {row[times[0]] for row in rows if row[times[0]]} if grain in _DATE_GRAINS else set()
+        return next((day for day in starts if last_day(day, grain) > self.publication.as_of >= day), None)
 
     def arrow(self) -> pa.Table:
         """Read the rows as an Arrow table."""

@@ -56,6 +56,13 @@ def read_period(start: str | None, end: str | None) -> Period | None:
     return period
 
 
+def last_day(start: date, grain: str) -> date:
+    """Give the last day of the period of this grain that begins at `start`."""
+    if grain in {"day", "week"}:
+        return start + timedelta(days=0 if grain == "day" else 6)
+    return add_months(start, {"month": 1, "quarter": 3, "year": 12}[grain]) - timedelta(days=1)
+
+
 def add_months(day: date, months: int) -> date:
     """Move a date by whole months; a day that the month lacks becomes its last."""
     index = day.year * 12 + day.month - 1 + months

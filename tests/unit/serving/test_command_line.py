@@ -45,6 +45,13 @@ def test_a_chinese_question_gets_chinese_headings(plumb):
     assert lines[2].split() == ["online", "359.50"]
 
 
+def test_a_period_that_is_not_over_is_named(plumb):
+    _, _, err = plumb("query", "orders", "--grain", "year")
+    assert "the period from 2026-01-01 was not over yet" in err
+    _, _, err = plumb("query", "orders", "--grain", "month")
+    assert "not over" not in err
+
+
 def test_json_keeps_every_digit(plumb):
     _, out, _ = plumb("query", "net_sales", "--grain", "year", "--format", "json")
     assert '"net_sales": 180.000001' in out

@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from plumbline.serving.periods import FIRST, LAST, Period, read_period
+from plumbline.serving.periods import FIRST, LAST, Period, last_day, read_period
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,17 @@ def test_calendar_ranges_are_compared_with_calendar_ranges(text, previous, year_
 def test_other_ranges_are_compared_with_as_many_days():
     period = Period(date(2024, 3, 5), date(2024, 3, 11))
     assert period.previous() == Period(date(2024, 2, 27), date(2024, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("grain", "end"),
+    [
+        ("day", date(2024, 1, 1)),
+        ("week", date(2024, 1, 7)),
+        ("month", date(2024, 1, 31)),
+        ("quarter", date(2024, 3, 31)),
+        ("year", date(2024, 12, 31)),
+    ],
+)
+def test_a_period_ends_before_the_next_begins(grain, end):
+    assert last_day(date(2024, 1, 1), grain) == end
