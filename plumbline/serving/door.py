@@ -111,14 +111,18 @@ class Answer:
         return next((day for day in starts if last_day(day, grain) > self.publication.as_of >= day), None)
 
     def arrow(self) -> pa.Table:
-        """Read the rows as an Arrow table."""
+        """Read the rows as an Arrow table; whole days are dates, counts are int64."""
         import pyarrow as pa
 
         with self._mending():
             table = self._source.connection.sql(self.sql).to_arrow_table()
-        for index, column in enumerate(self.columns):
-            if column.is_date and pa.types.is_timestamp(table.schema.types[index]):
-                table = table.set_column(index, column.name, table.column(index).cast(pa.date32()))
+        for index, (column, kind) in enumerate(zip(self.columns, table.schema.types, strict=True)):
+            wanted = pa.date32() if column.is_date and pa.types.is_timestamp(kind) else None
+            if kind == pa.decimal128(38, 0):
+                # What DuckDB adds up from integers is a HUGEINT, which Arrow knows as a decimal only.
+                wanted = pa.int64()
+            if wanted:
+                table = table.set_column(index, column.name, table.column(index).cast(wanted))
         return table
 
     @contextmanager

@@ -26,6 +26,14 @@ def test_split_by_period_and_dimension(published):
     assert rows(table) == expected
 
 
+def test_counts_are_whole_numbers_and_money_is_decimal(published):
+    import pyarrow as pa
+
+    lines = query(published.home, ["net_sales"], by=["month"])
+    assert lines.schema.types == [pa.date32(), pa.decimal128(38, 6)]
+    assert query(published.home, ["orders"]).schema.types == [pa.int64()]
+
+
 @pytest.mark.parametrize("words", [["revenue"], ["净销售额"], ["营业收入"], ["Net Sales"], ["NET_SALES"]])
 def test_metrics_are_known_by_label_and_synonym(published, words):
     assert query(published.home, words).column_names == ["net_sales"]
