@@ -19,6 +19,7 @@ from typing import Any
 
 from orchestration.dbt_worker import DbtWorker
 from orchestration.prepare import is_prepared, mark_prepared
+from plumbline.errors import PlumblineError
 from plumbline.project import Home, Project
 from plumbline.runs import current_progress, new_run_id
 from plumbline.runs.fingerprint import digest_definitions
@@ -120,14 +121,17 @@ class _Run:
         self._execute(definitions, "refresh")
 
     def _execute(self, definitions: Any, job: str) -> None:
-        definitions.resolve_job_def(job).execute_in_process(
-            instance=self._instance,
-            run_config={
-                "resources": {"session": {"config": self._settings}},
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            },
-            raise_on_error=True,
-        )
+        try:
+            definitions.resolve_job_def(job).execute_in_process(
+                instance=self._instance,
+                run_config={
+                    "resources": {"session": {"config": self._settings}},
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                },
+                raise_on_error=True,
+            )
+        except Exception as error:
+            raise _root_error(error) from None
 
     def record(self) -> dict[str, Any]:
         path = self._home.runs / f"{self._settings['run_id']}.json"
@@ -143,6 +147,18 @@ class _Run:
                 self._worker.close()
             if self._instance:
                 self._instance.dispose()
+
+
+def _root_error(error: BaseException) -> BaseException:
+    """Take the error that a person can understand out of those that Dagster wraps around it."""
+    found: BaseException | None = error
+    root = error
+    while found is not None:
+        if isinstance(found, PlumblineError):
+            return found
+        root = getattr(found, "user_exception", None) or root
+        found = found.__cause__ or found.__context__
+    return root
 
 
 @contextmanager

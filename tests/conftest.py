@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-os.environ.setdefault("PLUMBLINE_DEMO_SCALE", "0.03")
+os.environ.setdefault("PLUMBLINE_DEMO_SCALE", "0.25")
 os.environ["PLUMBLINE_PROJECT"] = str(ROOT)
 
 

@@ -88,7 +88,7 @@ def open_session(
     home = project.home(company)
     with RunLock(home.lock):
         sources = load_sources(project, company)
-        day = resolve_as_of(sources, date.fromisoformat(as_of) if as_of else None)
+        day = resolve_as_of(sources, as_of or None)
         directory = Path(data or os.environ.get("PLUMBLINE_DATA") or home.data)
         record = RunRecord.open(home.runs, run_id or new_run_id(), company, day.isoformat(), full=full)
         try:
