@@ -4,8 +4,8 @@
   itself to the same keys where only_changes() holds. How far each such mart has come is kept in
   intermediate.progress, in the same transaction.
 
-  Every key is built anew when the mart is new, when a staging model behind it was read anew from the start, or when
-  the as-of day went back.
+  Every key is built anew when the mart is new, when a staging model behind it was read anew from the start, when the
+  as-of day went back, or when loads that the mart knows have gone.
 #}
 {% materialization by_key, adapter='duckdb' %}
     {%- set partial = only_changes() -%}
@@ -23,7 +23,7 @@
         {%- endif %}
         delete from {{ progress() }} where model = '{{ this.identifier }}';
         insert into {{ progress() }}
-        select '{{ this.identifier }}', (select coalesce(max(load), 0) from {{ source('run', 'loads') }}), {{ as_of() }}
+        select '{{ this.identifier }}', {{ newest_load() }}, {{ as_of() }}
     {%- endset -%}
     {{ build_and_count(statements, this) }}
     {{ run_hooks(post_hooks) }}
@@ -35,6 +35,10 @@
 {% macro create_progress() -%}
     create schema if not exists {{ progress().without_identifier() }};
     create table if not exists {{ progress() }} (model varchar, judged_load bigint, as_of date)
+{%- endmacro %}
+
+{% macro newest_load() -%}
+    (select coalesce(max(load), 0) from {{ source('run', 'loads') }})
 {%- endmacro %}
 
 {% macro progress() -%}
@@ -55,7 +59,8 @@
     {%- endfor -%}
     {%- set found = run_query(
         'select 1 from ' ~ progress() ~ " as progress where progress.model = '" ~ this.identifier
-        ~ "' and progress.as_of <= " ~ as_of() ~ ' and ' ~ reasons | join(' and ')
+        ~ "' and progress.as_of <= " ~ as_of() ~ ' and progress.judged_load <= ' ~ newest_load()
+        ~ ' and ' ~ reasons | join(' and ')
     ) -%}
     {{ return(found.rows | length > 0) }}
 {%- endmacro %}

@@ -7,18 +7,18 @@
 #}
 {% macro staged_rows(system, table, key, columns, version=none, parent=none) -%}
     {%- set landed = source(system, table) -%}
-    {%- set loads = source('run', 'loads') -%}
+    {%- do source('run', 'loads') -%}
     {%- set parents = ref(parent.model) if parent else none -%}
     {%- if execute -%}
         {%- set required = columns | selectattr('required') | map(attribute='name') | list -%}
         {%- set rules = {'key': key, 'version': version, 'required': required} -%}
-        {{ judged_rows(landed, loads, columns, rules, parent, parents, staged_scope(system, table, parents)) }}
+        {{ judged_rows(landed, columns, rules, parent, parents, staged_scope(system, table, parents)) }}
     {%- else -%}
         select 1
     {%- endif -%}
 {%- endmacro %}
 
-{% macro judged_rows(landed, loads, columns, rules, parent, parents, scope) -%}
+{% macro judged_rows(landed, columns, rules, parent, parents, scope) -%}
 {%- set names = columns | map(attribute='name') | list -%}
 {%- set business = names | join(', ') -%}
 {%- set key = rules.key | join(', ') -%}
@@ -235,7 +235,7 @@ select
     set_aside._reason,
     {{ text_key('set_aside', rules.key) }} as _row_key,
     all_rows._problem,
-    (select coalesce(max(load), 0) from {{ loads }}) as _judged_load
+    {{ newest_load() }} as _judged_load
 from all_rows
 left join set_aside
     on all_rows._load = set_aside._load and all_rows._row_number = set_aside._row_number

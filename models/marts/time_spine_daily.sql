@@ -14,8 +14,12 @@ with first_dates as (
     select {{ as_of() }} as first_date
 ),
 
+-- A single absurd date must not make the calendar thousands of years long.
 bounds as (
-    select min(first_date) as first_date, {{ as_of() }} as last_date from first_dates
+    select
+        greatest(min(first_date), {{ add_months(as_of(), -600) }}) as first_date,
+        {{ as_of() }} as last_date
+    from first_dates
 )
 
 {{ days_from_to('first_date', 'last_date') }}

@@ -1,3 +1,5 @@
+{{ config(incremental=true) }}
+
 {{ staged_rows(
     'erp', 'purchase_order_header',
     key=['purchase_order_id'],
