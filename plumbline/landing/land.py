@@ -64,6 +64,7 @@ def land_system(
             todo=did_you_mean(system, list(sources.systems)),
         )
     session = Session(
+        root=project.root,
         home=home,
         company=sources.company,
         system=sources.systems[system],

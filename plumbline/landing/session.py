@@ -22,8 +22,9 @@ Progress = Callable[[str], None]
 
 @dataclass
 class Session:
-    """One landing of one system."""
+    """One landing of one system; relative paths of the sources file start at `root`."""
 
+    root: Path
     home: Home
     company: str
     system: SystemSource

@@ -25,7 +25,7 @@ class FilesConnector:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._folder = Path(session.secrets.fill(session.system.location, session.system.where))
+        self._folder = session.root / session.secrets.fill(session.system.location, session.system.where)
         if not self._folder.is_dir():
             raise SourceUnavailable(
                 "the folder is not there",
