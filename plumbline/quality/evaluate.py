@@ -9,10 +9,8 @@ for what failed.
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -22,13 +20,13 @@ from plumbline.quality.evidence import Evidence
 from plumbline.quality.examples import examples_of
 from plumbline.quality.expectation import CRITICAL, Expectation, StageSuites, Suite
 from plumbline.quality.results import ERROR, FAILED, PASSED, SKIPPED, CheckResult, StageResult, store
-from plumbline.quality.rules import COMPLETENESS
+from plumbline.quality.rules import COMPLETENESS, EVIDENCE, Call, Question
 from plumbline.quality.warm import judging
 
 if TYPE_CHECKING:
     import duckdb
 
-    from plumbline.quality.judge import Finding, Judge
+    from plumbline.quality.judge import Finding
 
 
 @dataclass(frozen=True)
@@ -96,56 +94,66 @@ def _judge(
     module = judging()
     from plumbline.quality.dialect import engine_over
 
+    tables = tuple(dict.fromkeys(check.table for check in checks))
     with engine_over(con) as engine:
         judge = module.Judge(engine)
-        rows, findings = _judge_tables(judge, checks, context)
-        findings.update(_judge_evidence(judge, checks, context))
-    return {check.number: _demand_rows(check, findings[check.number], rows[check.table]) for check in checks}
+        answers = judge.judge(_questions(checks, context), tables)
+        findings = dict(answers.findings)
+        # Queries of one row were asked together: when that broke, each is to say for itself what is wrong.
+        broken = [check for check in checks if _has_own_query(check) and findings[check.number].error]
+        if broken:
+            findings.update(judge.judge([_own_question(check, context) for check in broken], ()).findings)
+    return {
+        check.number: _demand_rows(check, findings[check.number], answers.rows[check.table])
+        for check in checks
+    }
 
 
-def _judge_tables(
-    judge: Judge, checks: Sequence[Check], context: StageContext
-) -> tuple[dict[str, int | None], dict[int, Finding]]:
-    rows: dict[str, int | None] = {}
-    findings: dict[int, Finding] = {}
-    for relation, group in groupby(sorted(checks, key=_table_of), key=_table_of):
-        calls = {
-            check.number: check.expectation.rule.call(relation, context)
-            for check in group
-            if not isinstance(check.expectation.rule, Evidence)
-        }
-        found = judge.judge_table(relation, calls)
-        rows[relation] = found.rows
-        findings.update(found.findings)
-    return rows, findings
-
-
-def _judge_evidence(judge: Judge, checks: Sequence[Check], context: StageContext) -> dict[int, Finding]:
-    """Run each query of many subjects once, and all of one row together; when that breaks, each by itself."""
-    queries: dict[Hashable, exp.Query] = {}
-    shared: dict[Hashable, dict[int, tuple[str, float]]] = defaultdict(dict)
-    alone: dict[int, tuple[exp.Query, float]] = {}
+def _questions(checks: Sequence[Check], context: StageContext) -> list[Question]:
+    """Ask every check; a query that gives evidence on many of them is asked once."""
+    own = [check for check in checks if _has_own_query(check)]
+    queries: dict[Hashable, str] = {}
+    if own:
+        queries[None] = _union([_own_query(check, context) for check in own]).sql(dialect="duckdb")
+    questions = []
     for check in checks:
         rule = check.expectation.rule
-        if isinstance(rule, Evidence) and rule.subject:
-            sharing = rule.shared_by(check.table)
-            if sharing not in queries:
-                queries[sharing] = rule.collected(check.table, context)
-            shared[sharing][check.number] = (rule.subject, rule.mostly)
-        elif isinstance(rule, Evidence):
-            alone[check.number] = (rule.collected(check.table, context, str(check.number)), rule.mostly)
-    findings: dict[int, Finding] = {}
-    for sharing, query in queries.items():
-        findings.update(judge.judge_evidence(query.sql(dialect="duckdb"), shared[sharing]))
-    if len(alone) > 1:
-        every = exp.union(*(query for query, _ in alone.values()), distinct=False).sql(dialect="duckdb")
-        subjects = {number: (str(number), share) for number, (_, share) in alone.items()}
-        together = judge.judge_evidence(every, subjects)
-        if not any(finding.error for finding in together.values()):
-            return {**findings, **together}
-    for number, (single, share) in alone.items():
-        findings.update(judge.judge_evidence(single.sql(dialect="duckdb"), {number: (str(number), share)}))
-    return findings
+        call = rule.call(check.table, context)
+        if not isinstance(rule, Evidence):
+            questions.append(Question(check.number, check.table, call))
+            continue
+        sharing = rule.shared_by(check.table) if rule.subject else None
+        if sharing not in queries:
+            queries[sharing] = rule.collected(check.table, context).sql(dialect="duckdb")
+        questions.append(_on_evidence(check, call, queries[sharing]))
+    return questions
+
+
+def _has_own_query(check: Check) -> bool:
+    rule = check.expectation.rule
+    return isinstance(rule, Evidence) and not rule.subject
+
+
+def _own_query(check: Check, context: StageContext) -> exp.Query:
+    rule = check.expectation.rule
+    assert isinstance(rule, Evidence)
+    return rule.collected(check.table, context, str(check.number))
+
+
+def _own_question(check: Check, context: StageContext) -> Question:
+    call = check.expectation.rule.call(check.table, context)
+    return _on_evidence(check, call, _own_query(check, context).sql(dialect="duckdb"))
+
+
+def _on_evidence(check: Check, call: Call, query: str) -> Question:
+    rule = check.expectation.rule
+    subject = rule.subject if isinstance(rule, Evidence) and rule.subject else str(check.number)
+    given = {**call.arguments, "query": query, "subject": subject}
+    return Question(check.number, EVIDENCE, Call(call.expectation, given))
+
+
+def _union(queries: Sequence[exp.Query]) -> exp.Query:
+    return queries[0] if len(queries) == 1 else exp.union(*queries, distinct=False, copy=False)
 
 
 def _demand_rows(check: Check, finding: Finding, rows: int | None) -> Finding:
@@ -236,7 +244,3 @@ def _empty_suite(stage: str, suite: Suite) -> CheckResult:
         protects=(suite.table,),
         todo="Write an expectation for the table, or take the suite away.",
     )
-
-
-def _table_of(check: Check) -> str:
-    return check.table

@@ -303,7 +303,7 @@ class RowsAgree(Evidence):
 
 def total(value: exp.Expr) -> exp.Expr:
     """Give the sum of a value, 0 for no rows."""
-    return exp.func("coalesce", exp.Sum(this=value), literal(0))
+    return exp.Coalesce(this=exp.Sum(this=value), expressions=[literal(0)])
 
 
 def _limited(where: str, rows: str, context: StageContext) -> str:
@@ -324,31 +324,44 @@ def numbered(values: Sequence[exp.Expr]) -> list[exp.Expr]:
 
 def compared(names: Sequence[str], here: exp.Select, there: exp.Select, place: str) -> exp.Query:
     """Compare the numbered totals of two queries: one row of evidence for each name."""
-    rows = []
-    for number, name in enumerate(names):
-        mine, theirs = exp.column(f"total_{number}", "here"), exp.column(f"total_{number}", "there")
-        differ = exp.NEQ(this=mine, expression=theirs)
-        apart = (literal(": a difference of "), _shown(exp.Sub(this=mine, expression=theirs)))
-        difference = exp.case().when(differ.copy(), exp.func("concat", *apart)).else_(literal(""))
-        seen = (_shown(mine), literal(" here, "), _shown(theirs), literal(place), difference)
-        rows.append(
-            exp.select(
-                literal(name).as_("subject"),
-                exp.column("counted", "here").as_("evaluated"),
-                exp.case().when(differ, literal(1)).else_(literal(0)).as_("unexpected"),
-                exp.func("concat", *seen).as_("observed"),
-            )
-            .from_("here")
-            .join("there", join_type="cross")
-        )
-    query: exp.Query = rows[0] if len(rows) == 1 else exp.union(*rows, distinct=False)
-    return query.with_("here", here, materialized=True).with_("there", there, materialized=True)
+    numbers = range(len(names))
+    columns = {
+        "subject": [literal(name) for name in names],
+        "mine": [_exact(exp.column(f"total_{number}", "here")) for number in numbers],
+        "theirs": [_exact(exp.column(f"total_{number}", "there")) for number in numbers],
+    }
+    pairs = (
+        exp.select(exp.column("counted", "here"))
+        .select(*(_unnested(values).as_(name) for name, values in columns.items()), copy=False)
+        .from_(here.subquery("here", copy=False), copy=False)
+        .join(there.subquery("there", copy=False), join_type="cross", copy=False)
+    )
+    evidence = bind(query_in(_COMPARED), {"place": place})
+    return evidence.with_("pairs", pairs, copy=False)
 
 
-def _shown(total: exp.Expr) -> exp.Expr:
-    """Give a total as text, without the zeros at its end."""
-    exact = exp.cast(exp.cast(total, "decimal(38, 8)"), "text")
-    return exp.func("rtrim", exp.func("rtrim", exact, literal("0")), literal("."))
+_COMPARED = """
+select
+    subject,
+    counted as evaluated,
+    case when mine <> theirs then 1 else 0 end as unexpected,
+    rtrim(rtrim(cast(mine as text), '0'), '.') || ' here, '
+        || rtrim(rtrim(cast(theirs as text), '0'), '.') || :place
+        || case
+            when mine <> theirs
+                then ': a difference of ' || rtrim(rtrim(cast(mine - theirs as text), '0'), '.')
+            else ''
+        end as observed
+from pairs
+"""
+
+
+def _unnested(values: Sequence[exp.Expr]) -> exp.Expr:
+    return exp.Explode(this=exp.Array(expressions=list(values)))
+
+
+def _exact(value: exp.Expr) -> exp.Expr:
+    return exp.cast(value, "decimal(38, 8)", copy=False)
 
 
 def evidence(

@@ -8,25 +8,30 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import great_expectations.expectations as core
 import sqlalchemy as sa
+from great_expectations.compatibility import pydantic
 from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
 from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
+from great_expectations.util import convert_to_json_serializable as _plain
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.metrics_calculator import MetricsCalculator
 from great_expectations.validator.validation_graph import ValidationGraph
 
 from plumbline.quality import great_expectations_types as ours
-from plumbline.quality.rules import Call
+from plumbline.quality.rules import EVIDENCE, Question
 
 # What goes wrong is told in the results; Great Expectations would print it as well.
 logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
 
 _BOOLEAN_ONLY: dict[str, Any] = {"result_format": {"result_format": "BOOLEAN_ONLY"}}
+_ABSENT = object()
 _ROWS = "table.row_count"
 _NONNULL = "column_values.nonnull.unexpected_count"
 _UNEXPECTED = ".unexpected_count"
@@ -47,27 +52,48 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class TableFindings:
-    """The rows of a table, None when they cannot be counted, and what was found, by number."""
+class Answers:
+    """What was found, by number of question, and the rows of each table; None if they cannot be counted."""
 
-    rows: int | None
     findings: Mapping[int, Finding]
+    rows: Mapping[str, int | None]
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Stands for an aggregate that could not be computed."""
+
+    text: str
 
 
 class _Engine(SqlAlchemyExecutionEngine):
-    """Computes all aggregates of a table in one statement.
+    """Computes all aggregates of a table in one statement; one that fails spoils no other table's.
 
-    The base class groups them by their domain, and counts a key without a value as another domain.
+    The base class takes a key without a value for another domain, and so reads a table several times.
     """
 
     def resolve_metric_bundle(self, metric_fn_bundle: Any) -> Any:
-        return super().resolve_metric_bundle([_plain_domain(each) for each in metric_fn_bundle])
+        by_batch: dict[str, list[Any]] = defaultdict(list)
+        for computation in metric_fn_bundle:
+            domain = {key for key, value in computation.compute_domain_kwargs.items() if value is not None}
+            assert domain == {"batch_id"}, f"no rule reads a part of a table, but: {domain}"
+            by_batch[computation.compute_domain_kwargs["batch_id"]].append(computation)
+        resolved: dict[Any, Any] = {}
+        for batch, computations in by_batch.items():
+            resolved.update(self._aggregates(batch, computations))
+        return resolved
 
-
-def _plain_domain(computation: Any) -> Any:
-    domain = computation.compute_domain_kwargs or {}
-    given = {key: value for key, value in domain.items() if value is not None}
-    return replace(computation, compute_domain_kwargs=given)
+    def _aggregates(self, batch: str, computations: Sequence[Any]) -> Mapping[Any, Any]:
+        columns = [each.metric_fn.label(f"aggregate_{place}") for place, each in enumerate(computations)]
+        statement = sa.select(*columns).select_from(self.get_domain_records({"batch_id": batch}))
+        try:
+            values: Sequence[Any] = self.execute_query(statement).one()
+        except Exception as error:  # whatever it is, the expectations that need these values have failed
+            values = [_Failure(_first_line(str(error)))] * len(computations)
+        return {
+            each.metric_configuration.id: value if isinstance(value, _Failure) else _plain(value)
+            for each, value in zip(computations, values, strict=True)
+        }
 
 
 class _Graph(ValidationGraph):
@@ -103,52 +129,50 @@ class Judge:
         self._engine = _Engine(engine=engine)
         self._calculator = MetricsCalculator(self._engine, show_progress_bars=False)
 
-    def judge_table(self, relation: str, calls: Mapping[int, Call]) -> TableFindings:
-        """Judge all expectations on one table; where one of them breaks the statement, each by itself."""
-        schema, _, name = relation.rpartition(".")
-        batch = SqlAlchemyBatchData(
-            self._engine, table_name=name, schema_name=schema or "main", create_temp_table=False
-        )
-        self._engine.load_batch_data(relation, batch)
-        together = self._judge(relation, calls)
-        if len(calls) < 2 or not any(finding.error for finding in together.findings.values()):
-            return together
-        alone = {number: self._judge(relation, {number: call}) for number, call in calls.items()}
-        counted = [found.rows for found in alone.values() if found.rows is not None]
-        merged = {number: found.findings[number] for number, found in alone.items()}
-        return TableFindings(counted[0] if counted else None, merged)
+    def judge(self, questions: Sequence[Question], tables: Sequence[str]) -> Answers:
+        """Judge all questions together, and where something broke, those of that table each by itself."""
+        batches = {*tables, *(question.batch for question in questions)}
+        for batch in batches:
+            self._load(batch)
+        findings, rows = self._judge(questions, tables)
+        troubled = {question.batch for question in questions if findings[question.number].error} - {EVIDENCE}
+        for question in questions:
+            if question.batch in troubled:
+                again, counted = self._judge([question], [question.batch])
+                findings.update(again)
+                rows.update(counted)
+        return Answers(findings, rows)
 
-    def judge_evidence(self, query: str, subjects: Mapping[int, tuple[str, float]]) -> Mapping[int, Finding]:
-        """Judge expectations by one row each of `query`: its subject, and the share that must hold."""
-        batch = SqlAlchemyBatchData(self._engine, query="select 1", create_temp_table=False)
-        self._engine.load_batch_data("evidence", batch)
-        calls = {
-            number: Call("ExpectEvidenceToHold", {"query": query, "subject": subject, "mostly": share})
-            for number, (subject, share) in subjects.items()
-        }
-        return self._judge("evidence", calls, count_rows=False).findings
+    def _load(self, batch: str) -> None:
+        if batch == EVIDENCE:
+            data = SqlAlchemyBatchData(self._engine, query="select 1", create_temp_table=False)
+        else:
+            schema, _, name = batch.rpartition(".")
+            data = SqlAlchemyBatchData(
+                self._engine, table_name=name, schema_name=schema or "main", create_temp_table=False
+            )
+        self._engine.load_batch_data(batch, data)
 
-    def _judge(self, batch_id: str, calls: Mapping[int, Call], *, count_rows: bool = True) -> TableFindings:
+    def _judge(
+        self, questions: Sequence[Question], tables: Sequence[str]
+    ) -> tuple[dict[int, Finding], dict[str, int | None]]:
         started = time.perf_counter()
-        rows = MetricConfiguration(_ROWS, {"batch_id": batch_id})
-        expectations = {number: _expectation(call, batch_id) for number, call in calls.items()}
-        wanted = {
-            number: expectation.get_validation_dependencies(self._engine, _BOOLEAN_ONLY).metric_configurations
-            for number, expectation in expectations.items()
-        }
-        every = [metric for metrics in wanted.values() for metric in metrics.values()]
-        values, aborted = self._computed([*every, rows] if count_rows else every)
-        counted = values.get(rows.id)
-        share = (time.perf_counter() - started) / max(len(calls), 1)
-        findings: dict[int, Finding] = {}
-        for number, expectation in expectations.items():
-            needed = wanted[number]
-            if any(metric.id not in values for metric in needed.values()):
-                findings[number] = Finding(error=_cause(needed.values(), aborted), seconds=share)
+        counts = {table: MetricConfiguration(_ROWS, {"batch_id": table}) for table in tables}
+        asked = [_asked(question, self._engine) for question in questions]
+        every = [metric for _, metrics in asked for metric in metrics.values()]
+        values, aborted = self._computed([*every, *counts.values()])
+        rows = {table: _count(values.get(metric.id)) for table, metric in counts.items()}
+        seconds = (time.perf_counter() - started) / max(len(questions), 1)
+        findings = {}
+        for question, (expectation, needed) in zip(questions, asked, strict=True):
+            found = {name: values.get(metric.id, _ABSENT) for name, metric in needed.items()}
+            failed = next((value.text for value in found.values() if isinstance(value, _Failure)), "")
+            if failed or _ABSENT in found.values():
+                finding = Finding(error=failed or _cause(needed.values(), aborted), seconds=seconds)
             else:
-                metrics = {name: values[metric.id] for name, metric in needed.items()}
-                findings[number] = self._verdict(expectation, metrics, int(counted or 0), share)
-        return TableFindings(None if counted is None else int(counted), findings)
+                finding = self._verdict(expectation, found, rows.get(question.batch) or 0, seconds)
+            findings[question.number] = finding
+        return findings, rows
 
     def _computed(
         self, metrics: Sequence[MetricConfiguration]
@@ -175,9 +199,41 @@ class Judge:
         return Finding(success, evaluated, unexpected, _seen(seen), seconds=seconds)
 
 
-def _expectation(call: Call, batch_id: str) -> Any:
+def _asked(question: Question, engine: Any) -> tuple[Any, Mapping[str, MetricConfiguration]]:
+    """Give the expectation that a question asks, and the metrics that it needs."""
+    call = question.call
     kind = getattr(ours, call.expectation, None) or getattr(core, call.expectation)
-    return kind(batch_id=batch_id, **call.arguments)
+    expectation = _remembering(kind)(batch_id=question.batch, **call.arguments)
+    return expectation, expectation.get_validation_dependencies(engine, _BOOLEAN_ONLY).metric_configurations
+
+
+def _count(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) else None
+
+
+@lru_cache
+def _remembering(kind: Any) -> Any:
+    """Give the kind of expectation that writes its configuration once.
+
+    Great Expectations writes it, and builds another expectation from it, a dozen times for each check.
+    """
+
+    def configuration(self: Any) -> Any:
+        if self._written is None:
+            self._written = kind.configuration.fget(self)
+            self._written.to_domain_obj = lambda: self
+        return self._written
+
+    return type(kind)(
+        f"Remembering{kind.__name__}",
+        (kind,),
+        {
+            "__module__": __name__,
+            "__doc__": kind.__doc__,
+            "_written": pydantic.PrivateAttr(default=None),
+            "configuration": property(configuration),
+        },
+    )
 
 
 def _counts(metrics: Mapping[str, Any], rows: int) -> tuple[int, int | None]:
@@ -207,6 +263,10 @@ def _cause(needed: Iterable[MetricConfiguration], aborted: Mapping[Any, Any]) ->
     """Give the line that says what is wrong with a metric that was needed, or else with one before it."""
     own = [aborted[metric.id] for metric in needed if metric.id in aborted]
     failures = own or list(aborted.values())
-    text = str(failures[0]["exception_info"].exception_message) if failures else ""
+    return _first_line(str(failures[0]["exception_info"].exception_message) if failures else "")
+
+
+def _first_line(text: str) -> str:
+    """Give the line that says what is wrong, without SQLAlchemy's statement and link."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return re.sub(r"^\(duckdb\.(duckdb\.)?", "(", lines[0]) if lines else "an error without a text"
+    return re.sub(r"^\(_?duckdb\.(duckdb\.)?", "(", lines[0]) if lines else "an error without a text"

@@ -22,6 +22,8 @@ CONSISTENCY = "consistency"
 VALIDITY = "validity"
 TIMELINESS = "timeliness"
 UNIQUENESS = "uniqueness"
+# The batch that stands for the rows of a query, where others are named by their table.
+EVIDENCE = "evidence"
 DIMENSIONS = (COMPLETENESS, ACCURACY, CONSISTENCY, VALIDITY, TIMELINESS, UNIQUENESS)
 
 
@@ -31,6 +33,15 @@ class Call:
 
     expectation: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One expectation to be judged, on a table or on collected evidence."""
+
+    number: int
+    batch: str
+    call: Call
 
 
 @dataclass(frozen=True, kw_only=True)

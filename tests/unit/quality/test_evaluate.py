@@ -245,11 +245,8 @@ def test_all_columns_of_a_table_are_read_in_one_scan(con, context, monkeypatch):
         has_rows(),
     )
     checks_of(con, context, suite("marts.lines", critical(*rules, why="."), owner="x"))
-    count, scan = [sql for sql in ran if "FROM marts.lines" in sql]
-    assert set(count.partition("FROM")[0].replace(",", "").split()[1:]) <= {"count(*)", "AS"} | {
-        '"table.row_count"',
-        '"table.row_count_1"',
-    }
+    counting, scan = [sql for sql in ran if "FROM marts.lines" in sql]
+    assert not any(name in counting for name in ("line_id", "order_id", "quantity", "amount"))
     assert all(name in scan for name in ("line_id", "order_id", "quantity", "amount"))
 
 
