@@ -12,6 +12,7 @@ import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -32,11 +33,13 @@ class DbtWorker:
     """The caller's side: start it early, `invoke` commands, `close` it."""
 
     def __init__(self, project: Project, home: Home) -> None:
+        # A file, since nobody reads a pipe while dbt works, and a full one would stop it.
+        self._trouble = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-m", "orchestration.dbt_worker", str(project.root), str(home.root)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._trouble,
             text=True,
             encoding="utf-8",
             cwd=project.root,
@@ -60,7 +63,9 @@ class DbtWorker:
                 raise _error(message["error"])
             else:
                 return tuple(NodeResult(**result) for result in message["results"])
-        _, trouble = self._process.communicate()
+        self._process.wait()
+        self._trouble.seek(0)
+        trouble = self._trouble.read()
         raise PlumblineError(
             "dbt ended without an answer",
             why=(trouble.strip().splitlines() or ["It said nothing."])[-1],
@@ -79,6 +84,7 @@ class DbtWorker:
         """End the worker, whatever it does."""
         self._process.kill()
         self._process.communicate()
+        self._trouble.close()
 
 
 def _error(content: dict[str, str]) -> PlumblineError:
