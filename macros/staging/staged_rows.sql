@@ -83,7 +83,7 @@ landed_rows as {{ computed_once() }} (
 
 {% if scope.is_partial -%}
 touched_keys as (
-    select {{ key }} from landed_rows where _problem is null
+    select distinct {{ key }} from landed_rows where _problem is null
     {%- if parent %}
     union
     select {{ key }} from {{ base_of(this) }}

@@ -117,6 +117,7 @@ def second_day(company):
             order("4", "2024-02-29", customer="3", changed="2024-03-21 00:00:00"),
             order("77", "2023-12-01", changed="2024-03-21 00:00:00"),
             order("8", "2024-03-21"),
+            order("3", "2024-02-11", customer="2", changed="2024-03-20 00:00:00"),
             order("1", "not a day", changed="2024-03-22 00:00:00"),
             order("2", "2024-01-20", OnlineOrderFlag="0", SalesPersonID="274"),
         ],
