@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -234,15 +235,16 @@ def _ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
     def read() -> None:
         try:
-            for batch in batches:
-                waiting.put(batch)
-                if stop.is_set():
-                    return
+            with closing(_generator(batches)) as reading:
+                for batch in reading:
+                    waiting.put(batch)
+                    if stop.is_set():
+                        return
             waiting.put(None)
         except BaseException as error:
             waiting.put(error)
 
-    thread = threading.Thread(target=read, daemon=True)
+    thread = threading.Thread(target=read, name="landing", daemon=True)
     thread.start()
     try:
         while (item := waiting.get()) is not None:
@@ -254,6 +256,11 @@ def _ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         while thread.is_alive():
             _drain(waiting)
             thread.join(0.01)
+
+
+def _generator(batches: Iterable[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:
+    """Make a generator of any iterable, so that it can be closed before its end."""
+    yield from batches
 
 
 def _drain(waiting: queue.Queue[Any]) -> None:

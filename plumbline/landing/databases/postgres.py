@@ -79,14 +79,15 @@ class PostgresReader:
         texts = ", ".join(f"{_text(quoted(name), kinds[name])} as {quoted(name)}" for name in columns)
         with self._errors():
             self._cursor.execute(f"select {texts} from {_relation(table)}{where}", values or None)
-            for batch in self._cursor.fetch_record_batch():
-                arrays = [
-                    shortest_numbers(array.cast(pa.string()))
-                    if kinds[name] in _FLOATS
-                    else array.cast(pa.string())
-                    for name, array in zip(columns, batch.columns, strict=True)
-                ]
-                yield pa.RecordBatch.from_arrays(arrays, columns)
+            with self._cursor.fetch_record_batch() as reader:
+                for batch in reader:
+                    arrays = [
+                        shortest_numbers(array.cast(pa.string()))
+                        if kinds[name] in _FLOATS
+                        else array.cast(pa.string())
+                        for name, array in zip(columns, batch.columns, strict=True)
+                    ]
+                    yield pa.RecordBatch.from_arrays(arrays, columns)
 
     def _where(self, table: str, selection: Selection) -> tuple[str, list[str]]:
         if selection.cursor is None or selection.since is None:

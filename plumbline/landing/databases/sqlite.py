@@ -89,17 +89,18 @@ class SQLiteReader:
         with _driver_errors(self._path.name):
             self._cursor.execute(f"select {casts} from {quoted(table)}{where}", values or None)
             done = 0
-            for batch in self._cursor.fetch_record_batch():
-                arrays = [
-                    _valid(array.cast(pa.string()), table, name, done)
-                    for name, array in zip(columns, batch.columns, strict=True)
-                ]
-                arrays = [
-                    shortest_numbers(array) if name in fractions else array
-                    for name, array in zip(columns, arrays, strict=True)
-                ]
-                yield pa.RecordBatch.from_arrays(arrays, columns)
-                done += batch.num_rows
+            with self._cursor.fetch_record_batch() as reader:
+                for batch in reader:
+                    arrays = [
+                        _valid(array.cast(pa.string()), table, name, done)
+                        for name, array in zip(columns, batch.columns, strict=True)
+                    ]
+                    arrays = [
+                        shortest_numbers(array) if name in fractions else array
+                        for name, array in zip(columns, arrays, strict=True)
+                    ]
+                    yield pa.RecordBatch.from_arrays(arrays, columns)
+                    done += batch.num_rows
 
     def signature(self) -> str | None:
         parts = []

@@ -37,7 +37,7 @@ class FilesConnector:
         """Land what is there of one table; one outcome for each file."""
         files = matching_files(self._folder, table)
         if not files:
-            yield ExtractOutcome(MISSING, ", ".join(table.origin), reason=f"no such file in {self._folder}.")
+            yield self._no_file(table)
             return
         skipped = files[:-1] if table.load == "snapshot" else []
         for path in files[len(skipped) :]:
@@ -46,6 +46,13 @@ class FilesConnector:
                 notes = (*outcome.notes, f"the last by name of {len(files)} files; the others are older")
                 outcome = replace(outcome, notes=notes)
             yield outcome
+
+    def _no_file(self, table: TableSource) -> ExtractOutcome:
+        """Tell a table of which nothing ever came from a folder that was emptied after landing."""
+        source = ", ".join(table.origin)
+        if self._session.current(table.name):
+            return ExtractOutcome(UNCHANGED, source, notes=("no file there now; what has landed stays",))
+        return ExtractOutcome(MISSING, source, reason=f"no such file in {self._folder}.")
 
     def _file(self, table: TableSource, path: Path) -> ExtractOutcome:
         session = self._session

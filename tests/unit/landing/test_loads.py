@@ -187,6 +187,17 @@ def test_a_missing_file_is_an_outcome(shop):
     assert "no such file" in outcome.reason
 
 
+def test_an_emptied_folder_changes_nothing(shop):
+    shop.file("lines.csv", csv("1,tea,1,,")).rename(shop.data / "away.csv")
+    assert shop.land_lines().status == "missing"
+    (shop.data / "away.csv").rename(shop.data / "lines.csv")
+    shop.land()
+    (shop.data / "lines.csv").unlink()
+    outcome = shop.land_lines()
+    assert (outcome.status, outcome.notes) == ("unchanged", ("no file there now; what has landed stays",))
+    assert len(shop.lines()) == 1
+
+
 def test_a_missing_folder_makes_every_table_unavailable(shop):
     shop.tables(
         "order_line: {files: a.csv}",

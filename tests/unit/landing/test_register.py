@@ -1,5 +1,7 @@
 """What the warehouse sees of the landing."""
 
+import subprocess
+import sys
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -95,3 +97,11 @@ def test_a_home_with_glob_characters_in_its_path(tmp_path):
     shop.file("lines.csv", csv("1,tea,1,,"))
     shop.land()
     assert shop.lines("LineID, _load") == [("1", 1)]
+
+
+def test_importing_landing_loads_no_heavy_library():
+    code = "import sys, plumbline.landing; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"pyarrow", "duckdb", "sqlalchemy", "dlt", "requests", "openpyxl", "yaml"}.isdisjoint(
+        done.stdout.split()
+    )
