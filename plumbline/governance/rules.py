@@ -13,7 +13,7 @@ from plumbline.governance.keys import UnknownKey
 LEVELS = ("strategic", "process", "operational")
 DIRECTIONS = ("up", "down", "none")
 STATUSES = ("draft", "certified", "deprecated", "retired")
-UNITS = ("count", "currency", "days", "hours", "minutes", "people", "points", "ratio", "units")
+UNITS = ("count", "currency", "days", "hours", "minutes", "people", "points", "ratio", "times", "units")
 GRAINS = ("day", "week", "month", "quarter", "year", "all")
 
 

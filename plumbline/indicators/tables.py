@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from plumbline.definitions import Definitions, GroupBy
+from plumbline.definitions import Definitions, GroupBy, Metric
 from plumbline.indicators.availability import Availability
 from plumbline.indicators.questions import Question
 from plumbline.warehouse import quoted
@@ -101,7 +101,7 @@ class Writer:
 
     def _long(self, question: Question, name: str) -> str:
         metric = self.definitions.metrics[name]
-        start, end, partial = self._period(question)
+        start, end, partial = self._period(question, metric)
         columns = (
             _text(name),
             _text(question.grain),
@@ -122,13 +122,19 @@ class Writer:
         begun = f" AND {start} <= {_date(self.as_of)}" if question.time else ""
         return f"SELECT {', '.join(columns)} FROM {_ANSWER} WHERE {quoted(name)} IS NOT NULL{begun}"
 
-    def _period(self, question: Question) -> tuple[str, str, str]:
-        """Give the first and the last day of the period, and whether it was still running on `as_of`."""
+    def _period(self, question: Question, metric: Metric) -> tuple[str, str, str]:
+        """Give the first and the last day of the period, and whether it may still change after `as_of`.
+
+        A conversion is settled when the time for what may follow is over, too.
+        """
         if not question.time:
             return "CAST(NULL AS DATE)", _date(self.as_of), "false"
         start = _key(question.time)
         end = f"CAST({start} + INTERVAL {_INTERVALS[question.grain]} - INTERVAL 1 DAY AS DATE)"
-        return start, end, f"{end} > {_date(self.as_of)}"
+        settled = end
+        if metric.type == "conversion" and metric.window:
+            settled = f"{end} + INTERVAL {metric.window.count} {metric.window.grain} - INTERVAL 1 DAY"
+        return start, end, f"{settled} > {_date(self.as_of)}"
 
 
 def _exact(column: str) -> str:

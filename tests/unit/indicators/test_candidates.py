@@ -58,6 +58,17 @@ def test_a_running_period_is_partial(build: Builder) -> None:
     ]
 
 
+def test_a_conversion_is_partial_until_the_time_for_what_follows_is_over(build: Builder) -> None:
+    build(as_of=date(2025, 3, 29))
+    partial = "SELECT period_start, is_partial FROM candidates.indicator_value WHERE metric = 'came_back'"
+    assert build.rows(f"{partial} AND grain = 'month' ORDER BY 1 DESC LIMIT 2") == [
+        (date(2025, 3, 1), True),
+        (date(2025, 2, 1), False),
+    ]
+    build(as_of=date(2025, 3, 28))
+    assert (date(2025, 2, 1), True) in build.rows(partial)
+
+
 def test_a_period_that_ends_on_the_as_of_date_is_whole(build: Builder) -> None:
     build(as_of=date(2024, 3, 31))
     assert build.rows("""
