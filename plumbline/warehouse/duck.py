@@ -32,7 +32,7 @@ def connect(path: Path | None = None, *, read_only: bool = False) -> DuckDBPyCon
 
 
 def _explained(error: Exception, path: Path | None) -> LockedError | StorageError:
-    if "lock" in str(error).lower():
+    if "conflicting lock" in str(error).lower():
         return LockedError(
             "another process holds this database",
             where=str(path),
