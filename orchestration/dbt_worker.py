@@ -1,8 +1,8 @@
 """dbt in a process of its own, so that its seconds of start and parsing pass while others work.
 
-The worker reads one JSON command per line (`{"args": ["parse"]}`) and answers with lines of JSON: `{"node": name}`
-while nodes finish, then `{"results": [...]}` or `{"error": {...}}`. It dies when its standard input closes, so a
-killed run leaves no process that holds the warehouse.
+The worker reads one JSON command per line (`{"args": ["parse"]}`) and answers with lines of JSON:
+`{"node": name}` while nodes finish, then `{"results": [...]}` or `{"error": {...}}`. It dies when its input
+closes, so a killed run leaves no process that holds the warehouse.
 """
 
 from __future__ import annotations
@@ -90,7 +90,11 @@ class DbtWorker:
 def _error(content: dict[str, str]) -> PlumblineError:
     kind = _ERRORS.get(content["code"], PlumblineError)
     return kind(
-        content["what"], where=content["where"], why=content["why"], todo=content["todo"], code=content["code"]
+        content["what"],
+        where=content["where"],
+        why=content["why"],
+        todo=content["todo"],
+        code=content["code"],
     )
 
 

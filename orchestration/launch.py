@@ -1,7 +1,7 @@
 """Run a company's jobs in this process, against the same instance that `dagster dev` shows.
 
-dbt starts and parses in a worker process while the extracts land, and nothing heavy starts at all when there is
-nothing new.
+dbt starts and parses in a worker process while the extracts land, and nothing heavy starts at all when there
+is nothing new.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def launch(
 ) -> dict[str, Any]:
     """Land, and build, check and publish if there is anything new; give the run's record.
 
-    `before` is called while dbt starts. Errors of the steps are raised as they are; the record tells them too.
+    `before` is called while dbt starts. Errors of the steps are raised as they are; the record has them too.
     """
     settings = {
         "company": company,

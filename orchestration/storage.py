@@ -1,8 +1,8 @@
 """Dagster's event log in SQLite, with connections kept open and without a disk flush per event.
 
 Dagster's own class opens, commits and closes a connection for each of the thousand events of a run, which
-takes longer than the run's real work. The log is for people to look at: with WAL and synchronous=NORMAL a power
-cut may lose its last events, never damage it.
+takes longer than the run's real work. The log is for people to look at: with WAL and synchronous=NORMAL a
+power cut may lose its last events, never damage it.
 """
 
 from __future__ import annotations

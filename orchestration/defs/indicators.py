@@ -29,7 +29,11 @@ def candidate_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
     ]
     long_tables = [
         dg.AssetSpec(
-            ["candidates", name], deps=sorted(marts.values()), group_name="candidates", kinds={"duckdb"}, skippable=True
+            ["candidates", name],
+            deps=sorted(marts.values()),
+            group_name="candidates",
+            kinds={"duckdb"},
+            skippable=True,
         )
         for name in LONG_TABLES
     ]

@@ -43,7 +43,9 @@ def _system_specs(sources: Sources, system: str) -> Sequence[dg.AssetSpec]:
 def _landing_asset(sources: Sources, system: str) -> dg.AssetsDefinition:
     specs = _system_specs(sources, system)
     arrivals = [
-        dg.AssetCheckSpec("arrived", asset=spec.key, description="The extract was there, readable and accepted.")
+        dg.AssetCheckSpec(
+            "arrived", asset=spec.key, description="The extract was there, readable and accepted."
+        )
         for spec in specs
     ]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.defs.indicators import LONG_TABLES, candidate_specs
+from orchestration.defs.indicators import candidate_specs
 from orchestration.defs.quality import STAGES, stage_result
 from orchestration.defs.resources import Session
 from plumbline.quality import CheckResult, StageResult
@@ -45,7 +45,7 @@ def publication_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
 
 
 def pass_the_gate(session: Session, results: list[StageResult]) -> None:
-    """Record what the stages found, write the report, and raise GateError if a critical expectation failed."""
+    """Record what the stages found, write the report, and raise GateError for critical failures."""
     from plumbline.quality import StageContext, raise_if_critical, write_report
     from plumbline.warehouse import connect
 
@@ -86,7 +86,10 @@ def publish(session: Session) -> dict[str, int]:
     from plumbline.warehouse import connect
 
     run = RunFacts(
-        session.record.company, session.record.run_id, session.as_of, code_commit=code_commit(session.project.root)
+        session.record.company,
+        session.record.run_id,
+        session.as_of,
+        code_commit=code_commit(session.project.root),
     )
     with connect(session.home.warehouse) as connection:
         publication = publish_generation(connection, session.home, run=run)

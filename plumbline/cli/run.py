@@ -18,10 +18,11 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "run",
         help="land the extracts, build, check and publish the indicators of a company",
-        description="Land the extracts of a company's ERP, CRM and OA, build the models, check the quality and "
-        "publish one new generation of indicators. Without new data it does nothing and says so.",
-        epilog="Exit codes: 0 published, or nothing new; 2 wrong configuration; 3 held back by the quality gate; "
-        "4 published, but a source could not be read or an extract was refused; 5 another run is at work.",
+        description="Land the extracts of a company's ERP, CRM and OA, build the models, check the quality "
+        "and publish one new generation of indicators. Without new data it does nothing and says so.",
+        epilog="Exit codes: 0 published, or nothing new; 2 wrong configuration; 3 held back by the quality "
+        "gate; 4 published, but a source could not be read or an extract was refused; 5 another run is at "
+        "work.",
     )
     parser.add_argument(
         "--company",

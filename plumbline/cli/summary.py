@@ -84,7 +84,8 @@ select indicator.domain, indicator.level, indicator.name, indicator.label, indic
        coalesce(indicator.unavailable_reason, '')
 from published.indicator as indicator
 left join latest on latest.metric = indicator.name
-order by indicator.domain, case indicator.level when 'strategic' then 1 when 'process' then 2 else 3 end,
+order by indicator.domain,
+         case indicator.level when 'strategic' then 1 when 'process' then 2 else 3 end,
          indicator.name
 """
 
@@ -101,7 +102,7 @@ def _sections(home: Home, record: dict[str, Any], headlines: Sequence[Headline])
 
 def _nothing_new(home: Home, record: dict[str, Any]) -> Iterable[str]:
     seconds = sum(stage["seconds"] for stage in record["stages"])
-    yield f"Nothing new as of {record['as_of']}: no extract, definition or rule has changed. No work was done."
+    yield f"Nothing new as of {record['as_of']}: no extract, definition or rule changed. No work was done."
     yield f"The published indicators stay: {home.current.resolve().name} ({seconds:.1f} s)."
     yield from _trouble(record)
 

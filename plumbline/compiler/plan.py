@@ -123,7 +123,7 @@ def leaves(node: Node) -> Iterator[Series]:
             yield from leaves(child)
 
 
-class _Whole(Exception):  # noqa: N818
+class _Whole(Exception):
     """The metric does not fit the split; MetricFlow answers it whole."""
 
 

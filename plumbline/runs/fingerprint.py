@@ -31,7 +31,9 @@ def fingerprint(root: Path, *, loads: Iterable[str], as_of: str) -> Fingerprint:
 def digest_definitions(root: Path) -> str:
     """Digest what dbt parses: models, macros, seeds, metrics, and the two project files."""
     return _digest_files(
-        root, (*_MODEL_DIRECTORIES, "metrics", "tests/data"), [root / "dbt_project.yml", root / "profiles.yml"]
+        root,
+        (*_MODEL_DIRECTORIES, "metrics", "tests/data"),
+        [root / "dbt_project.yml", root / "profiles.yml"],
     )
 
 

@@ -29,7 +29,7 @@ class RunLock:
         if self._path in _held:
             return self
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle = open(self._path, "a+", encoding="utf-8")  # noqa: SIM115 - kept open as long as the lock is held
+        handle = open(self._path, "a+", encoding="utf-8")
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -25,7 +25,8 @@ def new_run_id() -> str:
 class RunRecord:
     """Facts of one run, filled while it goes on.
 
-    `status`: running | published | nothing_new | held | failed; a killed run stays running. `stages`: name and seconds, in order.
+    `status`: running | published | nothing_new | held | failed; a killed run stays running. `stages`: name
+    and seconds, in order.
     `landing`: one entry per source table (system, table, status, rows, load, reason …).
     """
 

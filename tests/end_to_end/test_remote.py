@@ -6,7 +6,7 @@ from plumbline.demo import copy_erp
 from tests.end_to_end.conftest import plumb
 from tests.end_to_end.test_run import published
 from tests.integration.landing.api import Api, serving
-from tests.integration.landing.conftest import postgres
+from tests.integration.landing.conftest import postgres as postgres
 
 
 def crm_rows(directory):
@@ -19,7 +19,7 @@ def crm_rows(directory):
     return rows
 
 
-def test_postgres_http_and_files_give_the_figures_of_the_files(postgres, demo_home, tmp_path):  # noqa: F811
+def test_postgres_http_and_files_give_the_figures_of_the_files(postgres, demo_home, tmp_path):
     copy_erp(demo_home.data / "erp.sqlite", postgres)
     as_of = json.loads((demo_home.data / "company.json").read_text(encoding="utf-8"))["as_of"]
     with serving(Api(rows=crm_rows(demo_home.data / "crm"), token="a-secret-token")) as api:

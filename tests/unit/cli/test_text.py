@@ -8,5 +8,6 @@ def test_chinese_characters_take_two_cells():
 
 
 def test_columns_stay_aligned_with_chinese_cells():
-    lines = list(render_table([Column("name"), Column("value", right=True)], [("销售额", "1"), ("orders", "1,234")]))
+    columns = [Column("name"), Column("value", right=True)]
+    lines = list(render_table(columns, [("销售额", "1"), ("orders", "1,234")]))
     assert {display_width(line) for line in lines} == {13}
