@@ -54,6 +54,7 @@ def _definitions(path: Path) -> Definitions:
     except OSError:
         return load(path)
     if key not in _loaded:
+        _loaded.clear()
         _loaded[key] = load(path)
     return _loaded[key]
 

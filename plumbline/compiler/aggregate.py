@@ -12,6 +12,7 @@ from plumbline.compiler.request import Request
 from plumbline.definitions import METRIC_TIME, Definitions, GroupBy
 
 _GRAIN = "month"
+_KEPT_TREES = 1000
 _trees: dict[tuple[str, str, str], exp.Query] = {}
 
 
@@ -40,6 +41,8 @@ def _aggregate(definitions: Definitions, request: Request, dialect: str) -> exp.
     monthly = replace(request, group_by=tuple(_at_grain(item, _GRAIN) for item in request.group_by))
     key = (definitions.digest, dialect, monthly.key)
     if key not in _trees:
+        if len(_trees) >= _KEPT_TREES:
+            _trees.clear()
         _trees[key] = _parse(write_sql(definitions, monthly, dialect), dialect)
     tree = _trees[key]
     if grain == _GRAIN:

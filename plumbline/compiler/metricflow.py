@@ -24,6 +24,7 @@ _WRITERS: Mapping[str, tuple[str, str, str]] = {
     "trino": ("TRINO", "trino", "TrinoSqlPlanRenderer"),
 }
 DIALECTS = tuple(_WRITERS)
+_KEPT_ENGINES = 4
 
 _engines: dict[tuple[str, str], Any] = {}
 _manifests: dict[str, Any] = {}
@@ -63,6 +64,9 @@ def _engine(definitions: Definitions, dialect: str) -> Any:
         from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
 
         logging.getLogger("metricflow").setLevel(logging.ERROR)
+        if len(_engines) >= _KEPT_ENGINES:
+            _engines.clear()
+            _manifests.clear()
         client: Any = _Client(dialect)
         _engines[key] = MetricFlowEngine(SemanticManifestLookup(_manifest(definitions)), client)
     return _engines[key]
