@@ -31,6 +31,7 @@ from plumbline.quality import (
     one_of,
     refers_to,
     rows_agree,
+    rows_and_totals_agree,
     suite,
     totals_agree,
     unique,
@@ -117,7 +118,7 @@ ORDER_TOTALS_ARE_THOSE_OF_THEIR_LINES = evidence(
         select order_id, sum(net_amount) as net_amount from marts.order_lines group by order_id
     ) as lines on orders.order_id = lines.order_id
     """,
-    "the subtotal of an order is the sum of its lines for at least 95 % of orders",
+    "the subtotal of an order is the sum of its lines",
     about=("subtotal",),
     show="""
     select orders.order_id, orders.subtotal, lines.net_amount
@@ -135,8 +136,7 @@ SALES_MARTS = (
     mart(
         "order_lines",
         same_as_staged(
-            rows_agree("staging.stg_erp__sales_order_detail", where=ORDERS_TO_DATE, rows=OF_ORDERS_TO_DATE),
-            totals_agree(
+            rows_and_totals_agree(
                 "staging.stg_erp__sales_order_detail",
                 where=ORDERS_TO_DATE,
                 rows=OF_ORDERS_TO_DATE,
@@ -173,8 +173,7 @@ SALES_MARTS = (
     mart(
         "orders",
         same_as_staged(
-            rows_agree("staging.stg_erp__sales_order_header", where="order_date <= :as_of"),
-            totals_agree(
+            rows_and_totals_agree(
                 "staging.stg_erp__sales_order_header",
                 where="order_date <= :as_of",
                 subtotal="subtotal",
@@ -240,7 +239,7 @@ SALES_MARTS = (
     mart(
         "sales_quotas",
         same_as_staged(
-            totals_agree(
+            rows_and_totals_agree(
                 "staging.stg_crm__sales_person_quota_history",
                 where="quota_date <= :as_of",
                 quota_amount="quota_amount",
@@ -274,7 +273,7 @@ SALES_MARTS = (
     mart(
         "store_traffic",
         same_as_staged(
-            totals_agree(
+            rows_and_totals_agree(
                 "staging.stg_crm__store_traffic",
                 where="traffic_date <= :as_of",
                 visitors="visitors",
@@ -291,7 +290,9 @@ SALES_MARTS = (
     mart(
         "budgets",
         same_as_staged(
-            totals_agree("staging.stg_oa__fact_finance", where="finance_date <= :as_of", amount="amount")
+            rows_and_totals_agree(
+                "staging.stg_oa__fact_finance", where="finance_date <= :as_of", amount="amount"
+            )
         ),
         possible(
             never_empty("account_name", "scenario", mostly=0.99),
@@ -343,7 +344,9 @@ CUSTOMER_MARTS = (
     mart(
         "opportunities",
         same_as_staged(
-            totals_agree("staging.stg_crm__opportunity", where="created_date <= :as_of", amount="amount")
+            rows_and_totals_agree(
+                "staging.stg_crm__opportunity", where="created_date <= :as_of", amount="amount"
+            )
         ),
         possible(
             between("amount", 0),
@@ -394,7 +397,7 @@ CUSTOMER_MARTS = (
     mart(
         "calls",
         same_as_staged(
-            totals_agree(
+            rows_and_totals_agree(
                 "staging.stg_crm__call_center",
                 where="call_date <= :as_of",
                 calls="calls",
@@ -412,8 +415,7 @@ PRODUCTION_MARTS = (
     mart(
         "work_orders",
         same_as_staged(
-            rows_agree("staging.stg_erp__work_order", where="start_date <= :as_of"),
-            totals_agree(
+            rows_and_totals_agree(
                 "staging.stg_erp__work_order",
                 where="start_date <= :as_of",
                 planned_quantity="planned_quantity",
@@ -439,7 +441,7 @@ PRODUCTION_MARTS = (
     mart(
         "work_order_steps",
         same_as_staged(
-            totals_agree(
+            rows_and_totals_agree(
                 "staging.stg_erp__work_order_routing",
                 where="actual_start_date <= :as_of",
                 resource_hours="resource_hours",
@@ -480,7 +482,7 @@ PRODUCTION_MARTS = (
     mart(
         "machine_days",
         same_as_staged(
-            totals_agree(
+            rows_and_totals_agree(
                 "staging.stg_erp__machine_run_time",
                 where="run_date <= :as_of",
                 run_minutes="run_minutes",
@@ -518,8 +520,7 @@ PURCHASING_MARTS = (
     mart(
         "purchase_orders",
         same_as_staged(
-            rows_agree("staging.stg_erp__purchase_order_header"),
-            totals_agree(
+            rows_and_totals_agree(
                 "staging.stg_erp__purchase_order_header", subtotal="subtotal", total_due="total_due"
             ),
         ),
@@ -540,8 +541,7 @@ PURCHASING_MARTS = (
     mart(
         "purchase_order_lines",
         same_as_staged(
-            rows_agree("staging.stg_erp__purchase_order_detail"),
-            totals_agree(
+            rows_and_totals_agree(
                 "staging.stg_erp__purchase_order_detail",
                 ordered_quantity="ordered_quantity",
                 received_quantity="received_quantity",

@@ -12,6 +12,7 @@ from plumbline.quality.evidence import (
     evidence_on,
     refers_to,
     rows_agree,
+    rows_and_totals_agree,
     totals_agree,
 )
 from plumbline.quality.expectation import Expectation, StageSuites, Suite, critical, suite, warning
@@ -76,6 +77,7 @@ __all__ = [
     "refers_to",
     "render_report",
     "rows_agree",
+    "rows_and_totals_agree",
     "run_stage",
     "set_aside",
     "steady_weeks",

@@ -16,8 +16,10 @@ from sqlglot import exp, parse_one
 
 from plumbline.quality.context import StageContext
 from plumbline.quality.rules import ACCURACY, COMPLETENESS, CONSISTENCY, Call, Rule
-from plumbline.quality.sql import bind, column, count, literal, query_in, table
+from plumbline.quality.sql import bind, column, count, literal, query_in, select_in, table
 
+# The subject of evidence on how many rows there are, beside the totals of columns.
+ROWS = "*"
 _COLUMNS = (("evaluated", "bigint"), ("unexpected", "bigint"), ("observed", "text"), ("reason", "text"))
 
 
@@ -93,6 +95,15 @@ class Found(Evidence):
         return bind(query_in(self.show), given) if self.show else None
 
 
+_REFERENCES = """
+select
+    count(*) as evaluated,
+    count(*) filter (where not is_known) as unexpected,
+    nullif(count(distinct value) filter (where not is_known), 0) || ' different values are not in ' || :parent
+        as observed
+"""
+
+
 @dataclass(frozen=True)
 class RefersTo(Evidence):
     """Every value of a column is found in another table's column; an empty one need not be."""
@@ -114,27 +125,16 @@ class RefersTo(Evidence):
 
     def query(self, relation: str, context: StageContext) -> exp.Query:
         parent, key = self._parent()
+        known = exp.select(column(key)).from_(table(parent)).where(column(key).is_(exp.null()).not_())
         used = (
-            exp.select(column(self.name).as_("value"), count().as_("uses"))
+            exp.select(
+                column(self.name).as_("value"),
+                exp.In(this=column(self.name), query=known.subquery()).as_("is_known"),
+            )
             .from_(table(relation))
             .where(column(self.name).is_(exp.null()).not_())
-            .group_by(column(self.name))
         )
-        known = exp.select(column(key).as_("value")).distinct().from_(table(parent))
-        unknown = exp.Where(this=exp.column("value", "known").is_(exp.null()))
-        uses = exp.Sum(this=exp.column("uses", "used"))
-        orphans = exp.Filter(this=uses.copy(), expression=unknown.copy())
-        values = exp.Filter(this=count(), expression=unknown.copy())
-        told = exp.func("concat", values, literal(f" different values are not in {parent}"))
-        return (
-            exp.select(
-                exp.func("coalesce", uses, literal(0)).as_("evaluated"),
-                exp.func("coalesce", orphans, literal(0)).as_("unexpected"),
-                exp.case().when(values.copy() > 0, told).as_("observed"),
-            )
-            .from_(used.subquery("used"))
-            .join(known.subquery("known"), on="used.value = known.value", join_type="left")
-        )
+        return bind(select_in(_REFERENCES), {"parent": parent}).from_(used.subquery("used"), copy=False)
 
     def broken(self, relation: str, context: StageContext) -> exp.Expr:
         parent, key = self._parent()
@@ -183,11 +183,26 @@ class TotalAgrees(Evidence):
     def query(self, relation: str, context: StageContext) -> exp.Query:
         names = [name for name, _ in self.pairs]
         theirs = [total(parse_one(expression, read="duckdb")) for _, expression in self.pairs]
-        there = exp.select(*numbered(theirs)).from_(table(self.there))
+        there = exp.select(*numbered([*theirs, count()])).from_(table(self.there))
         if self.where:
             there = bind(there.where(self.where, dialect="duckdb"), {"as_of": context.as_of})
-        here = exp.select(count().as_("counted"), *numbered([total(column(name)) for name in names]))
-        return compared(names, here.from_(table(relation)), there, f" in {self.there}")
+        mine = [*(total(column(name)) for name in names), count()]
+        here = exp.select(count().as_("counted"), *numbered(mine)).from_(table(relation))
+        return compared([*names, ROWS], here, there, f" in {self.there}")
+
+
+@dataclass(frozen=True)
+class CountAgrees(TotalAgrees):
+    """The table has as many rows as the other, whose totals are compared in the same scan."""
+
+    dimension: ClassVar[str] = COMPLETENESS
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ()
+
+    def words(self, context: StageContext) -> str:
+        return f"has as many rows as {self.there}{_limited(self.where, self.rows, context)}"
 
 
 @dataclass(frozen=True)
@@ -403,6 +418,14 @@ def totals_agree(there: str, *, where: str = "", rows: str = "", **pairs: str) -
     """
     every = tuple(pairs.items())
     return tuple(TotalAgrees(name, there, every, where, rows) for name in pairs)
+
+
+def rows_and_totals_agree(
+    there: str, *, where: str = "", rows: str = "", **pairs: str
+) -> tuple[TotalAgrees, ...]:
+    """The table has as many rows as `there`, and the total of each column is that of an expression there."""
+    totals = totals_agree(there, where=where, rows=rows, **pairs)
+    return (CountAgrees(ROWS, there, totals[0].pairs, where, rows), *totals)
 
 
 def control_totals_agree(source: str, **pairs: str) -> tuple[ControlTotalAgrees, ...]:

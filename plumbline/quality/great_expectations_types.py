@@ -1,8 +1,8 @@
-"""Our own two expectations, as types of Great Expectations.
+"""Our own expectations, as types of Great Expectations.
 
 `ExpectRowsToSatisfy` judges a SQL condition over each row; its two counts are computed in the same scan as
-the other aggregates of the table. `ExpectEvidenceToHold` reads one row of a query that many expectations
-share.
+the other aggregates of the table, and so are those of `ExpectKeyToBeUnique`. `ExpectEvidenceToHold` reads one
+row of a query that many expectations share.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_partial, metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
-JUDGED, REFUSED, EVIDENCE = "rows.judged", "rows.refused", "evidence.rows"
+JUDGED, REFUSED = "rows.judged", "rows.refused"
+KEYED, KEYS = "rows.keyed", "rows.different_keys"
+EVIDENCE = "evidence.rows"
 
 
 def _aggregate(provider: Any) -> Any:
@@ -55,6 +57,32 @@ class RowsRefused(TableMetricProvider):
         return _count_where(f"not ({metric_value_kwargs['condition']})"), metric_domain_kwargs, {}
 
 
+class KeyedRows(TableMetricProvider):
+    """How many rows have a key: of one column the rows where it has a value, of several all rows."""
+
+    metric_name = KEYED
+    value_keys = ("key",)
+
+    @_aggregate
+    def _sqlalchemy(cls, metric_domain_kwargs: Any, metric_value_kwargs: Any, **_: Any) -> Any:  # noqa: N805
+        key = metric_value_kwargs["key"]
+        counted = sa.func.count(sa.column(key[0])) if len(key) == 1 else sa.func.count()
+        return counted, metric_domain_kwargs, {}
+
+
+class DifferentKeys(TableMetricProvider):
+    """How many different keys there are."""
+
+    metric_name = KEYS
+    value_keys = ("key",)
+
+    @_aggregate
+    def _sqlalchemy(cls, metric_domain_kwargs: Any, metric_value_kwargs: Any, **_: Any) -> Any:  # noqa: N805
+        columns: list[Any] = [sa.column(name) for name in metric_value_kwargs["key"]]
+        key = columns[0] if len(columns) == 1 else sa.func.row(*columns)
+        return sa.func.count(sa.distinct(key)), metric_domain_kwargs, {}
+
+
 class EvidenceRows(TableMetricProvider):
     """The rows of a query that collects evidence, by subject."""
 
@@ -80,6 +108,19 @@ class ExpectRowsToSatisfy(BatchExpectation):
     def _validate(self, metrics: Any, runtime_configuration: Any = None, execution_engine: Any = None) -> Any:
         judged, refused = metrics[JUDGED], metrics[REFUSED]
         return {"success": refused <= judged * (1 - self.mostly) + 1e-9}
+
+
+class ExpectKeyToBeUnique(BatchExpectation):
+    """Expect as many different keys as there are rows with a key."""
+
+    key: list[str]
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = (KEYED, KEYS)
+    domain_keys: ClassVar[tuple[str, ...]] = ("batch_id",)
+    success_keys: ClassVar[tuple[str, ...]] = ("key",)
+
+    def _validate(self, metrics: Any, runtime_configuration: Any = None, execution_engine: Any = None) -> Any:
+        return {"success": metrics[KEYED] == metrics[KEYS]}
 
 
 class ExpectEvidenceToHold(BatchExpectation):

@@ -195,6 +195,10 @@ class Judge:
             )
         if ours.JUDGED in metrics:
             return Finding(success, metrics[ours.JUDGED], metrics[ours.REFUSED], seconds=seconds)
+        if ours.KEYED in metrics:
+            repeated = metrics[ours.KEYED] - metrics[ours.KEYS]
+            told = "they repeat the key of another row" if repeated else ""
+            return Finding(success, metrics[ours.KEYED], repeated, told, seconds=seconds)
         evaluated, unexpected = _counts(metrics, rows)
         return Finding(success, evaluated, unexpected, _seen(seen), seconds=seconds)
 

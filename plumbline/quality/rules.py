@@ -1,7 +1,7 @@
 """The rules that suites are written in: what must be true of a table, in words, as an expectation, as SQL.
 
 A rule that a core expectation of Great Expectations can express names that one. Conditions over a row, and
-the evidence of `evidence.py`, are judged by our own two expectations.
+the evidence of `evidence.py`, are judged by our own expectations.
 """
 
 from __future__ import annotations
@@ -114,8 +114,13 @@ class NeverEmpty(Rule):
 
 @dataclass(frozen=True)
 class Unique(Rule):
-    """No two rows share a value, or a combination of values."""
+    """No two rows share a value, or a combination of values.
 
+    An empty value of one column is none; an empty part of a combination is a value like others.
+    """
+
+    # The core expectation joins a table to the counts of its values, which takes several times as long as
+    # counting them.
     dimension: ClassVar[str] = UNIQUENESS
     key: tuple[str, ...]
 
@@ -128,15 +133,18 @@ class Unique(Rule):
         return f"{' and '.join(self.key)} {'is' if not together else 'are'} unique{together}"
 
     def call(self, relation: str, context: StageContext) -> Call:
-        if len(self.key) == 1:
-            return Call("ExpectColumnValuesToBeUnique", {"column": self.key[0]})
-        return Call("ExpectCompoundColumnsToBeUnique", {"column_list": list(self.key)})
+        return Call("ExpectKeyToBeUnique", {"key": list(self.key)})
 
     def broken(self, relation: str, context: StageContext) -> exp.Expr:
         columns = [column(name) for name in self.key]
         repeated = exp.select(*columns).from_(table(relation)).group_by(*columns).having("count(*) > 1")
-        key = columns[0] if len(columns) == 1 else exp.Tuple(expressions=columns)
-        return exp.In(this=key, query=repeated.subquery())
+        if len(columns) == 1:
+            return exp.In(this=columns[0], query=repeated.subquery())
+        # A combination with an empty part is equal to no other, as far as IN goes.
+        texts = [exp.func("coalesce", exp.cast(each, "text"), literal("")) for each in columns]
+        key = exp.Tuple(expressions=texts)
+        keys = exp.select(*texts).from_(table(relation)).group_by(*texts).having("count(*) > 1")
+        return exp.In(this=key, query=keys.subquery())
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,13 @@ def count() -> exp.Count:
     return exp.Count(this=exp.Star())
 
 
+def select_in(sql: str) -> exp.Select:
+    """Parse a select; anything else is refused."""
+    parsed = query_in(sql)
+    assert isinstance(parsed, exp.Select)
+    return parsed
+
+
 def query_in(sql: str) -> exp.Query:
     """Parse a query; anything else is refused."""
     parsed = parse_one(sql, read="duckdb")

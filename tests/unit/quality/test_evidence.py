@@ -11,6 +11,7 @@ from plumbline.quality import (
     evidence_on,
     refers_to,
     rows_agree,
+    rows_and_totals_agree,
     run_stage,
     suite,
     totals_agree,
@@ -69,6 +70,17 @@ def test_totals_agree_to_the_last_digit(judge, con):
     assert (result.verdict, result.unexpected) == ("failed", None)
     assert result.message == "7.25 here, 8.75 in marts.copy: a difference of -1.5"
     assert judge(quantity).verdict == "failed"
+
+
+def test_rows_are_counted_where_totals_are_compared(judge, con):
+    con.execute("create table marts.copy as select * from marts.lines")
+    count, amount = rows_and_totals_agree("marts.copy", amount="amount")
+    assert judge(count).verdict == judge(amount).verdict == "passed"
+    con.execute("insert into marts.copy (line_id) values (4)")
+    result = judge(count)
+    assert (result.verdict, result.message) == ("failed", "3 here, 4 in marts.copy: a difference of -1")
+    assert (result.expected, result.column) == ("has as many rows as marts.copy", "")
+    assert judge(amount).verdict == "passed"
 
 
 def test_totals_may_be_of_some_rows(judge, con):
