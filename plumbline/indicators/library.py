@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from plumbline.definitions import Definitions, Metric, MetricInput, Window
+from plumbline.definitions import GRAINS, Definitions, Metric, MetricInput, Window
 from plumbline.indicators.availability import Availability, needed_sources
+from plumbline.indicators.questions import TOTAL_GRAINS
 
 LIBRARY_COLUMNS = (
     ("name", "VARCHAR"),
@@ -25,6 +26,7 @@ LIBRARY_COLUMNS = (
     ("synonyms", "VARCHAR"),
     ("synonyms_zh", "VARCHAR"),
     ("sources", "VARCHAR"),
+    ("grains", "VARCHAR"),
     ("version", "VARCHAR"),
     ("status", "VARCHAR"),
     ("review_date", "DATE"),
@@ -56,9 +58,10 @@ def library_rows(definitions: Definitions, availability: Availability) -> list[t
 
 def _row(definitions: Definitions, availability: Availability, metric: Metric) -> tuple[Any, ...]:
     told = metric.governance
-    published_in = sorted(
-        name for name, saved in definitions.saved_queries.items() if metric.name in saved.metrics
-    )
+    saved_queries = [saved for saved in definitions.saved_queries.values() if metric.name in saved.metrics]
+    published_in = [saved.name for saved in saved_queries]
+    shown = {saved.time.grain for saved in saved_queries if saved.time}
+    grains = [grain for grain in (*GRAINS, "all") if grain in shown or grain in (told.grains or TOTAL_GRAINS)]
     return (
         metric.name,
         metric.label or metric.name,
@@ -75,6 +78,7 @@ def _row(definitions: Definitions, availability: Availability, metric: Metric) -
         ", ".join(told.synonyms),
         ", ".join(told.synonyms_zh),
         ", ".join(needed_sources(definitions, metric.name)),
+        ", ".join(grains),
         told.version,
         told.status,
         _date(told.review_date),

@@ -166,6 +166,14 @@ def test_the_library_explains_each_metric(build: Builder) -> None:
     assert formulas["stock"] == "sum of quantity of stock, at the last snapshot"
 
 
+def test_the_library_names_the_periods_and_tables_of_a_metric(build: Builder) -> None:
+    build()
+    found = build.rows(
+        "SELECT name, grains, published_in FROM candidates.indicator WHERE name LIKE 'orders%'"
+    )
+    assert found == [("orders", "month, quarter, year", "sales_monthly"), ("orders_ever", "all", "")]
+
+
 def test_edges_name_what_a_metric_rests_on(build: Builder) -> None:
     build()
     edges = build.rows("SELECT child, role FROM candidates.indicator_edge WHERE parent = 'margin' ORDER BY 1")
