@@ -31,7 +31,7 @@ def read_yaml(path: Path, root: Path | None = None) -> YamlFile:
 
     Complaints name the file as seen from `root`.
     """
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     shown = path.relative_to(root) if root and path.is_relative_to(root) else path
     try:

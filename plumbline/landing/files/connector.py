@@ -3,21 +3,55 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from plumbline.errors import SourceUnavailable
 from plumbline.landing.extract import Extract, NewColumnError
 from plumbline.landing.files.inspection import check_size, open_text
 from plumbline.landing.files.patterns import format_of, matching_files
-from plumbline.landing.outcomes import MISSING, REFUSED, UNCHANGED, ExtractOutcome, Refused
+from plumbline.landing.outcomes import MISSING, REFUSED, UNAVAILABLE, UNCHANGED, ExtractOutcome, Refused
 from plumbline.landing.quarantine import Refusal
 from plumbline.landing.session import Session
 from plumbline.landing.sources import TableSource
 from plumbline.landing.storing import store
 from plumbline.landing.writer import disk_errors, temporary_directory
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file as it was when landing first looked at it."""
+
+    path: Path
+    source: str
+    state: tuple[int, ...]
+    sha256: str
+    reading: str
+
+    def watched(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Pass batches on, and make sure at the end that they are of one state of the file."""
+        yield from batches
+        self.hold_still()
+
+    def hold_still(self) -> None:
+        """Raise SourceUnavailable when the file has changed since."""
+        if _state(self.path) != self.state:
+            raise SourceUnavailable(
+                "the file changed while it was read: somebody is still writing it.",
+                where=self.source,
+                todo="The next run takes it. Write files under another name, and rename them when complete.",
+            )
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    facts = path.stat()
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 class FilesConnector:
@@ -55,47 +89,49 @@ class FilesConnector:
         return ExtractOutcome(MISSING, source, reason=f"no such file in {self._folder}.")
 
     def _file(self, table: TableSource, path: Path) -> ExtractOutcome:
-        session = self._session
+        """Land one file; what is wrong with it keeps no other file from landing."""
         name = path.relative_to(self._folder).as_posix()
-        digest = session.cache.sha256(path)
-        reading = _reading(path, table)
-        if earlier := self._landed_as(table, digest, reading):
-            return ExtractOutcome(UNCHANGED, name, notes=earlier)
+        source = f"{name}#{table.sheet}" if table.sheet else name
+        try:
+            state = _state(path)
+            file = _File(path, source, state, self._session.cache.sha256(path), _reading(path, table))
+            if earlier := self._landed_as(table, file):
+                return ExtractOutcome(UNCHANGED, source, notes=earlier)
+            return self._land(table, file)
+        except OSError as error:
+            return ExtractOutcome(UNAVAILABLE, source, reason=f"the file cannot be read: {error.strerror}.")
+        except SourceUnavailable as error:
+            return ExtractOutcome(UNAVAILABLE, source, reason=error.what, todo=error.todo)
+
+    def _land(self, table: TableSource, file: _File) -> ExtractOutcome:
         try:
             with self._workspace(table) as workspace:
                 try:
-                    return self._store(table, path, name, digest, reading, workspace)
+                    return self._store(table, file, workspace)
                 except NewColumnError:
-                    return self._store(table, path, name, digest, reading, workspace, thorough=True)
+                    return self._store(table, file, workspace, thorough=True)
         except Refused as refused:
-            source = f"{name}#{table.sheet}" if table.sheet else name
+            file.hold_still()
             outcome = ExtractOutcome(
-                REFUSED, source, line=refused.line, reason=refused.what, todo=refused.todo
+                REFUSED, file.source, line=refused.line, reason=refused.what, todo=refused.todo
             )
-            session.refusals.append(Refusal(table.name, outcome, path, digest))
+            self._session.refusals.append(Refusal(table.name, outcome, file.path, file.sha256))
             return outcome
 
-    def _landed_as(self, table: TableSource, digest: str, reading: str) -> tuple[str, ...] | None:
+    def _landed_as(self, table: TableSource, file: _File) -> tuple[str, ...] | None:
         loads = self._session.current(table.name)
         for load in loads[-1:] if table.load == "snapshot" else loads:
-            if (load.sha256, load.reading, load.mode) == (digest, reading, table.load):
+            if (load.sha256, load.reading, load.mode) == (file.sha256, file.reading, table.load):
                 return (f"the same content as load {load.load} ({load.source})",)
         return None
 
     def _store(
-        self,
-        table: TableSource,
-        path: Path,
-        name: str,
-        digest: str,
-        reading: str,
-        workspace: Path,
-        thorough: bool = False,
+        self, table: TableSource, file: _File, workspace: Path, thorough: bool = False
     ) -> ExtractOutcome:
-        extract = self._open(table, path, workspace, thorough)
-        extract.source = f"{name}#{table.sheet}" if table.sheet else name
-        extract.sha256, extract.bytes = digest, path.stat().st_size
-        return store(self._session, table, extract, reading=reading)
+        extract = self._open(table, file.path, workspace, thorough)
+        extract.source, extract.sha256, extract.bytes = file.source, file.sha256, file.state[1]
+        extract.batches = file.watched(extract.batches)
+        return store(self._session, table, extract, reading=file.reading)
 
     def _open(self, table: TableSource, path: Path, workspace: Path, thorough: bool) -> Extract:
         limits = self._session.system.limits

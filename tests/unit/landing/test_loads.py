@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from plumbline.errors import StorageError, UsageError
-from plumbline.landing import current_loads, land_system, load_sources, visible_loads, writer
+from plumbline.landing import cache, current_loads, land_system, load_sources, visible_loads, writer
+from plumbline.landing.files import connector
 from plumbline.landing.manifests import Manifest
 from tests.unit.landing.shop import AS_OF, csv
 
@@ -181,6 +182,54 @@ def test_the_last_good_load_stays_when_a_snapshot_is_refused(shop):
     assert shop.lines("LineID") == [("1",)]
 
 
+def test_a_file_that_is_still_being_written_is_left_for_the_next_run(shop, monkeypatch):
+    path = shop.file("lines.csv", csv("1,tea,1,,", "2,p"))
+    monkeypatch.setattr(connector, "open_text", growing(path, "ot,2,,\n", connector.open_text))
+    outcome = shop.land_lines()
+    assert outcome.status == "unavailable"
+    assert "somebody is still writing it" in outcome.reason
+    assert shop.quarantined() == []
+    monkeypatch.undo()
+    path.write_text(csv("1,tea,1,,", "2,pot,2,,"))
+    assert shop.land_lines().rows == 2
+
+
+def test_a_file_that_grows_after_it_was_inspected_does_not_land(shop, monkeypatch):
+    path = shop.file("lines.csv", csv("1,tea,1,,"))
+    monkeypatch.setattr(connector, "open_text", growing(path, "2,pot,2,,\n", connector.open_text))
+    assert shop.land_lines().status == "unavailable"
+    assert shop.loads() == []
+
+
+def growing(path, more, real):
+    """Wrap a function: the file grows once it has been called."""
+
+    def grow(*arguments):
+        result = real(*arguments)
+        with path.open("a") as file:
+            file.write(more)
+        return result
+
+    return grow
+
+
+def test_a_file_that_may_not_be_read_keeps_no_other_from_landing(shop, monkeypatch):
+    shop.tables('order_line: {files: "lines*", load: append}')
+    shop.file("lines_1.csv", csv("1,tea,1,,"))
+    shop.file("lines_2.csv", csv("2,pot,1,,"))
+    real = cache.file_sha256
+
+    def denied(path):
+        if path.name == "lines_1.csv":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(cache, "file_sha256", denied)
+    outcome = shop.land_lines()
+    assert [extract.status for extract in outcome.extracts] == ["unavailable", "landed"]
+    assert "Permission denied" in outcome.reason
+
+
 def test_a_missing_file_is_an_outcome(shop):
     outcome = shop.land_lines()
     assert outcome.status == "missing"
@@ -288,6 +337,31 @@ def test_a_full_disk_is_a_storage_error_and_leaves_nothing(shop, monkeypatch, na
     assert [load.load for load in shop.loads()] == [1]
     assert list((shop.home.landing / "erp" / "order_line").glob(".tmp*")) == []
     assert shop.land_lines().status == "landed"
+
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from plumbline.errors import StorageError
+from tests.unit.landing.shop import Shop
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    Shop(Path(sys.argv[1]), fresh=False).land()
+except StorageError as error:
+    print(error)
+"""
+
+
+def test_a_file_that_the_system_does_not_let_grow_leaves_nothing(shop, project_root):
+    shop.file("lines.csv", csv(*(f"{n},{os.urandom(40).hex()},1,," for n in range(20_000))))
+    command = [sys.executable, "-c", LIMITED, str(shop.data.parent), str(project_root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "the disk is full [disk-full]" in done.stdout
+    assert shop.loads() == []
+    assert shop.land_lines().rows == 20_000
 
 
 KILLED = """
