@@ -85,6 +85,7 @@ def first_day(company):
             order("4", "2024-02-30", customer="3"),
             order("5", "2024-03-05", customer="3"),
             order("6", "2024-03-30"),
+            order("9", "2024-02-15", customer="4"),
         ],
     )
     company.land(
@@ -99,6 +100,7 @@ def first_day(company):
             line("107", "77"),
             line("104", "3"),
             line("108", "6"),
+            line("112", "9"),
         ],
     )
 
@@ -144,17 +146,17 @@ def rebuilt(company, as_of):
 def test_new_loads_and_corrections_give_what_a_rebuild_gives(company):
     first_day(company)
     company.build("2024-03-20")
-    assert company.query("select order_id from marts.orders order by 1") == [(1,), (2,), (3,), (5,)]
+    assert company.query("select order_id from marts.orders order by 1") == [(1,), (2,), (3,), (5,), (9,)]
     assert company.verdicts("erp.sales_order_detail")[(6, 7)] == ("quarantined", "orphan: no kept order 77")
     second_day(company)
     company.build("2024-03-21")
     assert company.query("select order_id, customer_order_number from marts.orders order by 1") == [
-        (1, 2), (2, 3), (3, 1), (4, 1), (5, 4), (8, 5), (77, 1),
+        (1, 2), (2, 3), (3, 1), (4, 1), (5, 4), (8, 5), (9, 1), (77, 1),
     ]  # fmt: skip
     assert company.query("select order_line_id from marts.order_lines where order_id = 77") == [(107,)]
-    costs = "select order_line_id, unit_cost from marts.order_lines where order_id in (2, 3) order by 1"
+    costs = "select order_line_id, unit_cost from marts.order_lines where order_id in (2, 3, 9) order by 1"
     assert company.query(costs) == [
-        (102, 7), (103, 55), (104, 40),
+        (102, 7), (103, 55), (104, 40), (112, 55),
     ]  # fmt: skip
     before, after = rebuilt(company, "2024-03-21")
     assert before == after
@@ -163,7 +165,7 @@ def test_new_loads_and_corrections_give_what_a_rebuild_gives(company):
 def test_a_later_as_of_day_lets_in_what_was_dated_after_it(company):
     first_day(company)
     company.build("2024-02-15")
-    assert company.query("select count(*) from marts.order_lines") == [(4,)]
+    assert company.query("select count(*) from marts.order_lines") == [(5,)]
     company.build("2024-03-31")
     assert company.query("select max(order_date)::varchar from marts.orders") == [("2024-03-30",)]
     before, after = rebuilt(company, "2024-03-31")
