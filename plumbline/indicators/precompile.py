@@ -8,10 +8,12 @@ from pathlib import Path
 
 from plumbline.project import Home, Project
 
+_PROGRAM = "import sys; from plumbline.indicators.precompile import main; sys.exit(main(sys.argv[1:]))"
+
 
 def start_compiling(project: Project, home: Home) -> subprocess.Popen[bytes]:
     """Start filling `home.compiled` in the background; `build_candidates` compiles what is still missing."""
-    command = [sys.executable, "-m", "plumbline.indicators.precompile", str(project.root), str(home.root)]
+    command = [sys.executable, "-c", _PROGRAM, str(project.root), str(home.root)]
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -33,7 +35,3 @@ def main(arguments: list[str]) -> int:
             # The run itself meets the same mistake and says so.
             return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
