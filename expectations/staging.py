@@ -22,9 +22,9 @@ from plumbline.quality import (
     Suite,
     control_totals_agree,
     critical,
-    fresh,
+    has_not_stopped,
+    is_on_time,
     not_in_the_future,
-    not_stale,
     received,
     reconciled,
     set_aside,
@@ -46,9 +46,9 @@ def staged(
 ) -> tuple[Suite, ...]:
     """Expect of a staged table what holds for all of them.
 
-    `key` must be unique; leave it out where a mart has the same key and checks it. `day` is the date that
-    says how new the data are, and `daily` that rows are expected for every week up to now. `totals` names the
-    control total of each staged column.
+    `key` must be unique; leave it out where a mart has the same key and checks it. `day` is the date of what
+    happened, and `daily` means that about as much happens every week. `totals` names the control total of
+    each staged column.
     """
     system, _, table = source.partition(".")
     kept = suite(
@@ -70,7 +70,7 @@ def staged(
             todo="See the reasons in quarantine.rejected_rows and have the rows mended at their source.",
         ),
         _unique(key),
-        _timely(source, day, daily),
+        _timely(day, daily),
         owner=owner,
         key=key,
         needs=source,
@@ -88,17 +88,10 @@ def _unique(key: tuple[str, ...]) -> tuple[Expectation, ...]:
     )
 
 
-def _timely(source: str, day: str, daily: bool) -> tuple[Expectation, ...]:
+def _timely(day: str, daily: bool) -> tuple[Expectation, ...]:
     if not day:
         return ()
-    late = "Ask the owner of the source system why no newer rows arrive."
     return (
-        *warning(fresh(day, source), why="The source is later than was agreed with its owner.", todo=late),
-        *critical(
-            not_stale(day, source),
-            why="Figures of the newest periods would be too low without anybody noticing.",
-            todo=late,
-        ),
         *warning(
             not_in_the_future(day),
             why="Rows after the day that the figures are as of do not count yet.",
@@ -136,9 +129,53 @@ def _summed(source: str, owner: str, totals: dict[str, str]) -> tuple[Suite, ...
     )
 
 
+def alive(system: str, owner: str, **dates: str) -> tuple[Expectation, ...]:
+    """Expect a source to bring what happened lately; `dates` names the date of each table that has one."""
+    late = "Ask the owner of the source system why no newer rows arrive."
+    return (
+        *warning(
+            is_on_time(system, **dates),
+            why="The source is later than was agreed with its owner.",
+            todo=late,
+            owner=owner,
+        ),
+        *critical(
+            has_not_stopped(system, **dates),
+            why="Figures of the newest periods would be too low without anybody noticing.",
+            todo=late,
+            owner=owner,
+        ),
+    )
+
+
 def suites() -> StageSuites:
-    """Give the suites of the staging stage: the rows that were kept, and the sums over all rows."""
-    return StageSuites("staging", tuple(each for group in (*ERP, *CRM, *OA) for each in group))
+    """Give the suites of the staging stage: the sources, the rows that were kept, the sums over all rows."""
+    return StageSuites("staging", (SOURCES, *(each for group in (*ERP, *CRM, *OA) for each in group)))
+
+
+SOURCES = suite(
+    "landing_run.loads",
+    alive(
+        "erp",
+        SALES,
+        sales_order_header="order_date",
+        purchase_order_header="order_date",
+        work_order="start_date",
+        machine_run_time="run_date",
+    ),
+    alive(
+        "crm",
+        SALES,
+        lead="created_date",
+        opportunity="created_date",
+        service_ticket="opened_at",
+        store_traffic="traffic_date",
+        call_center="call_date",
+    ),
+    alive("oa", ADMINISTRATION, approval_step="started_at", fact_finance="finance_date"),
+    owner=ADMINISTRATION,
+    key=("system", "table_name", "load"),
+)
 
 
 ERP = (

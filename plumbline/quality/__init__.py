@@ -18,6 +18,8 @@ from plumbline.quality.evidence import (
 from plumbline.quality.expectation import Expectation, StageSuites, Suite, critical, suite, warning
 from plumbline.quality.flow import (
     arrived,
+    has_not_stopped,
+    is_on_time,
     readable,
     received,
     reconciled,
@@ -61,8 +63,10 @@ __all__ = [
     "evidence_on",
     "fresh",
     "has_columns",
+    "has_not_stopped",
     "has_rows",
     "holds",
+    "is_on_time",
     "matches",
     "metric_totals",
     "never_empty",

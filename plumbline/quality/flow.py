@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from plumbline.quality.context import StageContext
 from plumbline.quality.evidence import Evidence, RowsAgree
-from plumbline.quality.rules import COMPLETENESS, VALIDITY, Rule
+from plumbline.quality.rules import COMPLETENESS, TIMELINESS, VALIDITY, Rule
 from plumbline.quality.sql import bind, column, query_in, table
 
 _READABLE = """
@@ -54,6 +54,7 @@ select
     case
         when placed.mode = 'incremental' then 'its loads are increments of any size'
         when before.loads is null then 'the first load has none to compare with'
+        when placed.mode = 'append' and before.usual < 20 then 'loads of few rows are too few to tell'
     end as reason
 from placed
 left join before on placed.system = before.system and placed.table_name = before.table_name
@@ -133,11 +134,84 @@ select
     weeks.row_count || ' rows in the last 7 days, ' || cast(usual.usual as bigint)
         || ' in the median of the 8 weeks before'
         as observed,
-    case when usual.busy_weeks < 6 then 'fewer than 6 of the 8 weeks before have rows' end as reason
+    case
+        when usual.busy_weeks < 6 then 'fewer than 6 of the 8 weeks before have rows'
+        when usual.usual < 20 then 'fewer than 20 rows a week are too few to tell'
+    end as reason
 from weeks
 cross join usual
 where weeks.age = 0
 """
+
+
+_SILENCE = """
+with days as (
+    select distinct cast(happened as date) as day
+    from happenings
+    where happened < :as_of + 1 and happened >= :as_of - 400
+),
+
+spells as (
+    select day, date_diff('day', lag(day) over (order by day), day) as quiet_days
+    from days
+)
+
+select
+    count(*) as evaluated,
+    case
+        when date_diff('day', max(day), :as_of) > :limit
+            and (:strictly or date_diff('day', max(day), :as_of) > coalesce(max(quiet_days), 0)) then 1
+        else 0
+    end as unexpected,
+    'the newest is of ' || max(day) || ', and the longest time without any was '
+        || coalesce(max(quiet_days), 0) || ' days' as observed
+from spells
+"""
+
+
+@dataclass(frozen=True)
+class SourceIsAlive(Evidence):
+    """The newest business date of a source system is young enough, over all its tables with dates.
+
+    `limit` names which of the agreed ages counts. Past 'warn' the source is late. Past 'error' it has
+    stopped, unless it has been silent as long in the year before: few rows are not taken for none.
+    """
+
+    dimension: ClassVar[str] = TIMELINESS
+    whole: ClassVar[bool] = True
+    system: str
+    limit: str
+    dates: tuple[tuple[str, str], ...]
+
+    def words(self, context: StageContext) -> str:
+        days = self._days(context)
+        return f"the newest business date of {self.system} is at most {days} days before {context.as_of}"
+
+    def skip(self, relation: str, context: StageContext) -> str:
+        if self._days(context) is None:
+            return f"no freshness is agreed for {self.system}"
+        tables = tuple(f"{self.system}.{name}" for name, _ in self.dates)
+        absent = context.absent(tables)
+        return f"no extract of {', '.join(absent)}" if absent == tables else ""
+
+    def query(self, relation: str, context: StageContext) -> exp.Query:
+        happened = [
+            exp.select(exp.cast(column(day), "timestamp").as_("happened")).from_(
+                table(f"staging.stg_{self.system}__{name}")
+            )
+            for name, day in self.dates
+        ]
+        every = happened[0] if len(happened) == 1 else exp.union(*happened, distinct=False)
+        given = {"as_of": context.as_of, "limit": self._days(context), "strictly": self.limit == "warn"}
+        silence = bind(query_in(_SILENCE), given)
+        for place in list(silence.find_all(exp.Table)):
+            if place.name == "happenings":
+                place.replace(every.subquery("happenings"))
+        return silence
+
+    def _days(self, context: StageContext) -> int | None:
+        agreed = context.agreed_freshness(self.system)
+        return None if agreed is None else getattr(agreed, f"{self.limit}_after_days")
 
 
 @dataclass(frozen=True)
@@ -282,6 +356,19 @@ def reconciled(source: str) -> Rule:
 def set_aside(source: str, *, at_most: float) -> Rule:
     """At most this share of the landed rows is quarantined."""
     return SetAside(source, mostly=1 - at_most)
+
+
+def is_on_time(system: str, **dates: str) -> Rule:
+    """The newest of these dates (table=column) is younger than the age at which the source counts as late."""
+    return SourceIsAlive(system, "warn", tuple(dates.items()))
+
+
+def has_not_stopped(system: str, **dates: str) -> Rule:
+    """The newest of these dates is younger than the age at which the source counts as stopped.
+
+    It may be older where the source has been silent as long before, within the last year.
+    """
+    return SourceIsAlive(system, "error", tuple(dates.items()))
 
 
 def steady_weeks(name: str) -> Rule:

@@ -1,9 +1,13 @@
 """The way of the rows: what landed, what was staged, what was set aside, how much is usual."""
 
+from dataclasses import replace
+
 import pytest
 
 from plumbline.quality import (
     arrived,
+    has_not_stopped,
+    is_on_time,
     readable,
     received,
     reconciled,
@@ -64,16 +68,18 @@ def test_amounts_of_current_loads_are_plain_numbers(judge, flow):
 
 
 def test_a_load_of_half_or_twice_the_usual_size_is_told(judge, flow):
-    flow.execute("update landing_run.loads set rows = 2 where load = 3")
+    flow.execute("update landing_run.loads set rows = 20")
     assert judge(usual_volume("erp.lines")).verdict == "passed"
-    flow.execute("update landing_run.loads set rows = 5 where load = 5")
+    flow.execute("update landing_run.loads set rows = 50 where load = 5")
     result = judge(usual_volume("erp.lines"))
-    assert result.message == "load 5 has 5 rows, those before 2 in the median"
+    assert result.message == "load 5 has 50 rows, those before 20 in the median"
     assert result.verdict == "failed"
 
 
 def test_increments_and_first_loads_have_no_usual_size(judge, flow):
     assert judge(usual_volume("crm.lead")).message == "skipped: its loads are increments of any size"
+    flow.execute("delete from landing_run.loads where load < 4")
+    assert judge(usual_volume("erp.lines")).message == "skipped: loads of few rows are too few to tell"
     flow.execute("delete from landing_run.loads where load < 5")
     assert judge(usual_volume("erp.lines")).message == "skipped: the first load has none to compare with"
 
@@ -115,10 +121,11 @@ def test_too_many_rows_set_aside_are_shown_with_load_row_and_reason(judge, flow)
 
 @pytest.fixture
 def weeks(con):
-    """Nine weeks with seven lines each, up to the last day."""
+    """Nine weeks with ten lines a day, up to the last day."""
     con.execute("delete from marts.lines")
     con.execute(
-        "insert into marts.lines (sold_on) select date '2026-03-31' - i::integer from range(63) as days (i)"
+        "insert into marts.lines (line_id, sold_on)"
+        " select i, date '2026-03-31' - (i // 10)::integer from range(630) as made (i)"
     )
     return con
 
@@ -132,9 +139,9 @@ def test_a_week_with_a_third_or_thrice_the_rows_is_told(judge, weeks):
     few = judge(steady_weeks("sold_on"))
     assert (few.verdict, few.message) == (
         "failed",
-        "2 rows in the last 7 days, 7 in the median of the 8 weeks before",
+        "20 rows in the last 7 days, 70 in the median of the 8 weeks before",
     )
-    weeks.execute("insert into marts.lines (sold_on) select date '2026-03-31' from range(20)")
+    weeks.execute("insert into marts.lines (sold_on) select date '2026-03-31' from range(200)")
     assert judge(steady_weeks("sold_on")).verdict == "failed"
 
 
@@ -144,13 +151,55 @@ def test_a_week_without_any_row_is_told(judge, weeks):
 
 
 def test_rows_after_the_last_day_do_not_count(judge, weeks):
-    weeks.execute("insert into marts.lines (sold_on) select date '2026-04-01' from range(50)")
+    weeks.execute("insert into marts.lines (sold_on) select date '2026-04-01' from range(500)")
     assert judge(steady_weeks("sold_on")).verdict == "passed"
 
 
 def test_a_young_table_has_no_usual_week(judge, weeks):
     weeks.execute("delete from marts.lines where sold_on < date '2026-03-10'")
     assert judge(steady_weeks("sold_on")).message == "skipped: fewer than 6 of the 8 weeks before have rows"
+
+
+def test_few_rows_a_week_are_too_few_to_tell(judge, weeks):
+    weeks.execute("delete from marts.lines where line_id % 10 > 0")
+    assert judge(steady_weeks("sold_on")).message == "skipped: fewer than 20 rows a week are too few to tell"
+
+
+@pytest.fixture
+def source(weeks):
+    weeks.execute("create schema staging")
+    weeks.execute("create view staging.stg_erp__lines as select sold_on from marts.lines")
+    weeks.execute(
+        "create view staging.stg_erp__orders as select sold_on as ordered_on from marts.lines where false"
+    )
+    return weeks
+
+
+def test_a_source_is_as_young_as_the_newest_date_of_its_tables(judge, source):
+    on_time = is_on_time("erp", lines="sold_on", orders="ordered_on")
+    stopped = has_not_stopped("erp", lines="sold_on", orders="ordered_on")
+    assert judge(on_time).verdict == judge(stopped).verdict == "passed"
+    source.execute("delete from marts.lines where sold_on > date '2026-03-27'")
+    late = judge(on_time)
+    assert late.verdict == "failed"
+    assert late.message == "the newest is of 2026-03-27, and the longest time without any was 1 days"
+    assert judge(stopped).verdict == "passed"
+    source.execute("delete from marts.lines where sold_on > date '2026-03-20'")
+    assert judge(stopped).verdict == "failed"
+
+
+def test_a_source_that_was_as_silent_before_has_not_stopped(judge, source):
+    source.execute("delete from marts.lines where sold_on > date '2026-03-20'")
+    source.execute("delete from marts.lines where sold_on between date '2026-03-01' and date '2026-03-15'")
+    assert judge(has_not_stopped("erp", lines="sold_on")).verdict == "passed"
+    assert judge(is_on_time("erp", lines="sold_on")).verdict == "failed"
+
+
+def test_a_source_without_any_date_fails_and_without_agreement_or_extract_is_skipped(judge, source, context):
+    assert judge(has_not_stopped("erp", orders="ordered_on")).verdict == "skipped"
+    connected = replace(context, connected=frozenset({"erp.orders"}))
+    assert judge(has_not_stopped("erp", orders="ordered_on"), context=connected).verdict == "failed"
+    assert judge(is_on_time("crm", lead="created_on")).message == "skipped: no freshness is agreed for crm"
 
 
 def test_times_count_on_their_day(judge, weeks):
