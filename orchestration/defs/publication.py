@@ -67,6 +67,7 @@ def _failure(check: CheckResult) -> dict[str, Any]:
         "stage": check.stage,
         "table": check.table,
         "expectation": check.expectation,
+        "expected": check.expected,
         "severity": check.severity,
         "owner": check.owner,
         "message": check.message,

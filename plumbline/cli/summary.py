@@ -215,8 +215,8 @@ def _trouble(record: dict[str, Any]) -> Iterable[str]:
         reason = str(entry["reason"]).replace("\n", "\n    ")
         yield f"  {entry['system']}.{entry['table']} {entry['status']}: {reason}"
     for failure in record["failed_expectations"]:
-        what = f"{failure['table']} {failure['expectation']}"
-        yield f"  {failure['severity']}, {what}: {failure['message']} (owner: {failure['owner']})"
+        yield f"  {failure['severity']}: {failure['table']}: {failure['expected']}"
+        yield f"    {failure['message']}; {failure['owner']}"
 
 
 def _next_section(home: Home, record: dict[str, Any]) -> Iterable[str]:
