@@ -15,7 +15,7 @@ from importlib import import_module
 from plumbline import __version__
 from plumbline.errors import PlumblineError
 
-COMMANDS = ("run", "demo", "query", "show", "status", "ui")
+COMMANDS = ("run", "demo", "query", "show", "lint", "status", "ui")
 
 
 def build_parser() -> argparse.ArgumentParser:

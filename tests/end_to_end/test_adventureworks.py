@@ -1,0 +1,65 @@
+"""A real company: the public figures of AdventureWorks come out exactly."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import plumb
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = Path(os.environ.get("PLUMBLINE_ADVENTUREWORKS", ROOT.parent / "shared" / "data" / "adventureworks"))
+FIGURES = {
+    "orders": "31465",
+    "order_lines": "121317",
+    "units_sold": "274914",
+    "net_sales": "109846381.399888",
+    "total_due": "123216786.1159",
+    "work_orders": "72591",
+    "units_planned": "4507721",
+    "units_scrapped": "10651",
+    "quota": "95714000",
+    "purchase_orders": "4012",
+    "headcount": "290",
+}
+
+pytestmark = pytest.mark.skipif(
+    not DATA.is_dir(),
+    reason="the AdventureWorks data is not here; PLUMBLINE_ADVENTUREWORKS names its directory",
+)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    base = tmp_path_factory.mktemp("adventureworks")
+    done = plumb("run", *("--company", "adventureworks", "--data", DATA, "--as-of", "2014-06-30"), home=base)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return base
+
+
+def ask(home, *arguments):
+    done = plumb("query", *arguments, "--company", "adventureworks", "--format", "json", home=home)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout, parse_float=str, parse_int=str)
+
+
+def rows(answer):
+    return answer if isinstance(answer, list) else answer["rows"]
+
+
+@pytest.mark.parametrize("metric", FIGURES)
+def test_the_public_figures_come_out_exactly(metric, home):
+    [row] = rows(ask(home, metric))
+    value = str(row[metric])
+    assert (value.rstrip("0").rstrip(".") if "." in value else value) == FIGURES[metric]
+
+
+def test_what_is_not_recorded_there_is_not_available_and_says_why(home):
+    done = plumb("query", "leads", "--company", "adventureworks", home=home)
+    assert done.returncode != 0
+    assert "crm.lead" in done.stderr
+
+
+def test_the_data_directory_is_left_alone(home):
+    assert not list((home / "adventureworks" / "quarantine").rglob("*.csv"))
