@@ -14,7 +14,7 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "lint",
         help="find what is missing or contradictory in the metric definitions",
-        description="Check owners, units, levels, labels, sources, review dates, unknown keys of all metrics.",
+        description="Check owners, units, levels, labels, sources, dates and unknown keys of all metrics.",
         epilog="Exit codes: 0 nothing found; 2 findings, one per line with file and line.",
     )
     parser.add_argument("--company", default="demo", help="whose parsed definitions to read (default: demo)")
