@@ -4,7 +4,10 @@
   such a value.
 #}
 
-{# Half-width, without blanks around it, and NULL when nothing is left. #}
+{#
+  Half-width, without blanks around it, and NULL when nothing is left. Looking whether there is anything to translate
+  costs a fraction of translating.
+#}
 {% macro cleaned_text(text) -%}
     {{ adapter.dispatch('cleaned_text', 'plumbline')(text) }}
 {%- endmacro %}
@@ -12,7 +15,8 @@
 {% macro duckdb__cleaned_text(text) -%}
     nullif(trim(
         case
-            when strlen({{ text }}) = length({{ text }}) then {{ text }}
+            when strlen({{ text }}) = length({{ text }}) or not regexp_matches({{ text }}, '[！-～\x{3000}\x{A0}]')
+                then {{ text }}
             else translate({{ text }}, '{{ wide_characters() }}', '{{ half_width_characters() }}')
         end, {{ blank_characters() }}
     ), '')
