@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from orchestration.defs import automation, indicators, ingestion, publication, quality, transformation
@@ -35,6 +37,7 @@ def build(company: str) -> dg.Definitions:
     checks = quality.stage_checks(
         {spec.key for spec in (*landed, *models, *candidates)}, after=[models[0].key]
     )
+    owners = quality.owners()
     return dg.Definitions(
         assets=[
             *ingestion.landing_assets(sources),
@@ -52,4 +55,9 @@ def build(company: str) -> dg.Definitions:
         sensors=[automation.dropped_files(sources), automation.run_failures()],
         resources={"session": SessionResource(company=company)},
         executor=dg.in_process_executor,
-    )
+    ).map_asset_specs(func=lambda spec: _owned(spec, owners))
+
+
+def _owned(spec: dg.AssetSpec, owners: Mapping[dg.AssetKey, str]) -> dg.AssetSpec:
+    owner = owners.get(spec.key)
+    return spec.replace_attributes(owners=[f"team:{owner}"]) if owner else spec

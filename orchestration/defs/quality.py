@@ -23,6 +23,13 @@ def suites_of(stage: str) -> StageSuites:
     return suites
 
 
+def owners() -> dict[dg.AssetKey, str]:
+    """Say who answers for each checked table: 'Sales: head of sales'."""
+    return {
+        table_key(suite.table): suite.owner for stage in STAGES for suite in suites_of(stage) if suite.owner
+    }
+
+
 def table_key(table: str) -> dg.AssetKey:
     """Name the asset that a checked table is: 'landing_erp.product', 'marts.order_lines'."""
     schema, name = table.split(".", 1)
