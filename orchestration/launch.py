@@ -153,9 +153,11 @@ def _root_error(error: BaseException) -> BaseException:
     """Take the error that a person can understand out of those that Dagster wraps around it."""
     found: BaseException | None = error
     root = error
-    while found is not None:
+    seen: set[int] = set()
+    while found is not None and id(found) not in seen:
         if isinstance(found, PlumblineError):
             return found
+        seen.add(id(found))
         root = getattr(found, "user_exception", None) or root
         found = found.__cause__ or found.__context__
     return root
