@@ -1,0 +1,61 @@
+"""The warehouse of the built-in company after a run, and a copy of it for each test to break."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from expectations import indicators, landing, marts, staging
+from plumbline.landing import load_sources
+from plumbline.project import Home, Project
+from plumbline.quality import Freshness, StageContext, run_stage
+
+STAGES = {"landing": landing, "staging": staging, "marts": marts, "indicators": indicators}
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Home:
+    """Run the built-in company once; its state is not to be changed."""
+    base = tmp_path_factory.mktemp("quality")
+    done = subprocess.run(
+        [sys.executable, "-m", "plumbline", "run", "--as-of", "2026-03-31"],
+        env={**os.environ, "PLUMBLINE_HOME": str(base)},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Home(base / "demo")
+
+
+class Warehouse:
+    """A copy of the warehouse that a test may break, and the gate over it."""
+
+    def __init__(self, path: Path, project: Project) -> None:
+        self.con = duckdb.connect(str(path))
+        sources = load_sources(project, "demo")
+        self.freshness = {
+            name: Freshness(system.freshness.warn_after_days, system.freshness.error_after_days)
+            for name, system in sources.systems.items()
+        }
+
+    def judge(self, stage):
+        """Judge the suites of a stage."""
+        context = StageContext.of(self.con, self.freshness)
+        return run_stage(self.con, stage, STAGES[stage].suites(), context=context)
+
+    def blocking(self, stage):
+        """Give what stops publication at a stage: table and expectation."""
+        return {(check.table, check.expected) for check in self.judge(stage).blocking}
+
+
+@pytest.fixture
+def warehouse(demo, tmp_path, project_root):
+    copy = shutil.copy(demo.warehouse, tmp_path / "warehouse.duckdb")
+    opened = Warehouse(copy, Project(project_root))
+    yield opened
+    opened.con.close()
