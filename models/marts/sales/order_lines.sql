@@ -7,13 +7,20 @@
     post_hook='{{ remember_costs() }}',
 ) }}
 
+{% set changes_only = only_changes() -%}
+
 with order_headers as (
-    select * from {{ ref('stg_erp__sales_order_header') }} where order_date <= {{ as_of() }}
+    select * from {{ ref('stg_erp__sales_order_header') }}
+    where
+        order_date <= {{ as_of() }}
+        {%- if changes_only %}
+        and order_id in (select order_id from {{ ref('changed_orders') }} where is_changed)
+        {%- endif %}
 ),
 
 order_details as (
     select * from {{ ref('stg_erp__sales_order_detail') }}
-    {%- if only_changes() %}
+    {%- if changes_only %}
     where order_id in (select order_id from {{ ref('changed_orders') }} where is_changed)
     {%- endif %}
 ),
