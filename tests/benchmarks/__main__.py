@@ -1,0 +1,99 @@
+"""`make bench`: a whole run beside plain DuckDB doing the same reading and SQL, as ratios in one run.
+
+PLUMBLINE_BENCH_SCALE sets the scale of the built-in company (default 1: about 200,000 order lines; 50: ten
+million). Times are wall seconds of whole processes; memory is the peak of the process or its largest child.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+from plumbline.project import Home, Project
+
+DAY = date(2026, 6, 30)
+
+
+def main() -> int:
+    scale = os.environ.get("PLUMBLINE_BENCH_SCALE", "1")
+    with tempfile.TemporaryDirectory() as directory:
+        base = Path(directory)
+        home = Home(base / "demo")
+        company = Project.find().root
+        _generate(home.data, scale, DAY)
+        cold = _timed(base, "cold", "run", "--as-of", str(DAY), "--data", home.data)
+        warm = _timed(
+            base, "full, definitions known", "run", "--full", "--data", home.data, "--as-of", str(DAY)
+        )
+        idle = _timed(base, "nothing new", "run", "--data", home.data, "--as-of", str(DAY))
+        plain = plain_duckdb(home, company)
+        _generate(home.data, scale, DAY + timedelta(days=1))
+        day = _timed(
+            base, "one more day", "run", "--data", home.data, "--as-of", str(DAY + timedelta(days=1))
+        )
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        print()
+        print(f"plain DuckDB, same reading and SQL, no checks: {plain:.1f} s")
+        print(f"full run / plain DuckDB:                       {warm / plain:.2f}")
+        print(f"one more day / full run:                       {day / warm:.2f}")
+        print(f"nothing new / full run:                        {idle / warm:.2f}")
+        print(f"cold / full run with known definitions:        {cold / warm:.2f}")
+        print(f"peak memory of one process:                    {peak:,.0f} MB")
+    return 0
+
+
+def _generate(directory: Path, scale: str, as_of: date) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "plumbline",
+        "demo",
+        "generate",
+        "--scale",
+        scale,
+        "--out",
+        str(directory),
+    ]
+    subprocess.run(
+        [*command, "--start", "2023-07-01", "--as-of", str(as_of)], check=True, capture_output=True
+    )
+
+
+def _timed(base: Path, name: str, *arguments: object) -> float:
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "plumbline", *map(str, arguments), "--format", "json"],
+        env={**os.environ, "PLUMBLINE_HOME": str(base)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+    stages = json.loads(done.stdout)["stages"]
+    split = ", ".join(
+        f"{stage['name']} {stage['seconds']:.1f}" for stage in stages if stage["seconds"] >= 0.05
+    )
+    print(f"{name}: {seconds:.1f} s ({split})", flush=True)
+    return seconds
+
+
+def plain_duckdb(home: Home, root: Path) -> float:
+    """Read the same sources and run the same compiled SQL with DuckDB alone; give the wall seconds."""
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.plain", str(home.root), str(root)], check=True, cwd=root
+    )
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    sys.exit(main())
