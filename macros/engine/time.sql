@@ -7,13 +7,13 @@
     cast(date_diff('day', {{ first }}, {{ last }}) as integer)
 {%- endmacro %}
 
-{# Whole minutes from one time to another, the rest of a minute left off. #}
+{# Whole minutes from one time to another, the rest of a minute left off; NULL when they are too many to count. #}
 {% macro minutes_between(first, last) -%}
     {{ adapter.dispatch('minutes_between', 'plumbline')(first, last) }}
 {%- endmacro %}
 
 {% macro duckdb__minutes_between(first, last) -%}
-    cast(date_sub('minute', {{ first }}, {{ last }}) as integer)
+    try_cast(date_sub('minute', {{ first }}, {{ last }}) as integer)
 {%- endmacro %}
 
 {% macro add_days(date, days) -%}

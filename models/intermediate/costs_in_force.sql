@@ -13,7 +13,9 @@ boundaries as (
     union
     select product_id, start_date as valid_from from cost_history
     union
-    select product_id, {{ add_days('end_date', 1) }} as valid_from from cost_history where end_date is not null
+    select product_id, {{ day_after('end_date') }} as valid_from
+    from cost_history
+    where end_date < date '9999-01-01'
 ),
 
 segments as (

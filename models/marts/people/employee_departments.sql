@@ -3,6 +3,6 @@ select
     employee_id,
     department_id,
     start_date as valid_from,
-    {{ add_days('end_date', 1) }} as valid_to
+    {{ day_after('end_date') }} as valid_to
 from {{ ref('stg_oa__employee_department_history') }}
 where start_date <= {{ as_of() }}

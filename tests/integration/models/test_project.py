@@ -9,6 +9,15 @@ from plumbline.landing import load_contract
 from plumbline.project import Home, Project
 
 COLUMN = re.compile(r"as_(\w+)\('(\w+)', '(\w+)'(.*)\),$", re.MULTILINE)
+WORK_ORDER = {
+    "WorkOrderID": "1",
+    "ProductID": "1",
+    "OrderQty": "1",
+    "StockedQty": "1",
+    "ScrappedQty": "0",
+    "StartDate": "2024-01-01",
+    "DueDate": "2024-01-02",
+}
 FAMILIES = {"id": "integer", "money": "decimal"}
 
 
@@ -23,8 +32,12 @@ def test_a_company_without_any_extract_builds_and_the_unit_tests_of_the_models_h
     assert len([result for result in tested if result.status == "pass"]) > 15
 
 
-def test_schemas_are_named_as_the_layers(company):
-    company.build()
+def test_an_as_of_day_before_all_data_leaves_the_marts_empty(company):
+    company.land("erp.work_order", [WORK_ORDER])
+    company.build("1999-01-01")
+    assert company.query("select count(*) from staging.stg_erp__work_order") == [(1,)]
+    assert company.query("select count(*) from marts.work_orders") == [(0,)]
+    assert company.query("select date_day::varchar from marts.time_spine_daily") == [("1999-01-01",)]
     schemas = (
         "select distinct table_schema from information_schema.tables where table_schema not like 'landing%'"
     )

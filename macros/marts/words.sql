@@ -22,3 +22,8 @@
 {% macro person_name(persons) -%}
     nullif(concat_ws(' ', {{ persons }}.first_name, {{ persons }}.last_name), '')
 {%- endmacro %}
+
+{# The first day after a last day; an end in the year 9999 means none. #}
+{% macro day_after(last_day) -%}
+    case when {{ last_day }} < date '9999-01-01' then {{ add_days(last_day, 1) }} end
+{%- endmacro %}
