@@ -1,8 +1,6 @@
 """A stage: what is skipped, what counts as failed, what is kept, and what is left alone."""
 
 import json
-import sys
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -250,27 +248,6 @@ def test_all_columns_of_a_table_are_read_in_one_scan(con, context, monkeypatch):
     assert all(name in scan for name in ("line_id", "order_id", "quantity", "amount"))
 
 
-def test_great_expectations_is_imported_only_to_judge(project_root):
-    import subprocess
-
-    program = (
-        "import sys, plumbline.quality;"
-        "assert not {'great_expectations', 'pandas', 'sqlalchemy'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=project_root)
-
-
-def test_warming_up_imports_it_in_the_background(project_root):
-    import subprocess
-
-    program = (
-        "import plumbline.quality as quality, sys, threading; quality.warm_up(); quality.warm_up();"
-        "assert any(thread.name == 'warm-up-quality' for thread in threading.enumerate());"
-        "from plumbline.quality.warm import judging; judging(); assert 'great_expectations' in sys.modules"
-    )
-    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, cwd=project_root)
-
-
 def test_the_context_is_read_from_what_landed(con):
     con.execute("create schema landing_run")
     con.execute(
@@ -290,4 +267,3 @@ def test_the_context_is_read_from_what_landed(con):
     assert (context.run_id, context.company, str(context.as_of)) == ("r", "shop", "2026-03-31")
     assert context.connected == {"erp.lines"}
     assert context.unread == {("erp.lines", "Amount")}
-    assert Path.cwd().exists()
