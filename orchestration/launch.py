@@ -76,6 +76,7 @@ class _Run:
         self._worker: DbtWorker | None = None
         self._parsing = ""
         self._instance: Any = None
+        self._stages: list[dict[str, Any]] = []
 
     def start_parsing(self) -> None:
         self._worker = DbtWorker(self._project, self._home)
@@ -83,7 +84,7 @@ class _Run:
         self._worker.send(["parse"])
 
     def land(self) -> None:
-        with _stage("start"):
+        with self._stage("start"):
             os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
             with _quiet():
                 import dagster
@@ -109,7 +110,7 @@ class _Run:
         from orchestration.defs import transformation
 
         self._worker = self._worker or DbtWorker(self._project, self._home)
-        with _stage("definitions"):
+        with self._stage("definitions"):
             if self._parsing:
                 self._worker.answer()
                 mark_prepared(self._project, self._home, self._parsing)
@@ -133,9 +134,21 @@ class _Run:
         except Exception as error:
             raise _root_error(error) from None
 
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        progress = current_progress()
+        progress.begin(name)
+        start = time.perf_counter()
+        yield
+        seconds = round(time.perf_counter() - start, 3)
+        self._stages.append({"name": name, "seconds": seconds})
+        progress.end(name, seconds)
+
     def record(self) -> dict[str, Any]:
+        """Give the record of both jobs, with the seconds before and between them."""
         path = self._home.runs / f"{self._settings['run_id']}.json"
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        record["stages"] = self._stages + record["stages"]
         return record
 
     @contextmanager
@@ -161,15 +174,6 @@ def _root_error(error: BaseException) -> BaseException:
         root = getattr(found, "user_exception", None) or root
         found = found.__cause__ or found.__context__
     return root
-
-
-@contextmanager
-def _stage(name: str) -> Iterator[None]:
-    progress = current_progress()
-    progress.begin(name)
-    start = time.perf_counter()
-    yield
-    progress.end(name, time.perf_counter() - start)
 
 
 @contextmanager

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import threading
-import urllib.request
 from pathlib import Path
 
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util.retry import Retry
 
 from tests.end_to_end.documents import Command, File, steps
 
@@ -83,8 +85,9 @@ def serve_command(root, command):
     killer.start()
     try:
         if any(command.serves in line for line in process.stdout):
-            with urllib.request.urlopen(command.serves, timeout=30) as answer:
-                return answer.status
+            with requests.Session() as session:
+                session.mount("http://", HTTPAdapter(max_retries=Retry(connect=10, backoff_factor=0.2)))
+                return session.get(command.serves, timeout=30).status_code
     finally:
         killer.cancel()
         os.killpg(process.pid, signal.SIGTERM)

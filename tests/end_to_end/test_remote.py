@@ -32,6 +32,6 @@ def test_postgres_http_and_files_give_the_figures_of_the_files(postgres, demo_ho
             DEMO_CRM_TOKEN="a-secret-token",
         )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert published(tmp_path, "demo_remote")[0] == published(demo_home.root.parent)[0]
+    assert published(tmp_path, "demo_remote") == published(demo_home.root.parent)
     written = (tmp_path / "demo_remote").rglob("*.json")
     assert not [path for path in written if b"a-secret-token" in path.read_bytes()]

@@ -18,7 +18,7 @@ STAGES = ["landing crm", "landing erp", "landing oa", "definitions", "models", "
 
 
 def published(home, company="demo"):
-    """Every published value with what it belongs to, and the rows of the wide tables."""
+    """Every published value, with what it belongs to."""
     connection = duckdb.connect(
         str((home / company / "published" / "current.duckdb").resolve()), read_only=True
     )
@@ -26,11 +26,9 @@ def published(home, company="demo"):
         "select metric, grain, period_start, dimensions, members, value::varchar"
         " from published.indicator_value order by all"
     ).fetchall()
-    rows = connection.execute(
-        "select table_name, estimated_size from duckdb_tables() order by all"
-    ).fetchall()
     connection.close()
-    return values, rows
+    assert len(values) > 10_000
+    return values
 
 
 def generation(home, company="demo"):
@@ -163,7 +161,7 @@ def two_days(tmp_path_factory):
 
 
 def test_a_company_that_grew_publishes_what_a_full_build_publishes(two_days):
-    assert published(two_days / "grown")[0] == published(two_days / "anew")[0]
+    assert published(two_days / "grown") == published(two_days / "anew")
 
 
 def test_the_second_day_was_not_a_full_rebuild(two_days):
