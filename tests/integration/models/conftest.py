@@ -77,13 +77,14 @@ class Company:
                     [load, *name.split("."), len(rows)],
                 )
 
-    def build(self, as_of="2024-03-31", full=False, threads=2):
-        """Show what has landed and run every model."""
+    def build(self, as_of="2024-03-31", full=False, only=()):
+        """Show what has landed and run every model, or only some."""
         self.show(date.fromisoformat(as_of))
-        return self.dbt("run", *(["--full-refresh"] if full else []), threads=threads)
+        flags = ["--full-refresh"] if full else []
+        return self.dbt("run", *flags, *(["--select", *only] if only else []))
 
-    def dbt(self, *args, threads=2):
-        return Dbt(self.project, self.home, threads=threads, manifest=self.manifest).invoke(args)
+    def dbt(self, *args):
+        return Dbt(self.project, self.home, manifest=self.manifest).invoke(args)
 
     def query(self, sql):
         with duckdb.connect(str(self.home.warehouse), read_only=True) as connection:

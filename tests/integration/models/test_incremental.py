@@ -1,5 +1,7 @@
 """A run over new loads only gives the same tables as a rebuild of everything."""
 
+ORDERS = ("+orders", "+order_lines", "+sales_quotas", "+customers")
+
 
 def order(number, day, customer="1", amount="100.0000", changed=None, **other):
     return {
@@ -137,9 +139,9 @@ def second_day(company):
     )
 
 
-def rebuilt(company, as_of):
+def rebuilt(company, as_of, only=()):
     before = company.digests()
-    company.build(as_of, full=True)
+    company.build(as_of, full=True, only=only)
     return before, company.digests()
 
 
@@ -164,22 +166,22 @@ def test_new_loads_and_corrections_give_what_a_rebuild_gives(company):
 
 def test_a_later_as_of_day_lets_in_what_was_dated_after_it(company):
     first_day(company)
-    company.build("2024-02-15")
+    company.build("2024-02-15", only=ORDERS)
     assert company.query("select count(*) from marts.order_lines") == [(5,)]
-    company.build("2024-03-31")
+    company.build("2024-03-31", only=ORDERS)
     assert company.query("select max(order_date)::varchar from marts.orders") == [("2024-03-30",)]
-    before, after = rebuilt(company, "2024-03-31")
+    before, after = rebuilt(company, "2024-03-31", only=ORDERS)
     assert before == after
 
 
 def test_an_earlier_as_of_day_and_a_newer_snapshot_take_rows_away(company):
     first_day(company)
-    company.build("2024-03-31")
-    company.build("2024-01-31")
+    company.build("2024-03-31", only=ORDERS)
+    company.build("2024-01-31", only=ORDERS)
     assert company.query("select order_id from marts.orders order by 1") == [(1,), (2,)]
     company.land("erp.sales_order_header", [order("1", "2024-01-05")], mode="snapshot")
-    company.build("2024-03-31")
+    company.build("2024-03-31", only=ORDERS)
     assert company.query("select order_id from marts.orders") == [(1,)]
     assert company.query("select order_line_id from marts.order_lines order by 1") == [(101,), (102,)]
-    before, after = rebuilt(company, "2024-03-31")
+    before, after = rebuilt(company, "2024-03-31", only=ORDERS)
     assert before == after
