@@ -392,10 +392,9 @@ def extracts(evidence: RunEvidence) -> Html:
         ("Load", "批次", "num"),
         ("Rows", "行数", "num"),
         ("Mode", "方式", ""),
-        ("In the figures", "是否使用", ""),
+        ("Used", "是否使用", ""),
         ("Landed (UTC)", "落地时间", ""),
-        ("Source", "来源", ""),
-        ("SHA-256", "校验和", ""),
+        ("Source and SHA-256", "来源与校验和", ""),
     )
     heads = columns(*names)
     return section(
@@ -409,10 +408,9 @@ def _load_row(load: Load) -> list[Html]:
         element("td", str(load.load), class_="num"),
         number_cell(load.rows),
         element("td", load.mode),
-        element("td", "yes" if load.is_current else "replaced by a newer one"),
-        element("td", f"{load.landed_at:%Y-%m-%d %H:%M:%S}"),
-        element("td", load.source, class_="hash"),
-        element("td", load.sha256, class_="mono hash"),
+        element("td", "yes" if load.is_current else "replaced"),
+        element("td", f"{load.landed_at:%Y-%m-%d %H:%M:%S}", class_="time"),
+        element("td", load.source, element("div", load.sha256, class_="mono note"), class_="hash"),
     ]
 
 
