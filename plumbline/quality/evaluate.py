@@ -9,38 +9,22 @@ for what failed.
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from sqlglot import exp
-
+from plumbline.quality.asked import Asked, Check
 from plumbline.quality.context import StageContext
-from plumbline.quality.evidence import Evidence
 from plumbline.quality.examples import examples_of
 from plumbline.quality.expectation import CRITICAL, Expectation, StageSuites, Suite
 from plumbline.quality.results import ERROR, FAILED, PASSED, SKIPPED, CheckResult, StageResult, store
-from plumbline.quality.rules import COMPLETENESS, EVIDENCE, Call, Question
+from plumbline.quality.rules import COMPLETENESS
 from plumbline.quality.warm import judging
 
 if TYPE_CHECKING:
     import duckdb
 
     from plumbline.quality.judge import Finding
-
-
-@dataclass(frozen=True)
-class Check:
-    """One expectation on one table; `skip` says why it is not judged in this run, or nothing."""
-
-    number: int
-    suite: Suite
-    expectation: Expectation
-    skip: str
-
-    @property
-    def table(self) -> str:
-        return self.suite.table
 
 
 def run_stage(
@@ -94,66 +78,19 @@ def _judge(
     module = judging()
     from plumbline.quality.dialect import engine_over
 
-    tables = tuple(dict.fromkeys(check.table for check in checks))
+    asked = Asked(checks, context)
     with engine_over(con) as engine:
         judge = module.Judge(engine)
-        answers = judge.judge(_questions(checks, context), tables)
-        findings = dict(answers.findings)
-        # Queries of one row were asked together: when that broke, each is to say for itself what is wrong.
-        broken = [check for check in checks if _has_own_query(check) and findings[check.number].error]
-        if broken:
-            findings.update(judge.judge([_own_question(check, context) for check in broken], ()).findings)
+        answers = judge.judge(asked.together(), tuple(dict.fromkeys(check.table for check in checks)))
+        findings = {number: module.Finding(error=text) for number, text in asked.refused.items()}
+        findings |= answers.findings
+        broken = {number for number, finding in findings.items() if finding.error}
+        if apart := asked.apart(broken):
+            findings |= judge.judge(apart, ()).findings
     return {
         check.number: _demand_rows(check, findings[check.number], answers.rows[check.table])
         for check in checks
     }
-
-
-def _questions(checks: Sequence[Check], context: StageContext) -> list[Question]:
-    """Ask every check; a query that gives evidence on many of them is asked once."""
-    own = [check for check in checks if _has_own_query(check)]
-    queries: dict[Hashable, str] = {}
-    if own:
-        queries[None] = _union([_own_query(check, context) for check in own]).sql(dialect="duckdb")
-    questions = []
-    for check in checks:
-        rule = check.expectation.rule
-        call = rule.call(check.table, context)
-        if not isinstance(rule, Evidence):
-            questions.append(Question(check.number, check.table, call))
-            continue
-        sharing = rule.shared_by(check.table) if rule.subject else None
-        if sharing not in queries:
-            queries[sharing] = rule.collected(check.table, context).sql(dialect="duckdb")
-        questions.append(_on_evidence(check, call, queries[sharing]))
-    return questions
-
-
-def _has_own_query(check: Check) -> bool:
-    rule = check.expectation.rule
-    return isinstance(rule, Evidence) and not rule.subject
-
-
-def _own_query(check: Check, context: StageContext) -> exp.Query:
-    rule = check.expectation.rule
-    assert isinstance(rule, Evidence)
-    return rule.collected(check.table, context, str(check.number))
-
-
-def _own_question(check: Check, context: StageContext) -> Question:
-    call = check.expectation.rule.call(check.table, context)
-    return _on_evidence(check, call, _own_query(check, context).sql(dialect="duckdb"))
-
-
-def _on_evidence(check: Check, call: Call, query: str) -> Question:
-    rule = check.expectation.rule
-    subject = rule.subject if isinstance(rule, Evidence) and rule.subject else str(check.number)
-    given = {**call.arguments, "query": query, "subject": subject}
-    return Question(check.number, EVIDENCE, Call(call.expectation, given))
-
-
-def _union(queries: Sequence[exp.Query]) -> exp.Query:
-    return queries[0] if len(queries) == 1 else exp.union(*queries, distinct=False, copy=False)
 
 
 def _demand_rows(check: Check, finding: Finding, rows: int | None) -> Finding:
@@ -188,14 +125,14 @@ def _result(
         stage=stage,
         table=suite.table,
         column=columns,
-        expectation="" if skip else rule.call(suite.table, context).expectation,
+        expectation=finding.expectation if finding else "",
         severity=expectation.severity,
         quality_dimension=expectation.dimension or rule.dimension,
         owner=expectation.owner or suite.owner,
         verdict=verdict,
         evaluated=finding.evaluated if finding else 0,
         unexpected=None if finding is None or rule.whole else finding.unexpected,
-        examples=examples_of(con, suite, expectation, context) if broken else (),
+        examples=_examples(con, check, context) if broken else (),
         observed=finding.observed if finding else "",
         expected=rule.words(context),
         message=_message(check, verdict, skip, finding),
@@ -206,6 +143,18 @@ def _result(
         why=expectation.why,
         todo=expectation.todo,
     )
+
+
+def _examples(
+    con: duckdb.DuckDBPyConnection, check: Check, context: StageContext
+) -> tuple[Mapping[str, Any], ...]:
+    """Read example rows; a query for them that fails takes nothing from the verdict."""
+    import duckdb
+
+    try:
+        return examples_of(con, check.suite, check.expectation, context)
+    except duckdb.Error:
+        return ()
 
 
 def _verdict(skip: str, finding: Finding | None) -> str:

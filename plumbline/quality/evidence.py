@@ -72,6 +72,11 @@ class Found(Evidence):
     show: str = ""
     given: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        query_in(self.sql)
+        if self.show:
+            query_in(self.show)
+
     @property
     def columns(self) -> tuple[str, ...]:
         return self.about

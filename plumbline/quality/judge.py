@@ -10,7 +10,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -40,7 +40,7 @@ _FILTERED = ".filtered_row_count"
 
 @dataclass(frozen=True)
 class Finding:
-    """What Great Expectations says of one expectation; `reason` tells why there was nothing to judge."""
+    """What Great Expectations says of an `expectation`; `reason` tells why there was nothing to judge."""
 
     success: bool = False
     evaluated: int = 0
@@ -49,6 +49,7 @@ class Finding:
     reason: str = ""
     error: str = ""
     seconds: float = 0.0
+    expectation: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,20 +159,23 @@ class Judge:
     ) -> tuple[dict[int, Finding], dict[str, int | None]]:
         started = time.perf_counter()
         counts = {table: MetricConfiguration(_ROWS, {"batch_id": table}) for table in tables}
-        asked = [_asked(question, self._engine) for question in questions]
-        every = [metric for _, metrics in asked for metric in metrics.values()]
+        asked = {question.number: _asked(question, self._engine) for question in questions}
+        every = [metric for needs in asked.values() for metric in needs.metrics.values()]
         values, aborted = self._computed([*every, *counts.values()])
         rows = {table: _count(values.get(metric.id)) for table, metric in counts.items()}
         seconds = (time.perf_counter() - started) / max(len(questions), 1)
         findings = {}
-        for question, (expectation, needed) in zip(questions, asked, strict=True):
-            found = {name: values.get(metric.id, _ABSENT) for name, metric in needed.items()}
-            failed = next((value.text for value in found.values() if isinstance(value, _Failure)), "")
-            if failed or _ABSENT in found.values():
-                finding = Finding(error=failed or _cause(needed.values(), aborted), seconds=seconds)
+        for question in questions:
+            needs = asked[question.number]
+            found = {name: values.get(metric.id, _ABSENT) for name, metric in needs.metrics.items()}
+            error = needs.error or next(
+                (each.text for each in found.values() if isinstance(each, _Failure)), ""
+            )
+            if error or _ABSENT in found.values():
+                finding = Finding(error=error or _cause(needs.metrics.values(), aborted), seconds=seconds)
             else:
-                finding = self._verdict(expectation, found, rows.get(question.batch) or 0, seconds)
-            findings[question.number] = finding
+                finding = self._verdict(needs.expectation, found, rows.get(question.batch) or 0, seconds)
+            findings[question.number] = replace(finding, expectation=question.call.expectation)
         return findings, rows
 
     def _computed(
@@ -203,12 +207,28 @@ class Judge:
         return Finding(success, evaluated, unexpected, _seen(seen), seconds=seconds)
 
 
-def _asked(question: Question, engine: Any) -> tuple[Any, Mapping[str, MetricConfiguration]]:
-    """Give the expectation that a question asks, and the metrics that it needs."""
+@dataclass(frozen=True)
+class _Needs:
+    """The expectation that a question asks, and the metrics that it needs; or why it cannot be asked."""
+
+    expectation: Any = None
+    metrics: Mapping[str, MetricConfiguration] = field(default_factory=dict)
+    error: str = ""
+
+
+def _asked(question: Question, engine: Any) -> _Needs:
     call = question.call
-    kind = getattr(ours, call.expectation, None) or getattr(core, call.expectation)
-    expectation = _remembering(kind)(batch_id=question.batch, **call.arguments)
-    return expectation, expectation.get_validation_dependencies(engine, _BOOLEAN_ONLY).metric_configurations
+    try:
+        kind = getattr(ours, call.expectation, None) or getattr(core, call.expectation)
+        expectation = _remembering(kind)(batch_id=question.batch, **call.arguments)
+        needed = expectation.get_validation_dependencies(engine, _BOOLEAN_ONLY)
+    except Exception as error:  # whatever an expectation raises is a failed check, told with its text
+        return _Needs(error=f"{type(error).__name__}: {_told(str(error))}")
+    return _Needs(expectation, needed.metric_configurations)
+
+
+def _told(text: str) -> str:
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _count(value: Any) -> int | None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, ClassVar
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from plumbline.quality.context import StageContext
-from plumbline.quality.sql import bind, column, literal, table
+from plumbline.quality.sql import bind, column, condition_in, literal, table
 
 COMPLETENESS = "completeness"
 ACCURACY = "accuracy"
@@ -154,6 +154,10 @@ class Between(Rule):
     column: str
     low: Any = None
     high: Any = None
+
+    def __post_init__(self) -> None:
+        if self.low is None and self.high is None:
+            raise ValueError(f"{self.column} is to lie between two bounds, and none is given")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -351,9 +355,12 @@ class Holds(Rule):
     condition: str
     says: str = ""
 
+    def __post_init__(self) -> None:
+        condition_in(self.condition)
+
     @property
     def columns(self) -> tuple[str, ...]:
-        found = parse_one(self.condition, read="duckdb").find_all(exp.Column)
+        found = condition_in(self.condition).find_all(exp.Column)
         return tuple(dict.fromkeys(column.name for column in found))
 
     def words(self, context: StageContext) -> str:
@@ -363,10 +370,10 @@ class Holds(Rule):
         return Call("ExpectRowsToSatisfy", {"condition": self._sql(context), "mostly": self.mostly})
 
     def broken(self, relation: str, context: StageContext) -> exp.Expr:
-        return exp.not_(parse_one(self._sql(context), read="duckdb"))
+        return exp.not_(condition_in(self._sql(context)))
 
     def _sql(self, context: StageContext) -> str:
-        return bind(parse_one(self.condition, read="duckdb"), {"as_of": context.as_of}).sql(dialect="duckdb")
+        return bind(condition_in(self.condition), {"as_of": context.as_of}).sql(dialect="duckdb")
 
 
 def never_empty(*columns: str, mostly: float = 1.0) -> tuple[Rule, ...]:

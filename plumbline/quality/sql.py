@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from sqlglot import exp, parse_one
+from sqlglot.errors import ParseError
 
 Node = TypeVar("Node", bound=exp.Expr)
 
@@ -47,6 +48,17 @@ def count() -> exp.Count:
     return exp.Count(this=exp.Star())
 
 
+def condition_in(sql: str) -> exp.Expr:
+    """Parse a condition; what is none, or is a query, is refused."""
+    try:
+        parsed = parse_one(sql, read="duckdb")
+    except ParseError as error:
+        raise ValueError(f"this is no SQL condition: {sql!r}: {error.errors[0]['description']}") from error
+    if not isinstance(parsed, exp.Condition) or isinstance(parsed, exp.Query):
+        raise ValueError(f"this is no SQL condition: {sql!r}")
+    return parsed
+
+
 def select_in(sql: str) -> exp.Select:
     """Parse a select; anything else is refused."""
     parsed = query_in(sql)
@@ -56,7 +68,10 @@ def select_in(sql: str) -> exp.Select:
 
 def query_in(sql: str) -> exp.Query:
     """Parse a query; anything else is refused."""
-    parsed = parse_one(sql, read="duckdb")
+    try:
+        parsed = parse_one(sql, read="duckdb")
+    except ParseError as error:
+        raise ValueError(f"this is no SQL: {sql!r}: {error.errors[0]['description']}") from error
     if not isinstance(parsed, exp.Query):
         raise ValueError(f"this must be a query: {sql!r}")
     return parsed

@@ -118,6 +118,28 @@ def test_an_exception_inside_great_expectations_counts_as_failed_with_its_text(c
     assert "missing )" in bursting.message
 
 
+def test_a_rule_that_cannot_be_asked_is_an_error_and_spoils_no_other(con, context):
+    class Impossible(Rule):
+        def words(self, context):
+            return "is impossible"
+
+        def call(self, relation, context):
+            raise ZeroDivisionError("division by zero")
+
+    class Misspelt(Rule):
+        def words(self, context):
+            return "is misspelt"
+
+        def call(self, relation, context):
+            return Call("ExpectColumnValuesToBeBetween", {"column": "price", "minimum": 1})
+
+    tested = suite("marts.lines", critical(Impossible(), Misspelt(), unique("line_id"), why="."), owner="x")
+    impossible, misspelt, sound = checks_of(con, context, tested)
+    assert [check.verdict for check in (impossible, misspelt, sound)] == ["error", "error", "passed"]
+    assert impossible.message == "could not be judged: ZeroDivisionError: division by zero"
+    assert "minimum" in misspelt.message
+
+
 def test_a_warning_that_fails_does_not_stop_publication(con, context):
     result = run_stage(
         con,

@@ -174,6 +174,16 @@ def test_a_shared_query_runs_once_and_a_missing_subject_is_an_error(con, context
     assert sum("GROUP BY" in sql for sql in ran) == 1
 
 
-def test_what_is_no_query_is_refused():
-    with pytest.raises(ValueError, match="must be a query"):
-        evidence("delete from marts.lines", "nothing").query("marts.lines", None)  # type: ignore[arg-type]
+@pytest.mark.parametrize("sql", ["delete from marts.lines", "select from where", "x > 1"])
+def test_evidence_that_is_no_query_is_refused_where_it_is_written(sql):
+    with pytest.raises(ValueError, match=r"this (is no SQL|must be a query)"):
+        evidence(sql, "nothing")
+
+
+def test_a_query_for_examples_that_fails_takes_nothing_from_the_verdict(judge):
+    result = judge(
+        evidence(
+            "select 3 as evaluated, 1 as unexpected", "all is well", show="select absent from marts.lines"
+        )
+    )
+    assert (result.verdict, result.unexpected, result.examples) == ("failed", 1, ())

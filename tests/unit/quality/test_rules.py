@@ -126,6 +126,17 @@ def test_a_condition_may_hold_quotes_colons_and_the_day(judge):
     assert judge(rule).verdict == "passed"
 
 
+@pytest.mark.parametrize("condition", ["price >", "select 1", "drop table marts.lines"])
+def test_what_is_no_condition_is_refused_where_it_is_written(condition):
+    with pytest.raises(ValueError, match="no SQL condition"):
+        holds(condition)
+
+
+def test_bounds_must_be_given():
+    with pytest.raises(ValueError, match="none is given"):
+        between("price")
+
+
 def test_a_rule_says_itself_in_words(context):
     assert between("price", 0).words(context) == "price is at least 0"
     assert unique("a", "b").words(context) == "a and b are unique together"
