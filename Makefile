@@ -30,7 +30,7 @@ demo: $(READY) ## Run the main job on the built-in company
 	@$(BIN)/plumb run --company demo
 
 test: $(READY) ## Run every test
-	@$(BIN)/python -m pytest -n $(JOBS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 check: $(READY) ## Lint, types, import layers, SQL style
 	@$(BIN)/ruff check .

@@ -14,7 +14,7 @@ import pytest
 
 from tests.end_to_end.conftest import plumb
 
-STAGES = ["landing crm", "landing erp", "landing oa", "definitions", "models", "indicators", "gate"]
+STAGES = ["landing erp", "definitions", "models", "indicators", "gate"]
 
 
 def published(home, company="demo"):
@@ -160,10 +160,12 @@ def two_days(tmp_path_factory):
     return base
 
 
+@pytest.mark.xdist_group("two_days")
 def test_a_company_that_grew_publishes_what_a_full_build_publishes(two_days):
     assert published(two_days / "grown") == published(two_days / "anew")
 
 
+@pytest.mark.xdist_group("two_days")
 def test_the_second_day_was_not_a_full_rebuild(two_days):
     records = sorted((two_days / "grown" / "demo" / "runs").glob("2*.json"))
     assert [json.loads(path.read_text(encoding="utf-8"))["full"] for path in records] == [True, False]
