@@ -162,7 +162,12 @@ def test_names_in_other_case_are_taken_as_the_declared_ones(shop):
         (csv("1,a,1,,", "2,b\0,2,,"), 3, "NUL byte", "again"),
         (bytes(range(1, 32)) * 50, 1, "control characters", "right file"),
         (b"\x80\xff\xfe\x81" * 99, 1, "is no UTF-8", "encoding"),
-        (gzip.compress(csv("1,a,1,,").encode(), mtime=0)[:-9], None, "the compressed file is cut off", "whole file"),
+        (
+            gzip.compress(csv("1,a,1,,").encode(), mtime=0)[:-9],
+            None,
+            "the compressed file is cut off",
+            "whole file",
+        ),
         (
             gzip.compress(csv("1,a,1,,").encode(), mtime=0)[:-4] + b"\0\0\0\0",
             None,
