@@ -33,7 +33,7 @@ class Session:
     record: RunRecord
     results: dict[str, StageResult] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def prepared(self) -> Prepared:
         return prepare(self.project, self.home)
 

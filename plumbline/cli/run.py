@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     from plumbline.runs import RunLock, install_progress
 
     project = Project.find()
-    _require_company(project, options.company)
+    require_company(project, options.company)
     home = project.home(options.company)
     as_of = _date(options.as_of)
     data = _data_directory(options, home)
@@ -58,7 +58,8 @@ def run(options: argparse.Namespace) -> int:
     return _report(home, record, options.format)
 
 
-def _require_company(project: Project, company: str) -> None:
+def require_company(project: Project, company: str) -> None:
+    """Raise UsageError, with the names that are known, when a company has no sources file."""
     from plumbline.errors import did_you_mean
 
     known = project.companies()

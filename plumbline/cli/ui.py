@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from plumbline.cli.run import launcher_name
-from plumbline.errors import UsageError
+from plumbline.cli.run import launcher_name, require_company
 from plumbline.project import Home, Project
 
 
@@ -36,10 +35,7 @@ def _instance_home(project: Project, home: Home) -> Path:
 def run(options: argparse.Namespace) -> int:
     """Replace this process by `dagster dev`."""
     project = Project.find()
-    if options.company not in project.companies():
-        raise UsageError(
-            f"there is no company {options.company!r}", todo=f"Known: {', '.join(project.companies())}."
-        )
+    require_company(project, options.company)
     home = project.home(options.company)
     sys.path.insert(0, str(project.root))
     directory = _instance_home(project, home)
