@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 from plumbline.errors import DefinitionError, did_you_mean
 
 if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from plumbline.compiler.graph import Graph
     from plumbline.compiler.request import Request
-    from plumbline.definitions import Definitions
+    from plumbline.definitions import Definitions, GroupBy
 
 __all__ = ["compile"]
 
 _loaded: dict[tuple[str, int, int], Definitions] = {}
+_graphs: dict[str, Graph] = {}
 
 
 def compile(
@@ -60,28 +64,35 @@ def _definitions(path: Path) -> Definitions:
 
 
 def _compile(definitions: Definitions, request: Request, dialect: str) -> str:
-    from dataclasses import replace
-
-    from plumbline.compiler.aggregate import aggregate
-    from plumbline.compiler.generate import generate
-    from plumbline.compiler.metricflow import DIALECTS
-    from plumbline.compiler.plan import plan
+    from plumbline.compiler.dialects import DIALECTS
 
     if dialect not in DIALECTS:
         todo = did_you_mean(dialect, list(DIALECTS)) or f"Known: {', '.join(DIALECTS)}."
         raise DefinitionError(f"unknown dialect {dialect!r}", todo=todo, code="unknown-dialect")
-    planned = plan(definitions, request)
-    if planned.trivial:
-        return aggregate(definitions, request, dialect).sql(dialect=dialect, pretty=True)
-    inner = replace(request, order_by=(), limit=None)
-    if planned.looks_around:
-        inner = replace(inner, time_constraint=None)
-    return generate(
-        definitions,
-        request,
-        planned,
-        dialect,
-        lambda metrics, group_by: aggregate(
-            definitions, replace(inner, metrics=metrics, group_by=group_by), dialect
-        ),
-    )
+    return statement(definitions, request, dialect).sql(dialect=dialect, pretty=True)
+
+
+def statement(definitions: Definitions, request: Request, dialect: str) -> exp.Select:
+    """Give the statement that answers a request, as a syntax tree."""
+    from plumbline.compiler.generate import generate
+    from plumbline.compiler.members import members
+    from plumbline.compiler.planner import plan
+    from plumbline.compiler.request import Request
+
+    graph = _graph(definitions)
+
+    def subquery(metric: str, by: tuple[GroupBy, ...]) -> exp.Select:
+        return statement(definitions, Request(metrics=(metric,), group_by=by), dialect)
+
+    if not request.metrics:
+        return members(graph, request, dialect, subquery)
+    return generate(plan(definitions, graph, request, dialect), graph, dialect, subquery)
+
+
+def _graph(definitions: Definitions) -> Graph:
+    from plumbline.compiler.graph import Graph
+
+    if definitions.digest not in _graphs:
+        _graphs.clear()
+        _graphs[definitions.digest] = Graph(definitions)
+    return _graphs[definitions.digest]

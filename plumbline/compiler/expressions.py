@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Sequence
+from functools import lru_cache
 
+import sqlglot
 from sqlglot import exp
 
+from plumbline.compiler.plan import Shift
+from plumbline.compiler.templates import Reference, Template, placeholder
+from plumbline.definitions import GroupBy, parse_group_by
+from plumbline.errors import DefinitionError
+
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")
+_PLACEHOLDER = re.compile(r"__reference_(\d+)__")
 
 
 def column(name: str, table: str = "") -> exp.Expr:
@@ -26,18 +36,121 @@ def divided(above: exp.Expr, below: exp.Expr) -> exp.Expr:
 
 
 def truncated(value: exp.Expr, grain: str) -> exp.Expr:
-    """Give the first day of the period that a day lies in."""
-    return exp.cast(exp.func("DATE_TRUNC", exp.Literal.string(grain), value, dialect="duckdb"), "DATE")
+    """Give the first moment of the period that a moment lies in."""
+    return exp.func("DATE_TRUNC", exp.Literal.string(grain), value, dialect="duckdb")
 
 
 def earlier(value: exp.Expr, count: int, grain: str) -> exp.Expr:
-    """Go back in days or months: every dialect has those two."""
+    """Go back by a length of time: every dialect has days and months."""
+    return exp.Sub(this=value, expression=_interval(count, grain))
+
+
+def later(value: exp.Expr, count: int, grain: str) -> exp.Expr:
+    """Go forward by a length of time."""
+    return exp.Add(this=value, expression=_interval(count, grain))
+
+
+def _interval(count: int, grain: str) -> exp.Expr:
     unit, count = ("month", count * _MONTHS[grain]) if grain in _MONTHS else (grain, count)
     unit, count = ("day", count * 7) if unit == "week" else (unit, count)
-    interval = exp.Interval(this=exp.Literal.string(str(count)), unit=exp.var(unit.upper()))
-    return exp.Sub(this=value, expression=interval)
+    return exp.Interval(this=exp.Literal.string(str(count)), unit=exp.var(unit.upper()))
 
 
-def grouped(values: Sequence[exp.Expr], source: str, keys: Sequence[exp.Expr]) -> exp.Select:
-    """Select values of a table by keys."""
-    return exp.select(*values).from_(source).group_by(*(key.copy() for key in keys))
+def shifted(value: exp.Expr, shifts: Sequence[Shift]) -> exp.Expr:
+    """Give the moment that is looked at instead of one."""
+    for shift in shifts:
+        if shift.to_grain:
+            value = truncated(value, shift.to_grain)
+        elif shift.window:
+            value = earlier(value, shift.window.count, shift.window.grain)
+    return value
+
+
+def moment(text: str) -> exp.Expr:
+    """Write a moment as a literal: a date where it begins a day."""
+    day, _, time = text.partition("T")
+    if not time or time.startswith("00:00:00"):
+        return exp.cast(exp.Literal.string(day), "DATE")
+    return exp.cast(exp.Literal.string(f"{day} {time}"), "TIMESTAMP")
+
+
+def both(parts: Sequence[exp.Expr]) -> exp.Expr:
+    """Join conditions by AND; each keeps its own meaning."""
+    return exp.and_(*parts, copy=False) if len(parts) > 1 else parts[0]
+
+
+@lru_cache(maxsize=4096)
+def _tree(text: str, dialect: str) -> exp.Expr:
+    try:
+        found = sqlglot.parse_one(text, dialect=dialect)
+    except sqlglot.errors.SqlglotError as error:
+        reason = str(error).splitlines()[0]
+        raise DefinitionError(f"cannot read the SQL {text!r}", why=reason, code="bad-sql") from None
+    return found
+
+
+def parsed(text: str, dialect: str) -> exp.Expr:
+    """Read SQL into a tree of one's own."""
+    return _tree(text, dialect).copy()
+
+
+def qualified(text: str, table: str, dialect: str) -> exp.Expr:
+    """Read an expression of a model; its columns are those of this table."""
+    tree = parsed(text, dialect)
+    if isinstance(tree, exp.Column) and not tree.table:
+        tree.set("table", exp.to_identifier(table, quoted=True))
+        return tree
+    for part in list(tree.find_all(exp.Column)):
+        if not part.table:
+            part.set("table", exp.to_identifier(table, quoted=True))
+    return tree if _simple(tree) else exp.paren(tree, copy=False)
+
+
+def _simple(tree: exp.Expr) -> bool:
+    return not isinstance(tree, exp.Binary | exp.Unary | exp.Between | exp.In | exp.Interval) or isinstance(
+        tree, exp.Paren | exp.Dot
+    )
+
+
+def with_references(template: Template, calendar: Container[str], dialect: str) -> Template:
+    """Read names of columns that stand in a filter without braces as references."""
+    tree = parsed(template.sql, dialect)
+    references = list(template.references)
+    for part in list(tree.find_all(exp.Column)):
+        if not part.table and not _PLACEHOLDER.fullmatch(part.name):
+            references.append(Reference(_named(part.name, calendar)))
+            part.set("this", exp.to_identifier(placeholder(len(references) - 1)))
+    if len(references) == len(template.references):
+        return template
+    return Template(template.text, tree.sql(dialect=dialect), tuple(references))
+
+
+def _named(text: str, calendar: Container[str]) -> GroupBy:
+    item = parse_group_by(text)
+    name, _, last = item.name.rpartition("__")
+    return GroupBy(name, last) if name and not item.grain and last in calendar else item
+
+
+def filled_in(template: Template, values: Sequence[exp.Expr], dialect: str) -> exp.Expr:
+    """Put values in the place of the references of a filter."""
+    tree = parsed(template.sql, dialect)
+
+    def replace(part: exp.Expr) -> exp.Expr:
+        found = isinstance(part, exp.Column) and _PLACEHOLDER.fullmatch(part.name)
+        return values[int(found[1])].copy() if found else part
+
+    tree = tree.transform(replace, copy=False)
+    return exp.paren(tree, copy=False) if isinstance(tree, exp.Connector) else tree
+
+
+def makes_values(tree: exp.Expr) -> bool:
+    """Whether an expression may have a value where all its inputs have none."""
+    makers = (exp.Coalesce, exp.Case, exp.If, exp.Is, exp.Nvl2, exp.Anonymous, exp.NullSafeEQ)
+    return any(True for _ in tree.find_all(*makers)) or not any(True for _ in tree.find_all(exp.Column))
+
+
+def is_date(value: exp.Expr | None) -> bool:
+    """Whether an expression is a date or a time written out."""
+    if isinstance(value, exp.Cast):
+        value = value.this
+    return isinstance(value, exp.Literal) and value.is_string and bool(_DATE.fullmatch(value.name))

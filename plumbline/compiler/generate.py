@@ -1,112 +1,172 @@
-"""Write the statement: the series as common tables, joined on their keys, put into formulas, ordered."""
+"""Write the statement: the relations as common tables, joined on their keys, put into formulas, ordered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-import sqlglot
 from sqlglot import exp
 
-from plumbline.compiler.conversions import converted
-from plumbline.compiler.expressions import column, divided, named, truncated
-from plumbline.compiler.plan import Formula, Node, Plan, Ratio, Series
-from plumbline.compiler.request import Request
-from plumbline.compiler.series import accumulated, current, shifted
-from plumbline.compiler.tables import Aggregate, Tables
-from plumbline.definitions import Definitions
+from plumbline.compiler.expressions import column, divided, makes_values, named, parsed
+from plumbline.compiler.graph import Graph
+from plumbline.compiler.plan import Beside, Cell, Fill, Formula, Node, Plan, Ratio, Scan, leaves
+from plumbline.compiler.relations import Writer
+from plumbline.compiler.rows import Subquery
 
 
-def generate(
-    definitions: Definitions, request: Request, plan: Plan, dialect: str, aggregate: Aggregate
-) -> str:
-    """Give one SELECT; `aggregate` asks MetricFlow for plain metrics by the columns given."""
-    tables = Tables(definitions, request, aggregate)
-    columns = {series: f"{series.metric}__{number}" for number, series in enumerate(plan.series)}
-    parts = list(_parts(tables, plan, columns))
-    source = parts[0] if len(parts) == 1 else _joined(tables, parts, list(columns.values()))
-    values = [_value(node, columns, dialect) for node in plan.outputs.values()]
-    select = exp.select(*(column(key) for key in tables.keys), *named(values, list(plan.outputs)))
-    select = select.from_(source)
-    for name, query in tables.queries.items():
-        select = select.with_(name, as_=query, copy=False)
-    if plan.looks_around:
-        select = select.where(*_asked_periods(request))
-    return _ordered(select, request).sql(dialect=dialect, pretty=True)
+def generate(plan: Plan, graph: Graph, dialect: str, subquery: Subquery) -> exp.Select:
+    """Give one SELECT with the keys first, then the metrics, in the order asked for."""
+    writer = Writer(graph, dialect, subquery)
+    for cell in plan.cells:
+        writer.ask(cell)
+    relations = plan.relations
+    if _is_scan_alone(plan):
+        assert isinstance(relations[0], Scan)
+        select = _as_asked(writer.scan_query(relations[0]), plan, writer)
+    else:
+        tables = [writer.table_of(relation) for relation in relations]
+        joined = _Joined(writer, plan, tables)
+        values = [joined.value(node) for node in plan.outputs.values()]
+        keys = [column(key) for key in plan.keys]
+        select = exp.select(*keys, *named(values, list(plan.outputs)), copy=False)
+        select = select.from_(joined.source(), copy=False)
+        for name, query in writer.tables.items():
+            select = select.with_(name, as_=query, copy=False)
+    return _ordered(_shown(select, plan, dialect), plan)
 
 
-def _asked_periods(request: Request) -> list[exp.Expr]:
-    """Keep the periods that the time range touches, now that the others were looked at."""
-    if not (request.time_constraint and request.time):
-        return []
-    period = column(request.time.column)
-    start, end = (exp.cast(exp.Literal.string(text[:10]), "DATE") for text in request.time_constraint)
-    return [
-        exp.GTE(this=period, expression=truncated(start, request.time.grain)),
-        exp.LTE(this=period.copy(), expression=end),
-    ]
+def _is_scan_alone(plan: Plan) -> bool:
+    """Whether one pass over the rows is the whole answer."""
+    relations = plan.relations
+    plain = all(isinstance(node, Cell) for node in plan.outputs.values())
+    return plain and len(relations) == 1 and isinstance(relations[0], Scan) and not relations[0].snapshot
 
 
-def _ordered(select: exp.Select, request: Request) -> exp.Select:
-    for name in request.order_by:
-        key = column(name.removeprefix("-"))
-        select = select.order_by(exp.Ordered(this=key, desc=name.startswith("-"), nulls_first=False))
-    return select.limit(request.limit) if request.limit is not None else select
+def _as_asked(select: exp.Select, plan: Plan, writer: Writer) -> exp.Select:
+    """Name the columns of a scan after the metrics; two metrics may be the same value."""
+    found = {item.alias: item.this for item in select.selects}
+    cells = {name: node for name, node in plan.outputs.items() if isinstance(node, Cell)}
+    values = [found[writer.column_of(cell.value)].copy() for cell in cells.values()]
+    keys = [found[key] for key in plan.keys]
+    select.set("expressions", named([*keys, *values], [*plan.keys, *cells]))
+    return select
 
 
-def _parts(tables: Tables, plan: Plan, columns: dict[Series, str]) -> Iterator[str]:
-    """Give the tables that hold the series: each has the keys, and some of the columns."""
-    plain = [series for series in columns if not (series.accumulated or series.converted)]
-    if plain:
-        tables.aggregated(tuple(dict.fromkeys(series.metric for series in plain)))
-    for shift in dict.fromkeys(series.shift for series in plain):
-        metrics = {series.metric: columns[series] for series in plain if series.shift == shift}
-        yield shifted(tables, metrics, shift) if shift else current(tables, metrics)
-    for series, name in columns.items():
-        if series.accumulated:
-            yield accumulated(tables, plan.accumulations[series.metric], series.shift, name)
-        elif series.converted:
-            yield converted(tables, plan.conversions[series.metric], name)
+class _Joined:
+    """The relations side by side, and the metrics as expressions over their cells."""
 
+    def __init__(self, writer: Writer, plan: Plan, tables: Sequence[str]) -> None:
+        self.writer, self.plan, self.tables = writer, plan, tables
+        self.relations = plan.relations
+        self.guarded: set[int] = set()
 
-def _joined(tables: Tables, parts: list[str], values: list[str]) -> str:
-    """Join on the keys; grouping afterwards brings rows with empty keys together again."""
-    query = exp.select().from_(parts[0])
-    for number, part in enumerate(parts[1:], start=1):
-        match = [
-            exp.EQ(this=_first(key, parts[:number]), expression=column(key, part)) for key in tables.keys
+    def source(self) -> str:
+        """Give the table with all cells; called after the values, which tell what it must have."""
+        return self.tables[0] if len(self.tables) == 1 else self._join()
+
+    def name(self, cell: Cell) -> str:
+        """Name the column of a cell, where several relations may have the same value."""
+        name = self.writer.column_of(cell.value)
+        return f"{name}__{self.relations.index(cell.relation)}" if len(self.tables) > 1 else name
+
+    def _join(self) -> str:
+        """Join on the keys; grouping afterwards brings rows with empty keys together again."""
+        tables = [self._marked(number, table) for number, table in enumerate(self.tables)]
+        query = exp.select().from_(tables[0])
+        for number, table in enumerate(tables[1:], start=1):
+            match = [
+                exp.EQ(this=_first(key, tables[:number]), expression=column(key, table))
+                for key in self.plan.keys
+            ]
+            if match:
+                query = query.join(table, on=exp.and_(*match), join_type="full outer")
+            else:
+                query = query.join(table, join_type="cross")
+        keys = [_first(key, tables) for key in self.plan.keys]
+        cells = {self.name(cell): self._largest(cell, tables) for cell in self.plan.cells}
+        marks = {
+            _mark(number): exp.Max(this=column(_mark(number), tables[number])) for number in self.guarded
+        }
+        values = [*keys, *cells.values(), *marks.values()]
+        query = query.select(*named(values, [*self.plan.keys, *cells, *marks]))
+        return self.writer.add("joined", query.group_by(*(key.copy() for key in keys)) if keys else query)
+
+    def _largest(self, cell: Cell, tables: Sequence[str]) -> exp.Expr:
+        table = tables[self.relations.index(cell.relation)]
+        return exp.Max(this=column(self.writer.column_of(cell.value), table))
+
+    def _marked(self, number: int, table: str) -> str:
+        """Mark the rows of a relation, where it matters whether it has a row at all."""
+        if number not in self.guarded:
+            return table
+        cells = [cell for cell in self.plan.cells if cell.relation == self.relations[number]]
+        names = [*self.plan.keys, *(self.writer.column_of(cell.value) for cell in cells)]
+        mark = exp.alias_(exp.Literal.number(1), _mark(number), quoted=True)
+        return self.writer.add(f"{table}_marked", exp.select(*map(column, names), mark).from_(table))
+
+    def value(self, node: Node) -> exp.Expr:
+        """Turn a tree over cells into an expression over their columns."""
+        match node:
+            case Cell():
+                return column(self.name(node))
+            case Fill(inner, number):
+                return exp.Coalesce(this=self.value(inner), expressions=[exp.Literal.number(number)])
+            case Beside(inner, _):
+                return self._guarded(node, self.value(inner), isinstance(inner, Fill))
+            case Ratio(above, below):
+                filled = isinstance(above, Fill) or isinstance(below, Fill)
+                return self._guarded(node, divided(self.value(above), self.value(below)), filled)
+        return self._formula(node)
+
+    def _formula(self, node: Formula) -> exp.Expr:
+        inputs = {name: self.value(part) for name, part in node.inputs}
+        tree = parsed(node.expr, self.writer.dialect)
+        filled = makes_values(tree) or any(isinstance(part, Fill) for _, part in node.inputs)
+
+        def replace(part: exp.Expr) -> exp.Expr:
+            if isinstance(part, exp.Column) and not part.table and part.name in inputs:
+                value = inputs[part.name].copy()
+                return value if isinstance(value, exp.Column) else exp.paren(value, copy=False)
+            return part
+
+        return self._guarded(node, tree.transform(replace, copy=False), filled)
+
+    def _guarded(self, node: Node, value: exp.Expr, filled: bool) -> exp.Expr:
+        """Give no value where none of a metric's own relations has a row: others must not make one."""
+        own = {self.relations.index(cell.relation) for cell in leaves(node)}
+        if not filled or len(own) == len(self.tables):
+            return value
+        self.guarded |= own
+        there = [
+            exp.EQ(this=column(_mark(number)), expression=exp.Literal.number(1)) for number in sorted(own)
         ]
-        if match:
-            query = query.join(part, on=exp.and_(*match), join_type="full outer")
-        else:
-            query = query.join(part, join_type="cross")
-    keys = [_first(key, parts) for key in tables.keys]
-    largest = [exp.Max(this=column(name)) for name in values]
-    query = query.select(*named([*keys, *largest], [*tables.keys, *values]))
-    return tables.add("joined", query.group_by(*(key.copy() for key in keys)))
+        return exp.Case().when(exp.or_(*there), value)
 
 
-def _first(key: str, parts: list[str]) -> exp.Expr:
-    columns = [column(key, part) for part in parts]
+def _mark(number: int) -> str:
+    return f"present__{number}"
+
+
+def _first(key: str, tables: Sequence[str]) -> exp.Expr:
+    columns = [column(key, table) for table in tables]
     return exp.Coalesce(this=columns[0], expressions=columns[1:]) if columns[1:] else columns[0]
 
 
-def _value(node: Node, columns: dict[Series, str], dialect: str) -> exp.Expr:
-    """Turn a tree over series into an expression over their columns."""
-    if isinstance(node, Series):
-        return column(columns[node])
-    if isinstance(node, Ratio):
-        above, below = (_value(part, columns, dialect) for part in (node.numerator, node.denominator))
-        return divided(above, below)
-    return _formula(node, columns, dialect)
+def _shown(select: exp.Select, plan: Plan, dialect: str) -> exp.Select:
+    """Keep the rows of the result that meet the conditions on its values."""
+    if not plan.where:
+        return select
+    outer = exp.select(*(column(name) for name in plan.columns)).from_(select.subquery("result"))
+    for template in plan.where:
+        tree = parsed(template.sql, dialect)
+        for part in tree.find_all(exp.Column):
+            part.set("this", exp.to_identifier(part.name, quoted=True))
+        outer = outer.where(exp.paren(tree) if isinstance(tree, exp.Connector) else tree)
+    return outer
 
 
-def _formula(node: Formula, columns: dict[Series, str], dialect: str) -> exp.Expr:
-    inputs = {name: _value(part, columns, dialect) for name, part in node.inputs}
-
-    def replace(part: exp.Expr) -> exp.Expr:
-        if isinstance(part, exp.Column) and not part.table and part.name in inputs:
-            value = inputs[part.name].copy()
-            return value if isinstance(value, exp.Column) else exp.paren(value, copy=False)
-        return part
-
-    return sqlglot.parse_one(node.expr, dialect=dialect).transform(replace)
+def _ordered(select: exp.Select, plan: Plan) -> exp.Select:
+    for name in plan.order_by:
+        key = column(name.removeprefix("-"))
+        ordered = exp.Ordered(this=key, desc=name.startswith("-"), nulls_first=False)
+        select = select.order_by(ordered, copy=False)
+    return select.limit(plan.limit, copy=False) if plan.limit is not None else select

@@ -1,71 +1,166 @@
-"""Split a request: what MetricFlow aggregates, and what is shifted, accumulated or divided afterwards.
+"""The plan of a statement: relations with one row per key, and formulas over their cells.
 
-MetricFlow writes a scan per ratio and joins raw rows to the time spine for running totals (14 to 780 times
-the work of aggregating first). So it only aggregates plain metrics here; the rest is arithmetic on few rows.
-A metric that does not fit stays whole with MetricFlow.
+Every relation has the keys of the result. Cells of the same relation come from one pass over its rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from plumbline.compiler.request import Request
-from plumbline.definitions import GRAINS, METRIC_TIME, Definitions, Measure, Metric, MetricInput, Window
+from plumbline.compiler.graph import Column
+from plumbline.compiler.templates import Template
+from plumbline.definitions import TIMES, Measure, Window
 
-_ADDITIVE = {"sum": "SUM", "count": "SUM", "sum_boolean": "SUM", "min": "MIN", "max": "MAX"}
-# The periods that a longer one is made of.
-_SHORTER = {
-    "day": ("day",),
-    "week": ("day", "week"),
-    "month": ("day", "month"),
-    "quarter": ("day", "month", "quarter"),
-    "year": ("day", "month", "quarter", "year"),
-}
+MOMENT = "moment"
+ITEM = "item"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A column of the result, and the element that it shows."""
+
+    name: str
+    column: Column
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it is the time by which the measure is aggregated."""
+        return self.column.is_metric_time
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A filter, with the element that each of its references means for one model."""
+
+    template: Template
+    columns: tuple[Column, ...]
+
+    @property
+    def only_time(self) -> bool:
+        """Whether it asks for nothing but the time of the measure."""
+        return bool(self.columns) and all(column.is_metric_time for column in self.columns)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether it asks for the time of the measure together with something else."""
+        return not self.only_time and any(column.is_metric_time for column in self.columns)
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Take the value of another period: a window earlier, or the first of a longer period."""
+    """Look at another period: a window earlier, or the first of a longer period."""
 
     window: Window | None = None
     to_grain: str = ""
 
-    def __bool__(self) -> bool:
-        return bool(self.window or self.to_grain)
+
+@dataclass(frozen=True)
+class Value:
+    """An aggregate of a measure over the rows that meet the conditions."""
+
+    measure: Measure
+    conditions: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True)
-class Series:
-    """One column over periods and dimensions: a metric, as it is, shifted, accumulated, or converted."""
+class Snapshot:
+    """Count only the rows of the first or last moment, per grouping and per period asked for."""
 
-    metric: str
-    shift: Shift = Shift()
-    accumulated: bool = False
-    converted: bool = False
+    moment: Column
+    choice: str
+    groupings: tuple[Column, ...]
+    periods: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Accumulation:
-    """How a running total follows from a metric by day: its window or its to-date period."""
+class Scan:
+    """Rows of one model, with what they are joined to, aggregated by the keys."""
 
-    daily_metric: str
-    aggregate: str
+    model: str
+    keys: tuple[Key, ...]
+    time: Column
+    range: tuple[str, str] | None = None
+    shifts: tuple[Shift, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    snapshot: Snapshot | None = None
+    # Not to be shared with values that are shown as they are.
+    own: bool = False
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Aggregated rows put beside the periods of the time spine: shifted, or with the holes in time kept."""
+
+    source: Scan | Events
+    shifts: tuple[Shift, ...]
+    outer: bool
+    conditions: tuple[Condition, ...] = ()
+    kept: tuple[Condition, ...] = ()
+    range: tuple[str, str] | None = None
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        return self.source.keys
+
+
+@dataclass(frozen=True)
+class Running:
+    """Totals up to each moment: of all time, of a window, or since a period began."""
+
+    source: Scan
+    measure: Measure
+    keys: tuple[Key, ...]
     window: Window | None
     grain_to_date: str
-    distinct_entity: str = ""
+    # How the moments of a longer period become one value: "", first, last or average.
+    roll: str
+    shifts: tuple[Shift, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    range: tuple[str, str] | None = None
+    outer: bool = False
+    fill: int | None = None
 
 
 @dataclass(frozen=True)
-class Conversion:
-    """How a conversion follows from two metrics by day and entity: what follows what, within which time."""
+class Events:
+    """What followed an event of the same entity within a time, at the keys of that event."""
 
-    base_metric: str
-    following_metric: str
-    entity: str
+    base: Scan
+    following: Scan
+    measure: Measure
+    entity: tuple[Column, Column]
     window: Window | None
-    rate: bool
-    distinct: bool
+    properties: tuple[tuple[Column, Column], ...] = ()
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        return self.base.keys
+
+    @property
+    def moments(self) -> tuple[Column, Column]:
+        """When the event was and when what followed, both as exactly as the coarser of the two tells."""
+        grain = max(self.base.time.base, self.following.time.base, key=TIMES.index)
+        return replace(self.base.time, grain=grain), replace(self.following.time, grain=grain)
+
+
+Relation = Scan | Spread | Running | Events
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value of a relation."""
+
+    relation: Relation
+    value: Value
+
+
+@dataclass(frozen=True)
+class Fill:
+    """A value, or this number where there is none."""
+
+    node: Node
+    number: int
 
 
 @dataclass(frozen=True)
@@ -84,158 +179,49 @@ class Formula:
     inputs: tuple[tuple[str, Node], ...]
 
 
-Node = Series | Ratio | Formula
+@dataclass(frozen=True)
+class Beside:
+    """A value that also has a row where another one has."""
+
+    node: Node
+    other: Node
+
+
+Node = Cell | Fill | Ratio | Formula | Beside
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The columns of the result as trees over series, and how some of the series are made."""
+    """The columns of the result as trees over cells, in the order asked for."""
 
-    outputs: dict[str, Node]
-    accumulations: dict[str, Accumulation] = field(default_factory=dict)
-    conversions: dict[str, Conversion] = field(default_factory=dict)
+    keys: tuple[str, ...]
+    outputs: Mapping[str, Node]
+    order_by: tuple[str, ...] = ()
+    limit: int | None = None
+    columns: tuple[str, ...] = field(default=())
+    where: tuple[Template, ...] = ()
 
     @property
-    def series(self) -> tuple[Series, ...]:
-        """Every series of the trees, in order, once."""
+    def cells(self) -> tuple[Cell, ...]:
+        """Every cell of the trees, in order, once."""
         return tuple(dict.fromkeys(leaf for node in self.outputs.values() for leaf in leaves(node)))
 
     @property
-    def looks_around(self) -> bool:
-        """Whether some series need other periods than those asked for."""
-        return any(series.shift or series.accumulated or series.converted for series in self.series)
-
-    @property
-    def trivial(self) -> bool:
-        """Whether MetricFlow's own answer is the whole answer."""
-        return all(isinstance(node, Series) and node == Series(name) for name, node in self.outputs.items())
+    def relations(self) -> tuple[Relation, ...]:
+        """Every relation that has a cell, in order, once."""
+        return tuple(dict.fromkeys(cell.relation for cell in self.cells))
 
 
-def leaves(node: Node) -> Iterator[Series]:
-    """Walk the series of a tree."""
-    if isinstance(node, Series):
-        yield node
-    elif isinstance(node, Ratio):
-        yield from leaves(node.numerator)
-        yield from leaves(node.denominator)
-    else:
-        for _, child in node.inputs:
-            yield from leaves(child)
-
-
-class _Whole(Exception):
-    """The metric does not fit the split; MetricFlow answers it whole."""
-
-
-def plan(definitions: Definitions, request: Request) -> Plan:
-    """Plan every metric of a request."""
-    planner = _Planner(definitions, request)
-    outputs: dict[str, Node] = {}
-    for name in request.metrics:
-        try:
-            outputs[name] = planner.node(name, Shift())
-        except _Whole:
-            outputs[name] = Series(name)
-    return Plan(outputs, planner.accumulations, planner.conversions)
-
-
-class _Planner:
-    def __init__(self, definitions: Definitions, request: Request) -> None:
-        self.definitions = definitions
-        self.request = request
-        self.accumulations: dict[str, Accumulation] = {}
-        self.conversions: dict[str, Conversion] = {}
-        grains = [item.grain for item in request.group_by if item.name == METRIC_TIME]
-        # A time filter in words may mean any column: what looks at other periods stays with MetricFlow then.
-        filtered = any(METRIC_TIME in text for text in request.where)
-        self.moves_in_time = len(grains) == 1 and grains[0] in GRAINS and not filtered
-        self.grain = grains[0] if grains else ""
-
-    def node(self, name: str, shift: Shift) -> Node:
-        metric = self.definitions.metrics[name]
-        if metric.type == "simple":
-            return Series(name, shift)
-        if metric.type == "conversion":
-            return self._conversion(metric, shift)
-        if metric.type == "cumulative":
-            self.accumulations[name] = self._accumulation(metric)
-            return Series(name, shift, accumulated=True)
-        if metric.filters:
-            raise _Whole
-        children = [(item.column, self._input(item, shift)) for item in metric.inputs]
-        if metric.type == "ratio":
-            return Ratio(children[0][1], children[1][1])
-        return Formula(metric.expr, tuple(children))
-
-    def _input(self, item: MetricInput, outer: Shift) -> Node:
-        inner = Shift(item.offset_window, item.offset_to_grain)
-        if item.filters or (inner and outer) or (inner and not self._moves(inner)):
-            raise _Whole
-        return self.node(item.name, inner or outer)
-
-    def _moves(self, shift: Shift) -> bool:
-        """Whether a shift leads from whole periods to whole periods: not from quarters by a month."""
-        unit = shift.window.grain if shift.window else shift.to_grain
-        return self.moves_in_time and unit in _SHORTER and self.grain in _SHORTER[unit]
-
-    def _accumulation(self, metric: Metric) -> Accumulation:
-        taken = metric.measures[0]
-        measure = self.definitions.measure(taken.name)
-        plain = taken.fill_nulls_with is None and not taken.join_to_timespine
-        if not (measure and plain and self.moves_in_time and not measure.non_additive):
-            raise _Whole
-        if metric.period_agg != "last" and self.grain != "day":
-            raise _Whole
-        entity = "" if measure.agg in _ADDITIVE else self._distinct_entity(measure)
-        return Accumulation(
-            daily_metric=self._simple_metric(taken.name, (*taken.filters, *metric.filters)),
-            aggregate=_ADDITIVE.get(measure.agg, "COUNT"),
-            window=metric.window,
-            grain_to_date=metric.grain_to_date,
-            distinct_entity=entity,
-        )
-
-    def _conversion(self, metric: Metric, shift: Shift) -> Series:
-        """Follow an entity from one event to the next; what is filtered or shifted stays with MetricFlow."""
-        base, following = metric.measures
-        counted = self.definitions.measure(base.name)
-        measure = self.definitions.measure(following.name)
-        ranged = self.request.time_constraint and not self.moves_in_time
-        filtered = bool(self.request.where or metric.filters or ranged)
-        grouped = metric.conversion_entity in {item.name for item in self.request.group_by}
-        if filtered or grouped or shift or metric.constant_properties or not (counted and measure):
-            return Series(metric.name, shift)
-        try:
-            distinct = measure.agg == "count_distinct"
-            if distinct and self._distinct_entity(measure) != metric.conversion_entity:
-                raise _Whole
-            if counted.agg not in _ADDITIVE:
-                raise _Whole
-            self.conversions[metric.name] = Conversion(
-                base_metric=self._simple_metric(base.name, base.filters),
-                following_metric=self._simple_metric(following.name, following.filters),
-                entity=metric.conversion_entity,
-                window=metric.window,
-                rate=metric.conversion_rate,
-                distinct=distinct,
-            )
-        except _Whole:
-            return Series(metric.name)
-        return Series(metric.name, converted=True)
-
-    def _distinct_entity(self, measure: Measure) -> str:
-        """Find the key that a distinct count counts: days then keep the keys instead of a number."""
-        model = self.definitions.model_of(measure.name)
-        keys = [entity.name for entity in model.entities if entity.expr == measure.expr] if model else []
-        if measure.agg != "count_distinct" or not keys:
-            raise _Whole
-        return keys[0]
-
-    def _simple_metric(self, measure: str, filters: tuple[str, ...]) -> str:
-        """Find the simple metric that is a measure under these filters."""
-        for other in self.definitions.metrics.values():
-            taken = other.measures[0] if other.type == "simple" and other.measures else None
-            plain = taken and taken.fill_nulls_with is None and not taken.join_to_timespine
-            if taken and plain and (taken.name, (*taken.filters, *other.filters)) == (measure, filters):
-                return other.name
-        raise _Whole
+def leaves(node: Node) -> Iterator[Cell]:
+    """Give the cells of a tree, in order."""
+    match node:
+        case Cell():
+            yield node
+        case Fill(inner):
+            yield from leaves(inner)
+        case Ratio(above, below) | Beside(above, below):
+            yield from leaves(above)
+            yield from leaves(below)
+        case Formula(_, inputs):
+            for _, part in inputs:
+                yield from leaves(part)

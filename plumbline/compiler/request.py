@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from plumbline.compiler.templates import read_reference
 from plumbline.definitions import METRIC_TIME, Definitions, GroupBy, parse_group_by
 from plumbline.errors import DefinitionError, did_you_mean
 
-_KEYS = ("metrics", "group_by", "where", "order_by", "limit", "time_constraint", "saved_query")
+_KEYS = (
+    "metrics",
+    "group_by",
+    "where",
+    "order_by",
+    "limit",
+    "time_constraint",
+    "saved_query",
+    "min_max_only",
+    "apply_group_by",
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +34,8 @@ class Request:
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     time_constraint: tuple[str, str] | None = None
+    min_max_only: bool = False
+    apply_group_by: bool = True
 
     @property
     def time(self) -> GroupBy | None:
@@ -33,11 +46,6 @@ class Request:
     def dimensions(self) -> tuple[GroupBy, ...]:
         """What to group by, besides the period."""
         return tuple(item for item in self.group_by if item.name != METRIC_TIME)
-
-    @property
-    def filters_time(self) -> bool:
-        """Whether the question keeps only some periods."""
-        return bool(self.time_constraint) or any(METRIC_TIME in text for text in self.where)
 
     @property
     def key(self) -> str:
@@ -52,11 +60,13 @@ def read_request(definitions: Definitions, query: Mapping[str, Any]) -> Request:
             raise _wrong(f"unknown key {key!r} in the query", did_you_mean(key, list(_KEYS)), "unknown-key")
     request = Request(
         metrics=_texts(query, "metrics"),
-        group_by=tuple(parse_group_by(_group_by_text(item)) for item in query.get("group_by") or ()),
+        group_by=tuple(_group_by(definitions, item) for item in _listed(query.get("group_by"))),
         where=_texts(query, "where"),
-        order_by=_texts(query, "order_by"),
+        order_by=tuple(_ordered(definitions, text) for text in _texts(query, "order_by")),
         limit=_limit(query.get("limit")),
         time_constraint=_time_constraint(query.get("time_constraint")),
+        min_max_only=bool(query.get("min_max_only")),
+        apply_group_by=bool(query.get("apply_group_by", True)),
     )
     if query.get("saved_query"):
         request = _with_saved_query(definitions, request, str(query["saved_query"]))
@@ -68,10 +78,36 @@ def _texts(query: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
 
 
-def _group_by_text(item: Any) -> str:
-    if isinstance(item, Mapping):
-        return f"{item['name']}__{item['grain']}" if item.get("grain") else str(item["name"])
-    return str(item)
+def _listed(value: Any) -> Sequence[Any]:
+    return (value,) if isinstance(value, str | Mapping) else tuple(value or ())
+
+
+def _group_by(definitions: Definitions, item: Any) -> GroupBy:
+    if isinstance(item, GroupBy):
+        return item
+    if not isinstance(item, Mapping):
+        return _named(definitions, str(item))
+    found = _named(definitions, str(item["name"]))
+    grain = str(item.get("grain") or found.grain).lower()
+    return replace(found, grain=grain, part=str(item.get("date_part") or found.part).lower())
+
+
+def _named(definitions: Definitions, text: str) -> GroupBy:
+    """Read a name or a call; the end of a name may be a grain of the company's own calendar."""
+    item = read_reference(text).item if "(" in text else parse_group_by(text)
+    name, _, last = item.name.rpartition("__")
+    return GroupBy(name, last) if name and not item.grain and last in definitions.calendar else item
+
+
+def _ordered(definitions: Definitions, text: str) -> str:
+    """Write `-column` for a descending order, however it was asked for."""
+    sign = "-" if text.startswith("-") else ""
+    name = text.removeprefix("-").strip()
+    if "(" not in name:
+        return sign + name
+    reference = read_reference(name)
+    column = reference.metric or _named(definitions, reference.item.column).column
+    return ("-" if sign or reference.descending else "") + column
 
 
 def _limit(value: Any) -> int | None:
@@ -106,37 +142,30 @@ def _with_saved_query(definitions: Definitions, request: Request, name: str) -> 
         todo = "Ask for the saved query alone, with `where`, `order_by` or `limit` if need be."
         raise _wrong("a saved query brings its own metrics and dimensions", todo, "bad-query")
     return replace(
-        request, metrics=saved.metrics, group_by=saved.group_by, where=(*saved.where, *request.where)
+        request,
+        metrics=saved.metrics,
+        group_by=tuple(_group_by(definitions, _text(item)) for item in saved.group_by),
+        where=(*saved.where, *request.where),
+        order_by=request.order_by or tuple(_ordered(definitions, text) for text in saved.order_by),
+        limit=saved.limit if request.limit is None else request.limit,
     )
 
 
+def _text(item: GroupBy) -> Mapping[str, str]:
+    return {"name": item.name, "grain": item.grain, "date_part": item.part}
+
+
 def _checked(definitions: Definitions, request: Request) -> Request:
-    if not request.metrics:
+    if not (request.metrics or request.group_by):
         raise _wrong("the query names no metric", "Give at least one under `metrics`.", "no-metric")
     for name in request.metrics:
         if name not in definitions.metrics:
             hint = did_you_mean(name, list(definitions.metrics))
             raise _wrong(f"unknown metric {name!r}", hint, "unknown-metric")
-    for item in request.group_by:
-        _check_group_by(definitions, item)
     columns = [*(item.column for item in request.group_by), *request.metrics]
     for repeated in sorted({name for name in columns if columns.count(name) > 1}):
         raise _wrong(f"{repeated!r} is asked for twice", "Ask for it once.", "asked-twice")
-    for name in request.order_by:
-        if name.removeprefix("-") not in columns:
-            hint = did_you_mean(name.removeprefix("-"), columns) or f"The result has: {', '.join(columns)}."
-            raise _wrong(f"the result has no {name.removeprefix('-')!r} to order by", hint, "unknown-order")
     return request
-
-
-def _check_group_by(definitions: Definitions, item: GroupBy) -> None:
-    if item.name == METRIC_TIME or item.name in definitions.entities:
-        return
-    known = definitions.dimensions
-    if item.name not in known and "__".join(item.name.split("__")[-2:]) not in known:
-        names = [METRIC_TIME, *known, *definitions.entities]
-        hint = did_you_mean(item.name, names) or "`plumb list dimensions` names them all."
-        raise _wrong(f"unknown dimension {item.name!r}", hint, "unknown-dimension")
 
 
 def _wrong(what: str, todo: str, code: str) -> DefinitionError:

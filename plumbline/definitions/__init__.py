@@ -4,6 +4,7 @@ from plumbline.definitions.load import load, parse_group_by
 from plumbline.definitions.model import (
     GRAINS,
     METRIC_TIME,
+    TIMES,
     Definitions,
     Dimension,
     Entity,
@@ -14,15 +15,18 @@ from plumbline.definitions.model import (
     MeasureInput,
     Metric,
     MetricInput,
+    NonAdditive,
     Owner,
     SavedQuery,
     SemanticModel,
+    TimeSpine,
     Window,
 )
 
 __all__ = [
     "GRAINS",
     "METRIC_TIME",
+    "TIMES",
     "Definitions",
     "Dimension",
     "Entity",
@@ -33,9 +37,11 @@ __all__ = [
     "MeasureInput",
     "Metric",
     "MetricInput",
+    "NonAdditive",
     "Owner",
     "SavedQuery",
     "SemanticModel",
+    "TimeSpine",
     "Window",
     "load",
     "parse_group_by",

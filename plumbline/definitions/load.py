@@ -6,11 +6,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from plumbline.definitions.locate import Written, read_files
 from plumbline.definitions.model import (
+    TIMES,
     Definitions,
     Dimension,
     Entity,
@@ -21,29 +23,34 @@ from plumbline.definitions.model import (
     MeasureInput,
     Metric,
     MetricInput,
+    NonAdditive,
     Owner,
     SavedQuery,
     SemanticModel,
+    TimeSpine,
     Window,
 )
 from plumbline.errors import DefinitionError
 
 _GROUP_BY = re.compile(r"""\s*(Dimension|TimeDimension|Entity)\s*\((.*)\)\s*""", re.DOTALL)
 _TEXT = re.compile(r"""['"]([^'"]*)['"]""")
-_TIMES = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
+_PART = "extract_"
 
 
 def load(semantic_manifest: Path, project: Path | None = None) -> Definitions:
     """Load the definitions; with the project's root they also know their file and line."""
     raw = json.loads(_read(semantic_manifest))
     written = read_files(project) if project else Written()
-    spine, column = _time_spine(raw)
+    measures = _own_measures(raw["metrics"])
+    metrics = {item["name"]: _metric(item, written) for item in _sorted(raw["metrics"])}
     return Definitions(
-        metrics={item["name"]: _metric(item, written) for item in _sorted(raw["metrics"])},
-        models={item["name"]: _model(item, written) for item in _sorted(raw["semantic_models"])},
+        metrics={name: _with_measures(metric, metrics) for name, metric in metrics.items()},
+        models={
+            item["name"]: _model(item, written, measures.get(item["name"], ()))
+            for item in _sorted(raw["semantic_models"])
+        },
         saved_queries={item["name"]: _saved_query(item, written) for item in _sorted(raw["saved_queries"])},
-        time_spine=spine,
-        time_spine_column=column,
+        time_spines=_time_spines(raw["project_configuration"]),
         digest=_digest(raw),
         files=written.files,
         root=str(project or ""),
@@ -74,12 +81,28 @@ def _digest(raw: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(ordered, sort_keys=True).encode()).hexdigest()
 
 
-def _time_spine(raw: Mapping[str, Any]) -> tuple[str, str]:
-    spines = raw["project_configuration"].get("time_spines") or []
-    days = [spine for spine in spines if spine["primary_column"]["time_granularity"] == "day"]
-    if not days:
-        return "", ""
-    return days[0]["node_relation"]["relation_name"], days[0]["primary_column"]["name"]
+def _time_spines(project: Mapping[str, Any]) -> tuple[TimeSpine, ...]:
+    """Read the time spines, the finest first; an old manifest has them under another name."""
+    spines = [
+        TimeSpine(
+            relation=_relation(spine["node_relation"]),
+            column=spine["primary_column"]["name"],
+            grain=spine["primary_column"]["time_granularity"],
+            calendar={
+                part["name"]: part.get("column_name") or part["name"]
+                for part in spine.get("custom_granularities") or ()
+            },
+        )
+        for spine in project.get("time_spines") or ()
+    ] or [
+        TimeSpine(spine["location"], spine["column_name"], spine["grain"])
+        for spine in project.get("time_spine_table_configurations") or ()
+    ]
+    return tuple(sorted(spines, key=lambda spine: TIMES.index(spine.grain)))
+
+
+def _relation(node: Mapping[str, Any]) -> str:
+    return node.get("relation_name") or f"{node['schema_name']}.{node['alias']}"
 
 
 def _place(written: Written, kind: str, name: str) -> Location:
@@ -97,7 +120,7 @@ def _metric(item: Mapping[str, Any], written: Written) -> Metric:
         type=item["type"],
         governance=_governance((item.get("config") or {}).get("meta") or {}),
         location=_place(written, "metrics", item["name"]),
-        measures=tuple(_measure_inputs(params, conversion)),
+        measures=tuple(_measure_inputs(item["name"], params, conversion)),
         inputs=tuple(_metric_inputs(params)),
         expr=params.get("expr") or "",
         filters=_filters(item.get("filter")),
@@ -106,27 +129,76 @@ def _metric(item: Mapping[str, Any], written: Written) -> Metric:
         period_agg=cumulative.get("period_agg") or ("first" if item["type"] == "cumulative" else ""),
         conversion_entity=conversion.get("entity") or "",
         conversion_rate=conversion.get("calculation") == "conversion_rate",
-        constant_properties=bool(conversion.get("constant_properties")),
+        constant_properties=tuple(
+            (pair["base_property"], pair["conversion_property"])
+            for pair in conversion.get("constant_properties") or ()
+        ),
+        time_grain=item.get("time_granularity") or "",
     )
 
 
-def _measure_inputs(params: Mapping[str, Any], conversion: Mapping[str, Any]) -> Iterable[MeasureInput]:
-    for item in (
-        params.get("measure"),
-        conversion.get("base_measure"),
-        conversion.get("conversion_measure"),
-    ):
+def _with_measures(metric: Metric, metrics: Mapping[str, Metric]) -> Metric:
+    """Since dbt 1.12 a cumulative or conversion metric names simple metrics instead of measures."""
+    if metric.type not in ("cumulative", "conversion") or not metric.inputs:
+        return metric
+    return replace(metric, measures=tuple(_measure_of(item, metrics) for item in metric.inputs), inputs=())
+
+
+def _measure_of(item: MetricInput, metrics: Mapping[str, Metric]) -> MeasureInput:
+    taken = metrics[item.name]
+    measure = taken.measures[0]
+    return replace(measure, filters=_once(measure.filters, taken.filters, item.filters))
+
+
+def _once(*parts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for part in parts for text in part))
+
+
+def _own_measures(metrics: Iterable[Mapping[str, Any]]) -> Mapping[str, list[Measure]]:
+    """Since dbt 1.12 a simple metric may say itself what it aggregates, and of which model."""
+    found: dict[str, list[Measure]] = {}
+    for item in metrics:
+        told = item["type_params"].get("metric_aggregation_params")
+        if told and not item["type_params"].get("measure"):
+            part = {**told, "name": item["name"], "expr": item["type_params"].get("expr")}
+            found.setdefault(told["semantic_model"], []).append(_measure(part, ""))
+    return found
+
+
+def _measure_inputs(
+    name: str, params: Mapping[str, Any], conversion: Mapping[str, Any]
+) -> Iterable[MeasureInput]:
+    asked = (params.get("measure"), conversion.get("base_measure"), conversion.get("conversion_measure"))
+    for item in asked:
         if item:
-            yield MeasureInput(
-                name=item["name"],
-                filters=_filters(item.get("filter")),
-                fill_nulls_with=item.get("fill_nulls_with"),
-                join_to_timespine=bool(item.get("join_to_timespine")),
-            )
+            yield _measure_input(item["name"], item, params)
+    if params.get("metric_aggregation_params") and not params.get("measure"):
+        yield _measure_input(name, {}, params)
+
+
+def _measure_input(name: str, item: Mapping[str, Any], params: Mapping[str, Any]) -> MeasureInput:
+    """Read how a measure is taken; since dbt 1.12 a simple metric says it, not the measure."""
+    fill = item.get("fill_nulls_with")
+    return MeasureInput(
+        name=name,
+        filters=_filters(item.get("filter")),
+        fill_nulls_with=params.get("fill_nulls_with") if fill is None else fill,
+        join_to_timespine=bool(item.get("join_to_timespine") or params.get("join_to_timespine")),
+    )
 
 
 def _metric_inputs(params: Mapping[str, Any]) -> Iterable[MetricInput]:
-    for item in (params.get("numerator"), params.get("denominator"), *(params.get("metrics") or ())):
+    cumulative = params.get("cumulative_type_params") or {}
+    conversion = params.get("conversion_type_params") or {}
+    asked = (
+        params.get("numerator"),
+        params.get("denominator"),
+        cumulative.get("metric"),
+        conversion.get("base_metric"),
+        conversion.get("conversion_metric"),
+        *(params.get("metrics") or ()),
+    )
+    for item in asked:
         if item:
             yield MetricInput(
                 name=item["name"],
@@ -142,7 +214,10 @@ def _filters(item: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def _window(item: Mapping[str, Any] | None) -> Window | None:
-    return Window(int(item["count"]), str(item["granularity"]).rstrip("s")) if item else None
+    if not item:
+        return None
+    grain = str(item["granularity"]).lower()
+    return Window(int(item["count"]), grain[:-1] if grain[:-1] in TIMES else grain)
 
 
 def _governance(meta: Mapping[str, Any]) -> Governance:
@@ -176,11 +251,11 @@ def _texts(meta: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
 
 
-def _model(item: Mapping[str, Any], written: Written) -> SemanticModel:
+def _model(item: Mapping[str, Any], written: Written, measures: Iterable[Measure]) -> SemanticModel:
     default = (item.get("defaults") or {}).get("agg_time_dimension") or ""
     return SemanticModel(
         name=item["name"],
-        relation=item["node_relation"]["relation_name"],
+        relation=_relation(item["node_relation"]),
         description=(item.get("description") or "").strip(),
         location=_place(written, "semantic_models", item["name"]),
         entities=tuple(
@@ -188,27 +263,48 @@ def _model(item: Mapping[str, Any], written: Written) -> SemanticModel:
             for part in item.get("entities") or ()
         ),
         dimensions=tuple(_dimension(part) for part in item.get("dimensions") or ()),
-        measures=tuple(
-            Measure(
-                name=part["name"],
-                agg=part["agg"],
-                expr=part.get("expr") or part["name"],
-                time_dimension=part.get("agg_time_dimension") or default,
-                non_additive=bool(part.get("non_additive_dimension")),
-            )
-            for part in item.get("measures") or ()
+        measures=(
+            *(_measure(part, default) for part in item.get("measures") or ()),
+            *(replace(part, time_dimension=part.time_dimension or default) for part in measures),
         ),
+        named_entity=item.get("primary_entity") or "",
+    )
+
+
+def _measure(part: Mapping[str, Any], default_time: str) -> Measure:
+    told = part.get("agg_params") or {}
+    snapshot = part.get("non_additive_dimension")
+    return Measure(
+        name=part["name"],
+        agg=part["agg"],
+        expr=str(part.get("expr") or part["name"]),
+        time_dimension=part.get("agg_time_dimension") or default_time,
+        non_additive=_non_additive(snapshot) if snapshot else None,
+        percentile=told.get("percentile"),
+        discrete=bool(told.get("use_discrete_percentile")),
+        approximate=bool(told.get("use_approximate_percentile")),
+    )
+
+
+def _non_additive(item: Mapping[str, Any]) -> NonAdditive:
+    return NonAdditive(
+        item["name"], item.get("window_choice") or "min", tuple(item.get("window_groupings") or ())
     )
 
 
 def _dimension(item: Mapping[str, Any]) -> Dimension:
     meta = (item.get("config") or {}).get("meta") or {}
+    params = item.get("type_params") or {}
+    validity = params.get("validity_params") or {}
     return Dimension(
         name=item["name"],
         type=item["type"],
         label=item.get("label") or "",
         label_zh=_text(meta, "label_zh"),
-        grain=(item.get("type_params") or {}).get("time_granularity") or "",
+        grain=params.get("time_granularity") or "",
+        expr=str(item.get("expr") or item["name"]),
+        is_partition=bool(item.get("is_partition")),
+        validity=next((part for part in ("start", "end") if validity.get(f"is_{part}")), ""),
     )
 
 
@@ -218,24 +314,34 @@ def _saved_query(item: Mapping[str, Any], written: Written) -> SavedQuery:
     return SavedQuery(
         name=item["name"],
         description=(item.get("description") or "").strip(),
-        metrics=tuple(params["metrics"]),
-        group_by=tuple(parse_group_by(text) for text in params["group_by"]),
+        metrics=tuple(params.get("metrics") or ()),
+        group_by=tuple(parse_group_by(text) for text in params.get("group_by") or ()),
         where=_filters(params.get("where")),
         location=_place(written, "saved_queries", item["name"]),
         label=item.get("label") or _text(meta, "label"),
         label_zh=_text(meta, "label_zh"),
         domain=_text(meta, "domain"),
         grain=_text(meta, "grain"),
+        order_by=tuple(params.get("order_by") or ()),
+        limit=params.get("limit"),
     )
 
 
 def parse_group_by(text: str) -> GroupBy:
-    """Read `metric_time__month`, `product__category` or `TimeDimension('metric_time', 'month')`."""
+    """Read `metric_time__month`, `metric_time__extract_year` or `TimeDimension('metric_time', 'month')`."""
     call = _GROUP_BY.fullmatch(text)
     if not call:
-        name, _, grain = text.strip().rpartition("__")
-        return GroupBy(name, grain) if name and grain in _TIMES else GroupBy(text.strip())
+        return _parse_name(text.strip())
     arguments = _TEXT.findall(call[2])
     if call[1] == "TimeDimension" and len(arguments) > 1:
         return GroupBy(arguments[0], arguments[1].lower())
-    return parse_group_by(arguments[0]) if arguments else GroupBy(text.strip())
+    return _parse_name(arguments[0]) if arguments else GroupBy(text.strip())
+
+
+def _parse_name(text: str) -> GroupBy:
+    name, _, last = text.rpartition("__")
+    if name and last in TIMES:
+        return GroupBy(name, last)
+    if name and last.startswith(_PART):
+        return GroupBy(name, part=last.removeprefix(_PART))
+    return GroupBy(text)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 GRAINS = ("day", "week", "month", "quarter", "year")
+# Every length of time that a definition may name, the shortest first.
+TIMES = ("nanosecond", "microsecond", "millisecond", "second", "minute", "hour", *GRAINS)
 METRIC_TIME = "metric_time"
 
 
@@ -61,6 +63,15 @@ class Window:
 
 
 @dataclass(frozen=True)
+class NonAdditive:
+    """A time along which a measure must not be added up: only its first or last moment counts."""
+
+    dimension: str
+    choice: str = "max"
+    groupings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Measure:
     """An aggregate over the rows of one semantic model."""
 
@@ -68,7 +79,10 @@ class Measure:
     agg: str
     expr: str
     time_dimension: str
-    non_additive: bool = False
+    non_additive: NonAdditive | None = None
+    percentile: float | None = None
+    discrete: bool = False
+    approximate: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +135,8 @@ class Metric:
     period_agg: str = ""
     conversion_entity: str = ""
     conversion_rate: bool = False
-    constant_properties: bool = False
+    constant_properties: tuple[tuple[str, str], ...] = ()
+    time_grain: str = ""
 
     @property
     def numerator(self) -> str:
@@ -152,6 +167,10 @@ class Dimension:
     label: str = ""
     label_zh: str = ""
     grain: str = ""
+    expr: str = ""
+    is_partition: bool = False
+    # "start" or "end" of the time in which a row of a slowly changing model is valid
+    validity: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,10 +184,27 @@ class SemanticModel:
     entities: tuple[Entity, ...] = ()
     dimensions: tuple[Dimension, ...] = ()
     measures: tuple[Measure, ...] = ()
+    named_entity: str = ""
 
     @property
     def primary_entity(self) -> str:
-        return next((entity.name for entity in self.entities if entity.type == "primary"), "")
+        """The entity whose row this is; a model may name one that it has no column for."""
+        keys = (entity.name for entity in self.entities if entity.type == "primary")
+        return next(keys, self.named_entity)
+
+    @property
+    def validity(self) -> tuple[Dimension, Dimension] | None:
+        """The dimensions from which and until which a row is valid."""
+        found = {item.validity: item for item in self.dimensions if item.validity}
+        return (found["start"], found["end"]) if len(found) > 1 else None
+
+    def dimension(self, name: str) -> Dimension | None:
+        """Find a dimension by its own name."""
+        return next((item for item in self.dimensions if item.name == name), None)
+
+    def entity(self, name: str) -> Entity | None:
+        """Find an entity by its name."""
+        return next((item for item in self.entities if item.name == name), None)
 
 
 @dataclass(frozen=True)
@@ -177,10 +213,14 @@ class GroupBy:
 
     name: str
     grain: str = ""
+    # What is taken out of a date: year, quarter, month, day, dow, doy
+    part: str = ""
 
     @property
     def column(self) -> str:
-        """The name of the output column: `metric_time__month`, `product__category`."""
+        """The name of the output column: `metric_time__month`, `metric_time__extract_dow`."""
+        if self.part:
+            return f"{self.name}__extract_{self.part}"
         return f"{self.name}__{self.grain}" if self.grain else self.name
 
     @property
@@ -205,6 +245,8 @@ class SavedQuery:
     label_zh: str = ""
     domain: str = ""
     grain: str = ""
+    order_by: tuple[str, ...] = ()
+    limit: int | None = None
 
     @property
     def time(self) -> GroupBy | None:
@@ -218,18 +260,32 @@ class SavedQuery:
 
 
 @dataclass(frozen=True)
+class TimeSpine:
+    """A table with one row per moment, and the calendar columns that it offers as grains."""
+
+    relation: str
+    column: str
+    grain: str
+    calendar: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Definitions:
     """Everything that semantic_manifest.json and metrics/ say; `digest` changes when one of them does."""
 
     metrics: Mapping[str, Metric]
     models: Mapping[str, SemanticModel]
     saved_queries: Mapping[str, SavedQuery]
-    time_spine: str
-    time_spine_column: str
+    time_spines: tuple[TimeSpine, ...]
     digest: str
     files: tuple[str, ...] = ()
     root: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def calendar(self) -> Mapping[str, TimeSpine]:
+        """The grains of the company's own calendar, each with the time spine that has it."""
+        return {name: spine for spine in self.time_spines for name in spine.calendar}
 
     @property
     def dimensions(self) -> Mapping[str, Dimension]:

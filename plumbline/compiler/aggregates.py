@@ -1,0 +1,77 @@
+"""Aggregates of a measure, over all rows or over those that meet conditions, and over parts of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from plumbline.compiler.dialects import percentile
+from plumbline.compiler.expressions import parsed
+from plumbline.definitions import Measure
+from plumbline.errors import DefinitionError
+
+# Aggregates of parts that can be aggregated again, and how.
+DISTRIBUTIVE: dict[str, type[exp.AggFunc]] = {
+    "sum": exp.Sum,
+    "count": exp.Sum,
+    "sum_boolean": exp.Sum,
+    "min": exp.Min,
+    "max": exp.Max,
+}
+_MEDIAN = 0.5
+
+
+def aggregated(
+    measure: Measure, value: exp.Expr, condition: exp.Expr | None, dialect: str, *, grouped: bool
+) -> exp.Expr:
+    """Aggregate the rows of a group that meet a condition; a group without such rows has no value."""
+    if measure.agg == "count_distinct":
+        counted = exp.Count(this=exp.Distinct(expressions=[_only(value, condition)]))
+        return _where_any(counted, condition) if condition is not None and grouped else counted
+    return combined(measure, _only(_counted(measure, value), condition), dialect)
+
+
+def combined(measure: Measure, value: exp.Expr, dialect: str) -> exp.Expr:
+    """Aggregate values as the measure says, once they are what it adds up."""
+    if measure.agg in DISTRIBUTIVE:
+        return DISTRIBUTIVE[measure.agg](this=value)
+    if measure.agg == "average":
+        return exp.Avg(this=value)
+    if measure.agg in ("median", "percentile"):
+        share = _MEDIAN if measure.agg == "median" else measure.percentile
+        if share is None:
+            raise DefinitionError(
+                f"measure {measure.name!r} does not say which percentile",
+                todo="Add `agg_params: {percentile: 0.9}`.",
+                code="no-percentile",
+            )
+        return percentile(value, share, dialect, discrete=measure.discrete, approximate=measure.approximate)
+    raise DefinitionError(
+        f"measure {measure.name!r} has the unknown aggregate {measure.agg!r}", code="unknown-aggregate"
+    )
+
+
+def _counted(measure: Measure, value: exp.Expr) -> exp.Expr:
+    """Turn what is counted into numbers to add up: no rows give no value, as other sums do."""
+    if measure.agg == "count":
+        there = exp.Not(this=exp.Is(this=value, expression=exp.null()))
+        return exp.Case().when(there, exp.Literal.number(1)).else_(exp.Literal.number(0))
+    return exp.cast(value, "INT") if measure.agg == "sum_boolean" else value
+
+
+def _only(value: exp.Expr, condition: exp.Expr | None) -> exp.Expr:
+    return value if condition is None else exp.Case().when(condition, value)
+
+
+def _where_any(counted: exp.Expr, condition: exp.Expr) -> exp.Expr:
+    rows = exp.Count(this=exp.Case().when(condition.copy(), exp.Literal.number(1)))
+    return exp.Case().when(exp.GT(this=rows, expression=exp.Literal.number(0)), counted)
+
+
+def of_model(measure: Measure, qualify: Callable[[str], exp.Expr]) -> exp.Expr:
+    """Give what a measure aggregates, as an expression over the rows of its model."""
+    return qualify(measure.expr)
+
+
+__all__ = ["DISTRIBUTIVE", "aggregated", "combined", "of_model", "parsed"]

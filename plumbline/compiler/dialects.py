@@ -1,0 +1,60 @@
+"""What engines write differently, where the syntax tree does not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sqlglot import exp
+
+DIALECTS = ("bigquery", "databricks", "duckdb", "postgres", "redshift", "snowflake", "spark", "trino")
+
+# Monday is 1 and Sunday is 7, as ISO 8601 counts.
+_ISO_DAY: Mapping[str, str] = {
+    "databricks": "DAYOFWEEK_ISO",
+    "snowflake": "DAYOFWEEKISO",
+    "spark": "DAYOFWEEK_ISO",
+    "trino": "DAY_OF_WEEK",
+}
+_DAY_OF_YEAR: Mapping[str, str] = {"bigquery": "DAYOFYEAR", "snowflake": "DAYOFYEAR", "trino": "DAY_OF_YEAR"}
+# Engines whose number of the day begins with Sunday: as 0, or as 1.
+_SUNDAY: Mapping[str, tuple[str, int]] = {"redshift": ("DOW", 0), "bigquery": ("DAYOFWEEK", 1)}
+
+
+def part_of(value: exp.Expr, part: str, dialect: str) -> exp.Expr:
+    """Take a number out of a date: year, quarter, month, day, dow (Monday is 1), doy."""
+    if part == "dow":
+        return _iso_day(value, dialect)
+    name = _DAY_OF_YEAR.get(dialect, "DOY") if part == "doy" else part.upper()
+    return _extract(name, value)
+
+
+def _iso_day(value: exp.Expr, dialect: str) -> exp.Expr:
+    if dialect not in _SUNDAY:
+        return _extract(_ISO_DAY.get(dialect, "ISODOW"), value)
+    name, sunday = _SUNDAY[dialect]
+    number = _extract(name, value)
+    is_sunday = exp.EQ(this=number, expression=exp.Literal.number(sunday))
+    others = exp.paren(number.copy() - sunday) if sunday else number.copy()
+    return exp.Case().when(is_sunday, exp.Literal.number(7)).else_(others)
+
+
+def _extract(name: str, value: exp.Expr) -> exp.Expr:
+    return exp.Extract(this=exp.var(name), expression=value)
+
+
+Percentile = Callable[[exp.Expr], exp.Expr]
+
+
+def percentile(
+    value: exp.Expr, share: float, dialect: str, *, discrete: bool = False, approximate: bool = False
+) -> exp.Expr:
+    """Give the value below which a share of the values lies: interpolated, or one of them."""
+    number = exp.Literal.number(repr(share))
+    if approximate and not discrete:
+        return exp.ApproxQuantile(this=value, quantile=number)
+    kind = exp.PercentileDisc if discrete else exp.PercentileCont
+    if dialect in ("spark", "databricks") and not discrete:
+        # The exact one: what sqlglot would write is an approximation.
+        return exp.Anonymous(this="PERCENTILE", expressions=[exp.cast(value, "DOUBLE"), number])
+    ordered = exp.Order(expressions=[exp.Ordered(this=value, nulls_first=False)])
+    return exp.WithinGroup(this=kind(this=number), expression=ordered)

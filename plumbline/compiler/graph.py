@@ -1,0 +1,246 @@
+"""The graph of semantic models: which element a name means, and by which joins it is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from plumbline.definitions import (
+    METRIC_TIME,
+    TIMES,
+    Definitions,
+    Dimension,
+    Entity,
+    GroupBy,
+    SemanticModel,
+)
+from plumbline.errors import DefinitionError, did_you_mean
+
+_KEYS = ("primary", "unique", "natural")
+# A name may leave out the start of its way; longer ways are not searched for what was left out.
+_LEFT_OUT = 3
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One join, from a row to the one row of another model that its key names."""
+
+    entity: str
+    source: str
+    source_key: str
+    target: str
+    target_key: str
+    # The row must be valid at the time of the fact: the target holds several rows per key.
+    by_validity: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """An element of a semantic model, as it is reached from the model of a measure."""
+
+    model: str
+    name: str
+    expr: str
+    path: tuple[Hop, ...] = ()
+    # Of a time: the grain of the data, the grain asked for, and what is taken out of the date.
+    base: str = ""
+    grain: str = ""
+    part: str = ""
+    # The time by which the measure is aggregated.
+    is_metric_time: bool = False
+    # A metric per member of this entity, instead of a column of the model.
+    metric: str = ""
+    by: tuple[GroupBy, ...] = ()
+
+    @property
+    def is_time(self) -> bool:
+        return bool(self.base)
+
+
+@dataclass(frozen=True)
+class Found:
+    """An element with the entities on the way to it: `customer__territory__name`."""
+
+    links: tuple[str, ...]
+    column: Column
+
+    @property
+    def name(self) -> str:
+        return "__".join((*self.links, self.column.name))
+
+
+@dataclass
+class Graph:
+    """Finds elements; what was found is kept for the next question."""
+
+    definitions: Definitions
+    _hops: dict[str, tuple[Hop, ...]] = field(default_factory=dict)
+    _found: dict[tuple[str, str], tuple[Found, ...]] = field(default_factory=dict)
+
+    def resolve(self, models: Sequence[str], item: GroupBy, asked: str) -> Mapping[str, Column]:
+        """Find what a name means for each model: the same way from all of them; raises DefinitionError."""
+        item = self.with_calendar(item)
+        shared = self._shared(models, item.name)
+        if not shared:
+            raise self._unknown(models, item, asked)
+        shortest = min(len(found[0].links) for found in shared)
+        nearest = [found for found in shared if len(found[0].links) == shortest]
+        if len(nearest) > 1:
+            raise _ambiguous(item, [found[0].name for found in nearest], asked)
+        return {
+            model: self._at_grain(found.column, item, asked)
+            for model, found in zip(models, nearest[0], strict=True)
+        }
+
+    def with_calendar(self, item: GroupBy) -> GroupBy:
+        """Read a grain of the company's own calendar at the end of a name."""
+        name, _, last = item.name.rpartition("__")
+        return GroupBy(name, last) if name and not item.grain and last in self.definitions.calendar else item
+
+    def _shared(self, models: Sequence[str], name: str) -> list[tuple[Found, ...]]:
+        """Give what the name may mean, by the way to it, where all models have that way."""
+        ways = [{found.name: found for found in self.search(model, name)} for model in models]
+        return [tuple(way[full] for way in ways) for full in ways[0] if all(full in way for way in ways)]
+
+    def search(self, model: str, name: str) -> tuple[Found, ...]:
+        """Find every element that a name may mean, up to some joins beyond those that it names."""
+        if (model, name) not in self._found:
+            *links, element = name.split("__")
+            found = self._walk(self.definitions.models[model], (), tuple(links), element)
+            self._found[model, name] = tuple(_nearest_each(found))
+        return self._found[model, name]
+
+    def _walk(
+        self, model: SemanticModel, path: tuple[Hop, ...], links: tuple[str, ...], element: str
+    ) -> Iterator[Found]:
+        """Give elements reached by ways that end with `links`, breadth first by the caller's sorting."""
+        walked = tuple(hop.entity for hop in path)
+        yield from (
+            found for found in _elements(model, path, walked, element) if _ends_with(found.links, links)
+        )
+        if len(path) < len(links) + _LEFT_OUT:
+            seen = {model.name, *(hop.source for hop in path)}
+            for hop in self.hops(model.name):
+                if hop.target not in seen:
+                    target = self.definitions.models[hop.target]
+                    yield from self._walk(target, (*path, hop), links, element)
+
+    def hops(self, model: str) -> tuple[Hop, ...]:
+        """Give the joins that lead from a model to one row of another."""
+        if model not in self._hops:
+            source = self.definitions.models[model]
+            self._hops[model] = tuple(
+                Hop(entity.name, model, entity.expr, target.name, key.expr, _needs_time(target, key))
+                for entity in source.entities
+                for target in self.definitions.models.values()
+                if target.name != model
+                and (key := target.entity(entity.name))
+                and key.type in _KEYS
+                and not (entity.type == "natural" and key.type == "natural")
+            )
+        return self._hops[model]
+
+    def _at_grain(self, column: Column, item: GroupBy, asked: str) -> Column:
+        if not (item.grain or item.part or column.is_time):
+            return column
+        if not column.is_time:
+            raise DefinitionError(f"{item.name!r} is no time", where=asked, code="no-time")
+        grain = item.grain or column.base
+        if grain in TIMES and TIMES.index(grain) < TIMES.index(column.base):
+            raise DefinitionError(
+                f"{item.name!r} cannot be seen by {grain}",
+                where=asked,
+                why=f"Its data are by {column.base}.",
+                todo=f"Ask by {column.base}, or by a longer period.",
+                code="grain-too-fine",
+            )
+        known = (*TIMES, *self.definitions.calendar)
+        if grain not in known:
+            hint = did_you_mean(grain, list(known)) or f"Known: {', '.join(known)}."
+            raise DefinitionError(f"unknown grain {grain!r}", where=asked, todo=hint, code="unknown-grain")
+        return _with(column, grain=grain, part=item.part)
+
+    def _unknown(self, models: Sequence[str], item: GroupBy, asked: str) -> DefinitionError:
+        known = self.names(models)
+        where = [model for model in models if not self.search(model, item.name)]
+        hint = did_you_mean(item.name, known)
+        return DefinitionError(
+            f"{item.name!r} cannot be reached",
+            where=asked,
+            why=f"No join leads there from {', '.join(where or models)} without repeating rows.",
+            todo=hint or "`plumb show METRIC` names the dimensions of a metric.",
+            code="cannot-resolve",
+        )
+
+    def names(self, models: Sequence[str]) -> list[str]:
+        """Name what all the models can be grouped by, over up to two joins."""
+        every = [dict.fromkeys(self._names(self.definitions.models[model], ())) for model in models]
+        return [METRIC_TIME, *(name for name in every[0] if all(name in names for names in every))]
+
+    def _names(self, model: SemanticModel, path: tuple[Hop, ...]) -> Iterator[str]:
+        walked = tuple(hop.entity for hop in path)
+        for element in [*(item.name for item in model.dimensions), *(item.name for item in model.entities)]:
+            yield from (found.name for found in _elements(model, path, walked, element))
+        if len(path) < 2:
+            for hop in self.hops(model.name):
+                if hop.target not in {model.name, *(step.source for step in path)}:
+                    yield from self._names(self.definitions.models[hop.target], (*path, hop))
+
+
+def _needs_time(target: SemanticModel, key: Entity) -> bool:
+    return key.type == "natural" and target.validity is not None
+
+
+def _elements(
+    model: SemanticModel, path: tuple[Hop, ...], walked: tuple[str, ...], name: str
+) -> Iterator[Found]:
+    """Give the dimension or the entity of this name: under the keys of the model itself, or after a join."""
+    dimension, entity = model.dimension(name), model.entity(name)
+    for links in _own_links(model) if not walked else (walked,):
+        if dimension:
+            yield Found(links, _dimension_column(model, path, dimension))
+        elif entity and links[-1] != name:
+            yield Found(links, Column(model.name, name, entity.expr, path))
+    if entity and not walked:
+        yield Found((), Column(model.name, name, entity.expr, path))
+
+
+def _own_links(model: SemanticModel) -> list[tuple[str, ...]]:
+    names = dict.fromkeys(
+        (model.primary_entity, *(item.name for item in model.entities if item.type in _KEYS))
+    )
+    return [(name,) for name in names if name]
+
+
+def _dimension_column(model: SemanticModel, path: tuple[Hop, ...], dimension: Dimension) -> Column:
+    base = (dimension.grain or "day") if dimension.type == "time" else ""
+    return Column(model.name, dimension.name, dimension.expr, path, base=base)
+
+
+def _nearest_each(found: Iterator[Found]) -> list[Found]:
+    """Keep, per name, the nearest element: that of the model itself goes before joined ones."""
+    best: dict[str, Found] = {}
+    for item in found:
+        if item.name not in best or len(item.column.path) < len(best[item.name].column.path):
+            best[item.name] = item
+    return sorted(best.values(), key=lambda item: len(item.links))
+
+
+def _ends_with(links: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    return not wanted or links[-len(wanted) :] == wanted
+
+
+def _with(column: Column, *, grain: str, part: str) -> Column:
+    from dataclasses import replace
+
+    return replace(column, grain=grain, part=part)
+
+
+def _ambiguous(item: GroupBy, names: list[str], asked: str) -> DefinitionError:
+    return DefinitionError(
+        f"{item.name!r} may mean {' or '.join(sorted(names))}",
+        where=asked,
+        why="Both are as near.",
+        todo="Write the one that you mean in full.",
+        code="ambiguous-name",
+    )

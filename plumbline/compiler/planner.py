@@ -1,0 +1,583 @@
+"""From a request to a plan: which relations answer it, and how its metrics follow from their cells.
+
+The meaning is MetricFlow's. Offsets and running totals see data before the start of a filter on time, because
+such a filter asks for periods of the result, not for rows of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from plumbline.compiler.expressions import makes_values, parsed, with_references
+from plumbline.compiler.graph import Column, Graph
+from plumbline.compiler.passes import separate_rows
+from plumbline.compiler.periods import filled
+from plumbline.compiler.plan import (
+    ITEM,
+    MOMENT,
+    Beside,
+    Cell,
+    Condition,
+    Events,
+    Fill,
+    Formula,
+    Key,
+    Node,
+    Plan,
+    Ratio,
+    Running,
+    Scan,
+    Shift,
+    Snapshot,
+    Spread,
+    Value,
+)
+from plumbline.compiler.request import Request
+from plumbline.compiler.templates import Reference, Template, read_template
+from plumbline.definitions import METRIC_TIME, TIMES, Definitions, GroupBy, Measure, MeasureInput, Metric
+from plumbline.errors import DefinitionError
+
+# Aggregates of parts that can be aggregated again.
+DISTRIBUTIVE = {"sum": "SUM", "count": "SUM", "sum_boolean": "SUM", "min": "MIN", "max": "MAX"}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter as one model understands it: its references, resolved for every model that it is asked of."""
+
+    template: Template
+    columns: tuple[Mapping[str, Column], ...]
+    # Whether the definition of the simple metric brings it, or what asks for the metric.
+    own: bool = False
+
+
+def plan(definitions: Definitions, graph: Graph, request: Request, dialect: str) -> Plan:
+    """Plan every metric of a request; raises DefinitionError for what cannot be answered."""
+    return _Planner(definitions, graph, request, dialect).plan()
+
+
+@dataclass
+class _Planner:
+    definitions: Definitions
+    graph: Graph
+    request: Request
+    dialect: str
+    items: tuple[GroupBy, ...] = ()
+    # The grain that all metrics have by default: that of the one whose periods are the longest.
+    coarsest: str = "day"
+    resolved: dict[str, Mapping[str, Column]] = field(default_factory=dict)
+
+    def plan(self) -> Plan:
+        metrics = [self.definitions.metrics[name] for name in self.request.metrics]
+        models = list(dict.fromkeys(model for metric in metrics for model in self._models(metric)))
+        self.coarsest = max((self._default_grain(metric) for metric in metrics), key=TIMES.index)
+        self.items = tuple(self._settled(item) for item in self.request.group_by)
+        for item in self.items:
+            if item.name != METRIC_TIME:
+                self.resolved[item.column] = self.graph.resolve(models, item, self._asked())
+        self.items = tuple(map(self._with_base, self.items))
+        shown, filters = self._split_where(models)
+        outputs = {metric.name: self._node(metric, filters, ()) for metric in metrics}
+        keys = tuple(item.column for item in self.items)
+        columns = (*keys, *outputs)
+        outputs = separate_rows(outputs)
+        return Plan(keys, outputs, self._order(columns), self.request.limit, columns, shown)
+
+    def _asked(self) -> str:
+        return (
+            f"{', '.join(self.request.metrics)} by {', '.join(item.column for item in self.request.group_by)}"
+        )
+
+    def _order(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Check what to order by; a time asked for without its grain is found with it."""
+        bare = {item.name: item.column for item in self.items if item.grain and not item.part}
+        found = []
+        for text in self.request.order_by:
+            name = text.removeprefix("-")
+            name = name if name in columns else bare.get(name, name)
+            if name not in columns:
+                raise _unknown_order(name, columns)
+            found.append(("-" if text.startswith("-") else "") + name)
+        return tuple(found)
+
+    # -- the names asked for
+
+    def _settled(self, item: GroupBy) -> GroupBy:
+        """Give the time of the metrics the grain that it has by default: of days, or as the metrics say."""
+        item = self.graph.with_calendar(item)
+        if item.name != METRIC_TIME or item.grain or item.part:
+            return item
+        return replace(item, grain=self.coarsest)
+
+    def _default_grain(self, metric: Metric) -> str:
+        bases = [self._time(measure).base for measure in self._measures(metric)]
+        return metric.time_grain or max((*bases, "day"), key=TIMES.index)
+
+    def _with_base(self, item: GroupBy) -> GroupBy:
+        """Name a time by its grain where none was asked for: `order__due_date__day`."""
+        columns = self.resolved.get(item.column)
+        if not columns or item.grain or item.part:
+            return item
+        grain = next(iter(columns.values())).grain
+        settled = replace(item, grain=grain)
+        self.resolved[settled.column] = columns
+        return settled
+
+    def _measures(self, metric: Metric) -> Iterator[Measure]:
+        for taken in metric.measures:
+            yield self._measure(taken, metric)
+        for item in metric.inputs:
+            yield from self._measures(self._metric(item.name, metric))
+
+    def _metric(self, name: str, parent: Metric) -> Metric:
+        metric = self.definitions.metrics.get(name)
+        if metric is None:
+            raise DefinitionError(
+                f"metric {parent.name!r} takes {name!r}, which is no metric",
+                where=str(parent.location),
+                code="unknown-metric",
+            )
+        return metric
+
+    def _measure(self, taken: MeasureInput, metric: Metric) -> Measure:
+        measure = self.definitions.measure(taken.name)
+        if measure is None:
+            raise DefinitionError(
+                f"metric {metric.name!r} takes {taken.name!r}, which is no measure",
+                where=str(metric.location),
+                code="unknown-measure",
+            )
+        return measure
+
+    def _model(self, measure: Measure) -> str:
+        model = self.definitions.model_of(measure.name)
+        assert model is not None
+        return model.name
+
+    def _models(self, metric: Metric) -> Iterator[str]:
+        """Give the models whose rows the result groups: of a conversion, that of the first event."""
+        if metric.type == "conversion":
+            yield self._model(self._measure(metric.measures[0], metric))
+            return
+        for taken in metric.measures:
+            yield self._model(self._measure(taken, metric))
+        for item in metric.inputs:
+            yield from self._models(self._metric(item.name, metric))
+
+    # -- filters
+
+    def _split_where(self, models: Sequence[str]) -> tuple[tuple[Template, ...], tuple[Filter, ...]]:
+        """Tell filters on values of the result from those on rows."""
+        shown, filters = [], []
+        for text in self.request.where:
+            template = read_template(text)
+            if not template.references and self._names_metric(text):
+                shown.append(template)
+            else:
+                filters.append(self._filter(text, models, self.coarsest))
+        return tuple(shown), tuple(filters)
+
+    def _names_metric(self, text: str) -> bool:
+        from sqlglot import exp
+
+        return any(
+            column.name in self.request.metrics for column in parsed(text, self.dialect).find_all(exp.Column)
+        )
+
+    def _with_columns(self, template: Template) -> Template:
+        """Read the names of output columns, written without braces, as references."""
+        return with_references(template, self.definitions.calendar, self.dialect)
+
+    def _filter(self, text: str, models: Sequence[str], grain: str, own: bool = False) -> Filter:
+        """Read a filter; the time of the metrics without a grain has that of what brings the filter."""
+        template = self._with_columns(read_template(text))
+        references = tuple(
+            replace(item, item=replace(item.item, grain=grain)) if _is_bare_time(item) else item
+            for item in template.references
+        )
+        template = replace(template, references=references)
+        columns = tuple(self._meant(reference, models) for reference in template.references)
+        return Filter(template, columns, own)
+
+    def _meant(self, reference: Reference, models: Sequence[str]) -> Mapping[str, Column]:
+        """Give what a reference means for each model; the time of the metrics is known by measure only."""
+        if reference.metric:
+            return {
+                model: Column(model, reference.metric, "", metric=reference.metric, by=reference.by)
+                for model in models
+            }
+        item = self.graph.with_calendar(reference.item)
+        if item.name == METRIC_TIME:
+            return {}
+        return self.graph.resolve(models, item, self._asked())
+
+    def _own(self, texts: Iterable[str], measure: Measure, metric: Metric) -> tuple[Filter, ...]:
+        model, grain = self._model(measure), self._default_grain(metric)
+        return tuple(self._filter(text, [model], grain, own=True) for text in dict.fromkeys(texts))
+
+    def _conditions(self, filters: Iterable[Filter], measure: Measure) -> tuple[Condition, ...]:
+        return tuple(dict.fromkeys(self._condition(item, measure) for item in filters))
+
+    def _condition(self, item: Filter, measure: Measure) -> Condition:
+        model = self._model(measure)
+        columns = (
+            self._as_time(columns[model], measure) if columns else self._time_at(measure, reference.item)
+            for columns, reference in zip(item.columns, item.template.references, strict=True)
+        )
+        return Condition(item.template, tuple(columns))
+
+    # -- keys
+
+    def _time(self, measure: Measure) -> Column:
+        """Give the time by which a measure is aggregated."""
+        model = self.definitions.models[self._model(measure)]
+        dimension = model.dimension(measure.time_dimension)
+        if dimension is None:
+            raise DefinitionError(
+                f"measure {measure.name!r} has no time to aggregate by",
+                where=str(model.location),
+                todo="Name a time dimension under `defaults: agg_time_dimension`.",
+                code="no-time",
+            )
+        base = dimension.grain or "day"
+        return Column(model.name, dimension.name, dimension.expr, base=base, grain=base, is_metric_time=True)
+
+    def _time_at(self, measure: Measure, item: GroupBy) -> Column:
+        time = self._time(measure)
+        grain = self.graph.with_calendar(item).grain or time.base
+        if grain in TIMES and TIMES.index(grain) < TIMES.index(time.base):
+            raise DefinitionError(
+                f"{measure.name!r} cannot be seen by {grain}",
+                where=self._asked(),
+                why=f"Its data are by {time.base}.",
+                todo=f"Ask by {time.base}, or by a longer period.",
+                code="grain-too-fine",
+            )
+        if grain not in TIMES and grain not in self.definitions.calendar:
+            raise DefinitionError(f"unknown grain {grain!r}", where=self._asked(), code="unknown-grain")
+        return replace(time, grain=grain, part=item.part)
+
+    def _as_time(self, column: Column, measure: Measure) -> Column:
+        """Recognise the time of the measure under its own name, too."""
+        time = self._time(measure)
+        same = not column.path and (column.model, column.name) == (time.model, time.name)
+        return replace(column, is_metric_time=True) if same and column.is_time else column
+
+    def _keys(self, measure: Measure) -> tuple[Key, ...]:
+        model = self._model(measure)
+        return tuple(
+            Key(
+                item.column,
+                self._time_at(measure, item)
+                if item.name == METRIC_TIME
+                else self._as_time(self.resolved[item.column][model], measure),
+            )
+            for item in self.items
+        )
+
+    def _range(self) -> tuple[str, str] | None:
+        """Widen the time range to whole periods of the shortest grain asked for."""
+        if not self.request.time_constraint:
+            return None
+        grains = [item.grain for item in self.items if item.name == METRIC_TIME and item.grain in TIMES]
+        grain = min(grains, key=TIMES.index) if grains else self.coarsest
+        return filled(self.request.time_constraint, grain)
+
+    # -- metrics
+
+    def _node(
+        self, metric: Metric, filters: tuple[Filter, ...], shifts: tuple[Shift, ...], *, alone: bool = False
+    ) -> Node:
+        match metric.type:
+            case "simple":
+                return self._simple(metric, filters, shifts, alone)
+            case "cumulative":
+                return self._cumulative(metric, filters, shifts)
+            case "conversion":
+                return self._conversion(metric, filters, shifts)
+        return self._derived(metric, filters, shifts, alone)
+
+    def _derived(
+        self, metric: Metric, filters: tuple[Filter, ...], shifts: tuple[Shift, ...], alone: bool
+    ) -> Node:
+        inputs = []
+        alone = alone or (metric.type == "derived" and makes_values(parsed(metric.expr, self.dialect)))
+        for item in metric.inputs:
+            child = self._metric(item.name, metric)
+            models = list(dict.fromkeys(self._models(child)))
+            grain = self._default_grain(metric)
+            more = (self._filter(text, models, grain) for text in (*metric.filters, *item.filters))
+            shift = Shift(item.offset_window, item.offset_to_grain)
+            chain = (*shifts, shift) if shift != Shift() else shifts
+            inputs.append((item.column, self._node(child, (*filters, *more), chain, alone=alone)))
+        if metric.type == "ratio":
+            return Ratio(inputs[0][1], inputs[1][1])
+        return Formula(metric.expr, tuple(inputs))
+
+    def _simple(
+        self, metric: Metric, filters: tuple[Filter, ...], shifts: tuple[Shift, ...], alone: bool
+    ) -> Node:
+        taken = metric.measures[0]
+        measure = self._measure(taken, metric)
+        own = self._own((*taken.filters, *metric.filters), measure, metric)
+        return self._taken(taken, measure, (*own, *filters), shifts, alone=alone)
+
+    def _taken(
+        self,
+        taken: MeasureInput,
+        measure: Measure,
+        filters: tuple[Filter, ...],
+        shifts: tuple[Shift, ...],
+        *,
+        alone: bool = False,
+    ) -> Node:
+        """Give a measure as a metric takes it: shifted, with holes in time kept, with blanks filled.
+
+        `alone` keeps rows that only other measures have out of its relation.
+        """
+        keys = self._keys(measure)
+        if shifts:
+            self._check_shift(measure, keys)
+            self._check_calendar(shifts)
+        beside = taken.join_to_timespine and any(key.is_time for key in keys)
+        alone = alone or taken.fill_nulls_with is not None
+        node: Node = (
+            self._beside(measure, filters, shifts) if beside else self._cell(measure, filters, shifts, alone)
+        )
+        return node if taken.fill_nulls_with is None else Fill(node, taken.fill_nulls_with)
+
+    def _cell(
+        self, measure: Measure, filters: tuple[Filter, ...], shifts: tuple[Shift, ...], alone: bool
+    ) -> Cell:
+        conditions = self._conditions(filters, measure)
+        scan = self._scan(measure)
+        by_validity = any(
+            hop.by_validity for item in conditions for part in item.columns for hop in part.path
+        )
+        if (alone or by_validity) and not shifts:
+            scan, conditions = replace(scan, conditions=conditions), ()
+        if not shifts:
+            return self._counted(replace(scan, range=self._range()), measure, conditions)
+        if not self._after(shifts, scan.keys) or any(item.mixed for item in conditions):
+            return self._counted(replace(scan, range=self._range(), shifts=shifts), measure, conditions)
+        timed = tuple(item for item in conditions if item.only_time)
+        rest = tuple(item for item in conditions if not item.only_time)
+        cell = self._counted(scan, measure, rest)
+        assert isinstance(cell.relation, Scan)
+        return Cell(Spread(cell.relation, shifts, False, timed, (), self._range()), cell.value)
+
+    def _beside(self, measure: Measure, filters: tuple[Filter, ...], shifts: tuple[Shift, ...]) -> Cell:
+        """Keep every period of the time spine; its rows are its own, so that no other metric adds some."""
+        conditions = self._conditions(filters, measure)
+        timed = tuple(item for item in conditions if item.only_time)
+        outer = self._conditions((item for item in filters if not item.own), measure)
+        keys = self._keys(measure)
+        shown = {key.column for key in keys}
+        kept = tuple(item for item in outer if not item.only_time and shown.issuperset(item.columns))
+        after = bool(shifts) and self._after(shifts, keys)
+        inside = tuple(item for item in conditions if not (after and item.only_time))
+        scan = replace(
+            self._scan(measure),
+            conditions=inside,
+            range=None if after else self._range(),
+            shifts=() if after else shifts,
+        )
+        cell = self._counted(scan, measure, ())
+        assert isinstance(cell.relation, Scan)
+        spread = Spread(cell.relation, shifts if after else (), True, timed, kept, self._range())
+        return Cell(spread, cell.value)
+
+    def _scan(self, measure: Measure) -> Scan:
+        return Scan(self._model(measure), self._keys(measure), self._time(measure))
+
+    def _counted(self, scan: Scan, measure: Measure, conditions: tuple[Condition, ...]) -> Cell:
+        """Ask a scan for a measure; a snapshot depends on the rows that are there, so it has its own scan."""
+        told = measure.non_additive
+        if not told:
+            return Cell(scan, Value(measure, conditions))
+        model = self.definitions.models[scan.model]
+        dimension = model.dimension(told.dimension)
+        assert dimension is not None
+        base = dimension.grain or "day"
+        is_time = dimension.name == scan.time.name
+        moment = Column(
+            model.name, dimension.name, dimension.expr, base=base, grain=base, is_metric_time=is_time
+        )
+        groupings = tuple(
+            Column(model.name, name, entity.expr) for name in told.groupings if (entity := model.entity(name))
+        )
+        periods = tuple(
+            key.name
+            for key in scan.keys
+            if not key.column.path and key.column.is_time and key.column.name == dimension.name
+        )
+        snapshot = Snapshot(moment, told.choice, groupings, periods)
+        return Cell(
+            replace(scan, conditions=(*scan.conditions, *conditions), snapshot=snapshot), Value(measure)
+        )
+
+    # -- shifts
+
+    def _check_shift(self, measure: Measure, keys: tuple[Key, ...]) -> None:
+        if not any(key.is_time for key in keys):
+            raise DefinitionError(
+                f"{', '.join(self.request.metrics)} compares periods, but none is asked for",
+                where=self._asked(),
+                todo="Add metric_time__month, or another grain, to what is grouped by.",
+                code="needs-time",
+            )
+
+    def _check_calendar(self, shifts: tuple[Shift, ...]) -> None:
+        """Periods of the company's own calendar have no arithmetic: one such shift can be looked up."""
+        own = [item.window.grain for item in shifts if item.window and item.window.grain not in TIMES]
+        for grain in own:
+            if grain not in self.definitions.calendar:
+                raise DefinitionError(f"unknown grain {grain!r}", where=self._asked(), code="unknown-grain")
+        if own and len(shifts) > 1:
+            raise DefinitionError(
+                f"{', '.join(self.request.metrics)} is shifted by {own[0]}, and shifted again",
+                todo="Shift once, or by days, weeks, months, quarters or years.",
+                code="cannot-shift",
+            )
+
+    def _after(self, shifts: tuple[Shift, ...], keys: tuple[Key, ...]) -> bool:
+        """Whether whole periods can be shifted: not quarters by a month, nor weeks to a month's start."""
+        times = [key.column for key in keys if key.is_time and not key.column.part]
+        if not times or any(column.grain not in TIMES for column in times):
+            return False
+        smallest = min((column.grain for column in times), key=TIMES.index)
+        return all(_moves(smallest, shift) for shift in shifts)
+
+    # -- running totals
+
+    def _cumulative(self, metric: Metric, filters: tuple[Filter, ...], shifts: tuple[Shift, ...]) -> Node:
+        taken = metric.measures[0]
+        measure = self._measure(taken, metric)
+        everything = (*self._own((*taken.filters, *metric.filters), measure, metric), *filters)
+        keys = self._keys(measure)
+        times = [key.column for key in keys if key.is_time]
+        if not times:
+            if metric.window or metric.grain_to_date or shifts:
+                self._check_shift(measure, keys)
+            return self._taken(taken, measure, everything, ())
+        if any(shift.window and shift.window.grain not in TIMES for shift in shifts):
+            raise DefinitionError(
+                f"the running total {metric.name!r} cannot be shifted by a calendar of one's own",
+                todo="Shift it by days, weeks, months, quarters or years.",
+                code="cannot-shift",
+            )
+        conditions = self._conditions(everything, measure)
+        time = self._time(measure)
+        base = any(column.grain == time.base and not column.part for column in times)
+        relation = Running(
+            source=self._rows_by_moment(measure, keys, conditions),
+            measure=measure,
+            keys=keys,
+            window=metric.window,
+            grain_to_date=metric.grain_to_date,
+            roll="" if base else metric.period_agg or "first",
+            shifts=shifts,
+            conditions=tuple(item for item in conditions if item.only_time or item.mixed),
+            range=self._range(),
+            outer=taken.join_to_timespine,
+            fill=taken.fill_nulls_with,
+        )
+        return Cell(relation, Value(measure))
+
+    def _rows_by_moment(
+        self, measure: Measure, keys: tuple[Key, ...], conditions: tuple[Condition, ...]
+    ) -> Scan:
+        """Aggregate by the moment first, and by what filters on time and other things together need."""
+        time = self._time(measure)
+        found = {key.name: key.column for key in keys if not key.is_time} | {MOMENT: time}
+        for number, column in enumerate(
+            column
+            for item in conditions
+            if item.mixed
+            for column in item.columns
+            if not column.is_metric_time
+        ):
+            found[f"filtered_{number}"] = column
+        if measure.agg not in DISTRIBUTIVE and measure.agg != "average":
+            found[ITEM] = Column(time.model, ITEM, measure.expr)
+        inside = tuple(item for item in conditions if not (item.only_time or item.mixed))
+        return Scan(
+            time.model, tuple(Key(name, column) for name, column in found.items()), time, conditions=inside
+        )
+
+    # -- conversions
+
+    def _conversion(self, metric: Metric, filters: tuple[Filter, ...], shifts: tuple[Shift, ...]) -> Node:
+        base, following = metric.measures
+        first, second = (self._measure(item, metric) for item in metric.measures)
+        own = self._own(metric.filters, first, metric)
+        of_base = self._own(base.filters, first, metric)
+        every = (*of_base, *(replace(item, own=False) for item in own), *filters)
+        events = Cell(self._events(metric, first, second, every), Value(second))
+        if shifts:
+            raise DefinitionError(
+                f"{metric.name!r} cannot be shifted in time",
+                why="What follows an event belongs to the period of that event.",
+                code="cannot-shift",
+            )
+        count: Node = self._events_beside(events) if following.join_to_timespine else events
+        if following.fill_nulls_with is not None:
+            count = Fill(count, following.fill_nulls_with)
+        total = self._taken(base, first, every, ())
+        return Ratio(count, total) if metric.conversion_rate else Beside(count, total)
+
+    def _events_beside(self, events: Cell) -> Cell:
+        assert isinstance(events.relation, Events)
+        if not any(key.is_time for key in events.relation.keys):
+            return events
+        return Cell(Spread(events.relation, (), True, range=events.relation.base.range), events.value)
+
+    def _events(self, metric: Metric, first: Measure, second: Measure, filters: tuple[Filter, ...]) -> Events:
+        base = replace(self._scan(first), conditions=self._conditions(filters, first), range=self._range())
+        own = self._own(metric.measures[1].filters, second, metric)
+        time = self._time(second)
+        following = Scan(time.model, (), time, conditions=self._conditions(own, second))
+        return Events(
+            base=base,
+            following=following,
+            measure=second,
+            entity=(
+                self._element(base.model, metric.conversion_entity, metric),
+                self._element(time.model, metric.conversion_entity, metric),
+            ),
+            window=metric.window,
+            properties=tuple(
+                (self._element(base.model, one, metric), self._element(time.model, other, metric))
+                for one, other in metric.constant_properties
+            ),
+        )
+
+    def _element(self, model: str, name: str, metric: Metric) -> Column:
+        found = self.definitions.models[model].entity(name) or self.definitions.models[model].dimension(name)
+        if not found:
+            raise DefinitionError(
+                f"{metric.name!r} follows {name!r}, which {model} does not have",
+                where=str(metric.location),
+                code="unknown-entity",
+            )
+        return Column(model, name, found.expr)
+
+
+def _moves(smallest: str, shift: Shift) -> bool:
+    unit = shift.window.grain if shift.window else shift.to_grain
+    if unit not in TIMES or TIMES.index(smallest) > TIMES.index(unit):
+        return False
+    return not (smallest == "week" and (shift.to_grain or unit != "week"))
+
+
+def _is_bare_time(reference: Reference) -> bool:
+    item = reference.item
+    return item.name == METRIC_TIME and not (item.grain or item.part)
+
+
+def _unknown_order(name: str, columns: Sequence[str]) -> DefinitionError:
+    from plumbline.errors import did_you_mean
+
+    hint = did_you_mean(name, list(columns)) or f"The result has: {', '.join(columns)}."
+    return DefinitionError(f"the result has no {name!r} to order by", todo=hint, code="unknown-order")

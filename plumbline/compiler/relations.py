@@ -1,0 +1,490 @@
+"""Each relation of a plan as a common table of the statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
+
+from plumbline.compiler.aggregates import DISTRIBUTIVE, aggregated, combined
+from plumbline.compiler.expressions import (
+    both,
+    column,
+    earlier,
+    named,
+    qualified,
+    shifted,
+    truncated,
+)
+from plumbline.compiler.graph import Column, Graph
+from plumbline.compiler.plan import (
+    ITEM,
+    MOMENT,
+    Cell,
+    Condition,
+    Events,
+    Key,
+    Relation,
+    Running,
+    Scan,
+    Spread,
+    Value,
+)
+from plumbline.compiler.rows import Rows, Subquery, between
+from plumbline.compiler.spines import finest, met, on_spine, spine_for
+from plumbline.definitions import TIMES, Measure
+
+_SPINE = "time_spine"
+_NUMBER = "number"
+
+
+@dataclass
+class Writer:
+    """Writes relations, each once, in the order in which they need each other."""
+
+    graph: Graph
+    dialect: str
+    subquery: Subquery
+    tables: dict[str, exp.Query] = field(default_factory=dict)
+    _asked: dict[Relation, dict[Value, None]] = field(default_factory=dict)
+    _written: dict[Relation, str] = field(default_factory=dict)
+    _columns: dict[Value, str] = field(default_factory=dict)
+
+    # -- what is asked for
+
+    def ask(self, cell: Cell) -> None:
+        """Note that a relation needs a value, and so do the relations behind it."""
+        self._asked.setdefault(cell.relation, {})[cell.value] = None
+        match cell.relation:
+            case Spread(source=source):
+                self.ask(Cell(source, cell.value))
+            case Running(source=source, measure=measure):
+                for value in _parts(measure):
+                    self.ask(Cell(source, value))
+
+    def column_of(self, value: Value) -> str:
+        """Name the column of a value: after its measure, with a number where that is taken."""
+        if value not in self._columns:
+            taken = set(self._columns.values())
+            name = value.measure.name
+            number = 1
+            while name in taken:
+                number += 1
+                name = f"{value.measure.name}_{number}"
+            self._columns[value] = name
+        return self._columns[value]
+
+    def table_of(self, relation: Relation) -> str:
+        """Write a relation if it is not there yet, and give its name."""
+        if relation not in self._written:
+            self._written[relation] = self._write(relation)
+        return self._written[relation]
+
+    def add(self, name: str, query: exp.Query) -> str:
+        """Add a common table under a name of its own."""
+        unique, number = name, 1
+        while unique in self.tables:
+            number += 1
+            unique = f"{name}_{number}"
+        self.tables[unique] = query
+        return unique
+
+    def _write(self, relation: Relation) -> str:
+        match relation:
+            case Scan():
+                return self._scan(relation)
+            case Spread():
+                return self.add("by_period", self._spread(relation))
+            case Running():
+                return self._running(relation)
+        return self.add("followed", self._followed(relation))
+
+    # -- scans
+
+    def _scan(self, scan: Scan) -> str:
+        values = tuple(self._asked[scan])
+        if scan.snapshot:
+            return self._snapshot(scan, values)
+        return self.add(f"{scan.model}_rows", self._aggregated(scan, values))
+
+    def scan_query(self, scan: Scan) -> exp.Select:
+        """Give the statement of a scan alone."""
+        return self._aggregated(scan, tuple(self._asked[scan]))
+
+    def _aggregated(self, scan: Scan, values: Sequence[Value]) -> exp.Select:
+        """Aggregate rows by the keys; conditions that all values share limit the rows, others the values."""
+        rows = Rows(self.graph, scan, self.dialect, self.subquery, _by_calendar(scan, values))
+        keys = [rows.value(key.column) for key in scan.keys]
+        shared = _shared(values)
+        own = [[item for item in value.conditions if item not in shared] for value in values]
+        limits = [both([rows.condition(item) for item in items]) if items else None for items in own]
+        aggregates = [
+            aggregated(
+                value.measure, self._argument(rows, value.measure), limit, self.dialect, grouped=bool(keys)
+            )
+            for value, limit in zip(values, limits, strict=True)
+        ]
+        columns = [*(key.name for key in scan.keys), *map(self.column_of, values)]
+        select = exp.select(*named([*keys, *aggregates], columns), copy=False)
+        where = self._where(rows, (*scan.conditions, *shared))
+        if limits and all(limit is not None for limit in limits):
+            where.append(_any([limit.copy() for limit in limits if limit is not None]))
+        select = rows.source(select)
+        return _grouped(_where(select, where), keys)
+
+    def _argument(self, rows: Rows, measure: Measure) -> exp.Expr:
+        return qualified(measure.expr, rows.scan.model, self.dialect)
+
+    def _where(self, rows: Rows, conditions: Iterable[Condition]) -> list[exp.Expr]:
+        found = [rows.condition(item) for item in conditions]
+        return [*found, *rows.in_range(), *self._starts(rows.scan)]
+
+    def _starts(self, scan: Scan) -> list[exp.Expr]:
+        """A period that looks at the start of a longer one is looked at from its own first moment."""
+        grains = [key.column.grain for key in scan.keys if key.is_time and key.column.grain in TIMES]
+        if not any(shift.to_grain for shift in scan.shifts) or scan.time.base in grains or not grains:
+            return []
+        spine = spine_for(self.graph.definitions, scan.time.base)
+        at = column(spine.column, _SPINE)
+        return [_any([exp.EQ(this=truncated(at.copy(), grain), expression=at.copy()) for grain in grains])]
+
+    def _raw(self, scan: Scan, more: Sequence[tuple[str, Column]]) -> exp.Select:
+        """Give the rows of a scan as they are, with further columns."""
+        rows = Rows(self.graph, scan, self.dialect, self.subquery)
+        wanted = [*((key.name, key.column) for key in scan.keys), *more]
+        values = [rows.value(item) for _, item in wanted]
+        select = exp.select(*named(values, [name for name, _ in wanted]), copy=False)
+        where = self._where(rows, scan.conditions)
+        return _where(rows.source(select), where)
+
+    # -- snapshots
+
+    def _snapshot(self, scan: Scan, values: Sequence[Value]) -> str:
+        """Add up, at each key, only the rows of the first or last moment of their grouping and period."""
+        told = scan.snapshot
+        assert told is not None
+        groupings = [(f"grouping_{number}", item) for number, item in enumerate(told.groupings)]
+        whole = all(value.measure.agg in DISTRIBUTIVE for value in values)
+        more = [(MOMENT, told.moment), *groupings]
+        if whole:
+            keys = (*scan.keys, *(Key(name, item) for name, item in more))
+            parts = self._aggregated(replace(scan, keys=keys, snapshot=None), values)
+        else:
+            items = [
+                (self.column_of(value), Column(scan.model, ITEM, value.measure.expr)) for value in values
+            ]
+            parts = self._raw(replace(scan, snapshot=None), [*more, *items])
+        source = self.add(f"{scan.model}_moments", parts)
+        within = [name for name, _ in groupings] + list(told.periods)
+        last = self.add(f"{scan.model}_{told.choice}", _chosen(source, within, told.choice))
+        match: list[exp.Expr] = [exp.EQ(this=column(MOMENT, source), expression=column(MOMENT, last))]
+        match += [exp.NullSafeEQ(this=column(name, source), expression=column(name, last)) for name in within]
+        keys_out = [column(key.name, source) for key in scan.keys]
+        totals = [
+            combined(value.measure, column(self.column_of(value), source), self.dialect)
+            if whole
+            else aggregated(
+                value.measure, column(self.column_of(value), source), None, self.dialect, grouped=True
+            )
+            for value in values
+        ]
+        columns = [*(key.name for key in scan.keys), *map(self.column_of, values)]
+        select = exp.select(*named([*keys_out, *totals], columns)).from_(source)
+        select = select.join(last, on=both(match), join_type="inner")
+        return self.add(f"{scan.model}_rows", _grouped(select, keys_out))
+
+    # -- periods of the time spine
+
+    def _periods(
+        self, keys: Sequence[Key], conditions: Sequence[Condition], span: tuple[str, str] | None
+    ) -> exp.Select:
+        """Give the periods asked for, each once."""
+        times = [key.column for key in keys]
+        every = [*times, *(item for part in conditions for item in part.columns)]
+        spine = spine_for(self.graph.definitions, finest(every), [item.grain for item in every])
+        table = exp.to_table(spine.relation, dialect="duckdb", alias=_SPINE)
+        values = [on_spine(spine, _SPINE, item, self.dialect) for item in times]
+        select = exp.select(*named(values, [key.name for key in keys])).from_(table)
+        where = met(spine, _SPINE, conditions, self.dialect)
+        select = _where(select, [*where, *between(column(spine.column, _SPINE), span)])
+        single = any(item.grain == spine.grain and not item.part for item in times)
+        return select if single else select.distinct()
+
+    def _spread(self, spread: Spread) -> exp.Select:
+        source = self.table_of(spread.source)
+        values = tuple(self._asked[spread])
+        times = [key for key in spread.keys if key.is_time]
+        periods = self.add("periods", self._periods(times, spread.conditions, spread.range))
+        joined = min(
+            (key for key in times if not key.column.part and key.column.grain in TIMES),
+            key=lambda key: TIMES.index(key.column.grain),
+            default=times[0],
+        )
+        at = shifted(column(joined.name, periods), spread.shifts)
+        match = [exp.EQ(this=at, expression=column(joined.name, source))]
+        keys = [column(key.name, periods if key.is_time else source) for key in spread.keys]
+        shown = {key.column: value for key, value in zip(spread.keys, keys, strict=True)}
+        columns = [*(key.name for key in spread.keys), *map(self.column_of, values)]
+        cells = [column(self.column_of(value), source) for value in values]
+        select = exp.select(*named([*(key.copy() for key in keys), *cells], columns)).from_(periods)
+        select = select.join(source, on=both(match), join_type="left" if spread.outer else "inner")
+        return _where(select, [self._on_output(item, shown) for item in spread.kept])
+
+    def _on_output(self, condition: Condition, shown: dict[Column, exp.Expr]) -> exp.Expr:
+        from plumbline.compiler.expressions import filled_in
+
+        return filled_in(condition.template, [shown[item] for item in condition.columns], self.dialect)
+
+    # -- running totals
+
+    def _running(self, running: Running) -> str:
+        """Add up, for each moment of the time spine, what its window has; then roll moments up to periods."""
+        source = self._rows_by_moment(running)
+        moments = self.add("moments", self._moments(running))
+        values = tuple(self._asked[running])
+        name = self.column_of(values[0])
+        at = column(MOMENT, moments)
+        keys = [column(key.name, moments if key.is_time else source) for key in running.keys]
+        if running.roll:
+            keys.append(at.copy())
+        total = self._total(running, source)
+        if running.fill is not None:
+            total = exp.Coalesce(this=total, expressions=[exp.Literal.number(running.fill)])
+        columns = [key.name for key in running.keys] + ([MOMENT] if running.roll else [])
+        within = both(_within(column(MOMENT, source), at, running))
+        select = exp.select(*named([*keys, total], [*columns, name])).from_(moments)
+        select = select.join(source, on=within, join_type="left" if running.outer else "inner")
+        select = _where(select, self._mixed(running, source, moments))
+        table = self.add("running", _grouped(select, keys))
+        return self.add("rolled", _rolled(running, table, name)) if running.roll else table
+
+    def _rows_by_moment(self, running: Running) -> str:
+        """Aggregate rows by moment where that loses nothing; each distinct item once; or all rows."""
+        scan = running.source
+        if scan in self._asked:
+            return self.table_of(scan)
+        distinct = running.measure.agg == "count_distinct"
+        query = self._aggregated(scan, ()) if distinct else self._raw(scan, ())
+        return self.add(f"{scan.model}_moments", query)
+
+    def _moments(self, running: Running) -> exp.Select:
+        """Give the moments to add up to: all of them, or the last one of each period where that is enough."""
+        times = [key for key in running.keys if key.is_time]
+        base = running.source.time
+        conditions = [item for item in running.conditions if item.only_time]
+        every = [base, *(key.column for key in times)]
+        every += [item for part in running.conditions for item in part.columns if item.is_metric_time]
+        spine = spine_for(self.graph.definitions, finest(every), [item.grain for item in every])
+        raw = column(spine.column, _SPINE)
+        at = raw if spine.grain == base.base else truncated(raw, base.base)
+        mixed = [(f"at_{number}", item) for number, item in enumerate(self._mixed_times(running))]
+        wanted = [(key.name, key.column) for key in times] + mixed
+        values = [on_spine(spine, _SPINE, item, self.dialect) for _, item in wanted]
+        table = exp.to_table(spine.relation, dialect="duckdb", alias=_SPINE)
+        last = running.roll == "last" and not mixed
+        moment_value = exp.Max(this=at) if last else at
+        names = [*(name for name, _ in wanted), MOMENT]
+        select = exp.select(*named([*values, moment_value], names)).from_(table)
+        where = met(spine, _SPINE, conditions, self.dialect)
+        select = _where(select, [*where, *between(raw, running.range)])
+        if last:
+            return select.group_by(*(value.copy() for value in values))
+        return select if spine.grain == base.base else select.distinct()
+
+    def _mixed_times(self, running: Running) -> list[Column]:
+        return [
+            item for part in running.conditions if part.mixed for item in part.columns if item.is_metric_time
+        ]
+
+    def _mixed(self, running: Running, source: str, moments: str) -> list[exp.Expr]:
+        """Ask conditions on time and other things together of the moment and of the rows beside it."""
+        from plumbline.compiler.expressions import filled_in
+
+        found, times, others = [], 0, 0
+        for condition in running.conditions:
+            if not condition.mixed:
+                continue
+            values = []
+            for item in condition.columns:
+                if item.is_metric_time:
+                    values.append(column(f"at_{times}", moments))
+                    times += 1
+                else:
+                    values.append(column(f"filtered_{others}", source))
+                    others += 1
+            found.append(filled_in(condition.template, values, self.dialect))
+        return found
+
+    def _total(self, running: Running, source: str) -> exp.Expr:
+        measure = running.measure
+        parts = [column(self.column_of(value), source) for value in _parts(measure)]
+        if measure.agg in DISTRIBUTIVE:
+            return combined(measure, parts[0], self.dialect)
+        if measure.agg == "average":
+            above, below = (exp.Sum(this=part) for part in parts)
+            zero = exp.Nullif(this=below, expression=exp.Literal.number(0))
+            return exp.Div(this=exp.cast(above, "DOUBLE"), expression=zero)
+        item = column(ITEM, source)
+        return aggregated(measure, item, None, self.dialect, grouped=True)
+
+    # -- conversions
+
+    def _followed(self, events: Events) -> exp.Select:
+        """Count what followed for the last event before it, at the keys of that event."""
+        base = self.add(f"{events.base.model}_events", self._base_rows(events))
+        following = self.add(f"{events.following.model}_events", self._following_rows(events))
+        last = self.add("last_events", self._last(events, base, following))
+        one = self.add("one_event", self._one(events, base))
+        properties = [f"property_{number}" for number, _ in enumerate(events.properties)]
+        match = [
+            exp.EQ(this=column(name, last), expression=column(name, one)) for name in ["entity", *properties]
+        ]
+        match.append(exp.EQ(this=column("base_moment", last), expression=column(MOMENT, one)))
+        keys = [column(key.name, one) for key in events.keys]
+        value = next(iter(self._asked[events]))
+        item = column(ITEM, last)
+        whole = events.measure.agg in DISTRIBUTIVE
+        total = (
+            combined(events.measure, item, self.dialect)
+            if whole
+            else aggregated(events.measure, item, None, self.dialect, grouped=True)
+        )
+        columns = [*(key.name for key in events.keys), self.column_of(value)]
+        select = exp.select(*named([*keys, total], columns)).from_(last)
+        return _grouped(select.join(one, on=both(match), join_type="inner"), keys)
+
+    def _base_rows(self, events: Events) -> exp.Select:
+        sides = [(f"property_{number}", pair[0]) for number, pair in enumerate(events.properties)]
+        return self._raw(events.base, [("entity", events.entity[0]), (MOMENT, events.moments[0]), *sides])
+
+    def _following_rows(self, events: Events) -> exp.Select:
+        """Give what follows by entity and moment: aggregated where that loses nothing."""
+        scan, measure = events.following, events.measure
+        keys = [Key("entity", events.entity[1]), Key(MOMENT, events.moments[1])]
+        keys += [Key(f"property_{number}", pair[1]) for number, pair in enumerate(events.properties)]
+        item = Column(scan.model, ITEM, measure.expr)
+        if measure.agg in DISTRIBUTIVE:
+            select = self._aggregated(replace(scan, keys=tuple(keys)), (Value(measure),))
+            select.selects[-1].set("alias", exp.to_identifier(ITEM, quoted=True))
+            return select
+        if measure.agg == "count_distinct":
+            return self._aggregated(replace(scan, keys=(*keys, Key(ITEM, item))), ())
+        rows = self._raw(replace(scan, keys=tuple(keys)), [(ITEM, item)])
+        return rows.select(exp.alias_(_row_number([], [column(MOMENT)]), _NUMBER, quoted=True))
+
+    def _last(self, events: Events, base: str, following: str) -> exp.Select:
+        """Find the last event before what followed, within the window."""
+        properties = [f"property_{number}" for number, _ in enumerate(events.properties)]
+        at, before = column(MOMENT, following), column(MOMENT, base)
+        match: list[exp.Expr] = [
+            exp.EQ(this=column(name, following), expression=column(name, base))
+            for name in ["entity", *properties]
+        ]
+        match.append(exp.LTE(this=before, expression=at))
+        if events.window:
+            start = earlier(at.copy(), events.window.count, events.window.grain)
+            match.append(exp.GT(this=before.copy(), expression=start))
+        names = ["entity", MOMENT, *properties, ITEM]
+        if events.measure.agg not in (*DISTRIBUTIVE, "count_distinct"):
+            names.append(_NUMBER)
+        keys = [column(name, following) for name in names]
+        latest = exp.Max(this=before.copy())
+        select = exp.select(*named([*keys, latest], [*names, "base_moment"])).from_(following)
+        return _grouped(select.join(base, on=both(match), join_type="inner"), keys)
+
+    def _one(self, events: Events, base: str) -> exp.Select:
+        """Keep one event per entity and moment: of two at once, the first by its keys."""
+        properties = [f"property_{number}" for number, _ in enumerate(events.properties)]
+        keys = [key.name for key in events.keys]
+        same = [column(name) for name in ["entity", MOMENT, *properties]]
+        number = _row_number(same, [column(name) for name in keys] or [column(MOMENT)])
+        names = ["entity", MOMENT, *properties, *keys]
+        numbered = exp.select(*(column(name) for name in names), exp.alias_(number, _NUMBER, quoted=True))
+        first = exp.EQ(this=column(_NUMBER), expression=exp.Literal.number(1))
+        source = numbered.from_(base).subquery("numbered")
+        return exp.select(*(column(name) for name in names)).from_(source).where(first)
+
+
+def _parts(measure: Measure) -> tuple[Value, ...]:
+    """Give the aggregates by moment from which the aggregate of a window follows."""
+    if measure.agg in DISTRIBUTIVE:
+        return (Value(measure),)
+    if measure.agg == "average":
+        total = replace(measure, name=f"{measure.name}_total", agg="sum")
+        return Value(total), Value(replace(measure, name=f"{measure.name}_count", agg="count"))
+    return ()
+
+
+def _by_calendar(scan: Scan, values: Sequence[Value]) -> bool:
+    """Whether rows shifted by periods of a calendar are asked for by such periods alone."""
+    conditions = [*scan.conditions, *(item for value in values for item in value.conditions)]
+    columns = [key.column for key in scan.keys] + [item for part in conditions for item in part.columns]
+    shifts = {shift.window.grain for shift in scan.shifts if shift.window}
+    return {item.grain for item in columns if item.is_metric_time} == shifts
+
+
+def _shared(values: Sequence[Value]) -> tuple[Condition, ...]:
+    if not values:
+        return ()
+    first, *others = values
+    return tuple(item for item in first.conditions if all(item in value.conditions for value in others))
+
+
+def _within(at: exp.Expr, moment: exp.Expr, running: Running) -> list[exp.Expr]:
+    """Keep what lies in the window, or in the period to date, that ends with a moment."""
+    end = shifted(moment.copy(), running.shifts)
+    found: list[exp.Expr] = [exp.LTE(this=at, expression=end)]
+    if running.grain_to_date:
+        start = truncated(end.copy(), running.grain_to_date)
+        found.append(exp.GTE(this=at.copy(), expression=start))
+    if running.window:
+        start = earlier(end.copy(), running.window.count, running.window.grain)
+        found.append(exp.GT(this=at.copy(), expression=start))
+    return found
+
+
+def _rolled(running: Running, table: str, name: str) -> exp.Select:
+    """Make one value of the moments of a period: the first, the last, or the average of those there are."""
+    keys = [column(key.name, table) for key in running.keys]
+    names = [key.name for key in running.keys]
+    if running.roll == "average":
+        select = exp.select(*named([*keys, exp.Avg(this=column(name, table))], [*names, name])).from_(table)
+        return _grouped(select, keys)
+    number = _row_number(
+        [column(item) for item in names], [column(MOMENT)], descending=running.roll == "last"
+    )
+    inner = exp.select(*(column(item) for item in [*names, name]), exp.alias_(number, _NUMBER, quoted=True))
+    first = exp.EQ(this=column(_NUMBER), expression=exp.Literal.number(1))
+    source = inner.from_(table).subquery("numbered")
+    return exp.select(*(column(item) for item in [*names, name])).from_(source).where(first)
+
+
+def _row_number(
+    partition: Sequence[exp.Expr], order: Sequence[exp.Expr], *, descending: bool = False
+) -> exp.Window:
+    ordered = [exp.Ordered(this=item, desc=descending, nulls_first=False) for item in order]
+    return exp.Window(
+        this=exp.RowNumber(), partition_by=list(partition), order=exp.Order(expressions=ordered)
+    )
+
+
+def _chosen(source: str, within: Sequence[str], choice: str) -> exp.Select:
+    keys = [column(name, source) for name in within]
+    choose = exp.Min if choice == "min" else exp.Max
+    chosen = choose(this=column(MOMENT, source))
+    select = exp.select(*named([*keys, chosen], [*within, MOMENT])).from_(source)
+    return _grouped(select, keys)
+
+
+def _any(parts: Sequence[exp.Expr]) -> exp.Expr:
+    unique = list(dict.fromkeys(parts))
+    return exp.paren(exp.or_(*unique, copy=False), copy=False) if len(unique) > 1 else unique[0]
+
+
+def _where(select: exp.Select, conditions: Sequence[exp.Expr]) -> exp.Select:
+    return select.where(*conditions, copy=False) if conditions else select
+
+
+def _grouped(select: exp.Select, keys: Sequence[exp.Expr]) -> exp.Select:
+    return select.group_by(*(key.copy() for key in keys), copy=False) if keys else select

@@ -1,0 +1,107 @@
+"""Time spines: which one serves a grain, and its periods under the conditions on time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from plumbline.compiler.dialects import part_of
+from plumbline.compiler.expressions import column, filled_in, named, truncated
+from plumbline.compiler.graph import Column
+from plumbline.compiler.plan import Condition
+from plumbline.definitions import TIMES, Definitions, TimeSpine, Window
+from plumbline.errors import DefinitionError
+
+# The moment that a shifted period looks at.
+LOOKED_AT = "looked_at"
+
+
+def spine_for(definitions: Definitions, grain: str, calendar: Sequence[str] = ()) -> TimeSpine:
+    """Choose the coarsest time spine that still has every period, and the calendar that is asked for."""
+    for name in calendar:
+        if name in definitions.calendar:
+            own = definitions.calendar[name]
+            grain = min(own.grain, grain, key=TIMES.index)
+    fitting = [spine for spine in definitions.time_spines if TIMES.index(spine.grain) <= TIMES.index(grain)]
+    if not fitting:
+        raise DefinitionError(
+            f"no time spine has every {grain}",
+            why="The question needs each period, also those without data.",
+            todo=f"Add a model with one row per {grain}, with `time_spine:` in its YAML.",
+            code="no-time-spine",
+        )
+    return fitting[-1]
+
+
+def finest(columns: Sequence[Column]) -> str:
+    """Give the shortest grain that columns need; what is taken out of a date needs its days."""
+    return min((_needed(item) for item in columns), key=TIMES.index)
+
+
+def _needed(item: Column) -> str:
+    return item.base if item.part or item.grain not in TIMES else item.grain
+
+
+def on_spine(spine: TimeSpine, table: str, wanted: Column, dialect: str) -> exp.Expr:
+    """Give a time of the result from a row of the spine."""
+    raw = column(spine.column, table)
+    if wanted.grain in spine.calendar:
+        raw = column(spine.calendar[wanted.grain], table)
+    elif not wanted.part:
+        return raw if wanted.grain == spine.grain else truncated(raw, wanted.grain)
+    return part_of(raw, wanted.part, dialect) if wanted.part else raw
+
+
+def met(spine: TimeSpine, table: str, conditions: Sequence[Condition], dialect: str) -> list[exp.Expr]:
+    """Ask the conditions on time of the rows of the spine."""
+    return [
+        filled_in(item.template, [on_spine(spine, table, part, dialect) for part in item.columns], dialect)
+        for item in conditions
+    ]
+
+
+def moved_by_calendar(spine: TimeSpine, window: Window, *, whole: bool) -> exp.Select:
+    """Give, for each day, the day at the same place in a later period of the calendar, or that period.
+
+    A day whose place the other period does not have, being shorter, has no such day.
+    """
+    period = spine.calendar[window.grain]
+    table = exp.to_table(spine.relation, dialect="duckdb")
+    day = column(spine.column)
+    first, last = exp.Min(this=day.copy()), exp.Max(this=day.copy())
+    ends = exp.select(*named([column(period), first, last], [period, "first_day", "last_day"])).from_(table)
+    ends = ends.group_by(column(period))
+    next_period = exp.select(
+        column(period),
+        *named(
+            [_lead(name, window.count) for name in (period, "first_day", "last_day")],
+            ["next_period", "next_first", "next_last"],
+        ),
+    ).from_(ends.subquery("ends"))
+    place = exp.Window(
+        this=exp.RowNumber(),
+        partition_by=[column(period)],
+        order=exp.Order(expressions=[exp.Ordered(this=day.copy(), nulls_first=False)]),
+    )
+    days = exp.select(column(period), day.copy(), exp.alias_(place, "place", quoted=True)).from_(table.copy())
+    match = exp.EQ(this=column(period, "days"), expression=column(period, "moved"))
+    looked_at = exp.alias_(column(spine.column, "days"), LOOKED_AT, quoted=True)
+    shown = exp.alias_(column("next_period", "moved"), window.grain, quoted=True)
+    if not whole:
+        shown = exp.alias_(_same_place(), spine.column, quoted=True)
+    select = exp.select(looked_at, shown).from_(days.subquery("days"))
+    return select.join(next_period.subquery("moved"), on=match, join_type="inner")
+
+
+def _same_place() -> exp.Expr:
+    days = exp.Sub(this=column("place", "days"), expression=exp.Literal.number(1))
+    day = exp.DateAdd(this=column("next_first", "moved"), expression=exp.paren(days), unit=exp.var("DAY"))
+    return exp.Case().when(exp.LTE(this=day, expression=column("next_last", "moved")), day.copy())
+
+
+def _lead(name: str, count: int) -> exp.Expr:
+    return exp.Window(
+        this=exp.Lead(this=column(name), offset=exp.Literal.number(count)),
+        order=exp.Order(expressions=[exp.Ordered(this=column("first_day"), nulls_first=False)]),
+    )
