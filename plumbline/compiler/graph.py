@@ -19,6 +19,8 @@ from plumbline.errors import DefinitionError, did_you_mean
 _KEYS = ("primary", "unique", "natural")
 # A name may leave out the start of its way; longer ways are not searched for what was left out.
 _LEFT_OUT = 3
+# How many names a message lists.
+_NAMED = 12
 
 
 @dataclass(frozen=True)
@@ -161,14 +163,24 @@ class Graph:
         return _with(column, grain=grain, part=item.part)
 
     def _unknown(self, models: Sequence[str], item: GroupBy, asked: str) -> DefinitionError:
-        known = self.names(models)
-        where = [model for model in models if not self.search(model, item.name)]
-        hint = did_you_mean(item.name, known)
+        """Tell a name that nothing has from one that no join without repeated rows leads to."""
+        possible = self.names(models)
+        known = {*self.definitions.dimensions, *self.definitions.entities}
+        if not any(name == item.name or name.endswith(f"__{item.name}") for name in known):
+            last = "__".join(item.name.split("__")[-2:])
+            if last not in known:
+                hint = did_you_mean(item.name, [*possible, *known])
+                return DefinitionError(
+                    f"unknown dimension {item.name!r}",
+                    where=asked,
+                    todo=hint or "`plumb list dimensions` names them all.",
+                    code="unknown-dimension",
+                )
+        away = [model for model in models if not self.search(model, item.name)] or list(models)
         return DefinitionError(
-            f"{item.name!r} cannot be reached",
-            where=asked,
-            why=f"No join leads there from {', '.join(where or models)} without repeating rows.",
-            todo=hint or "`plumb show METRIC` names the dimensions of a metric.",
+            f"cannot group {asked or item.name}" if asked else f"cannot reach {item.name}",
+            why=f"No join leads from {' and '.join(away)} to {item.name!r} without repeating rows.",
+            todo=f"Possible: {', '.join(possible[:_NAMED])}{', …' if len(possible) > _NAMED else ''}.",
             code="cannot-resolve",
         )
 

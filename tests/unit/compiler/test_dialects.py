@@ -6,7 +6,7 @@ import pytest
 import sqlglot
 
 from plumbline.compiler import compile
-from plumbline.compiler.metricflow import DIALECTS
+from plumbline.compiler.dialects import DIALECTS
 
 METRICS = ["margin", "sales_growth", "sales_to_date", "recent_customers", "came_back", "stock"]
 

@@ -206,7 +206,7 @@ def manifest() -> dict[str, Any]:
                         "name": "order_count",
                         "filter": {"where_filters": [{"where_sql_template": FIRST_ORDERS}]},
                     },
-                    "conversion_measure": {"name": "second_order_count"},
+                    "conversion_measure": {"name": "second_order_count", "fill_nulls_with": 0},
                     "entity": "customer",
                     "calculation": "conversion_rate",
                     "window": {"count": 30, "granularity": "day"},

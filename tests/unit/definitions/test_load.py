@@ -58,7 +58,7 @@ def test_models_carry_entities_dimensions_and_measures(manifest: Path) -> None:
     assert loaded.measure("stock_quantity").non_additive  # type: ignore[union-attr]
     assert loaded.model_of("amount").name == "orders"  # type: ignore[union-attr]
     assert loaded.entities == ("customer", "order", "product", "stock_line")
-    assert loaded.time_spine == '"warehouse"."marts"."days"'
+    assert [spine.relation for spine in loaded.time_spines] == ['"warehouse"."marts"."days"']
 
 
 def test_definitions_know_their_file_and_line(manifest: Path, project: Path) -> None:

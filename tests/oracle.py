@@ -1,0 +1,63 @@
+"""dbt's MetricFlow as the oracle for meaning: what it would answer to the same question."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+
+class MetricFlow:
+    """Writes SQL for DuckDB over a semantic manifest; loaded once, asked often."""
+
+    def __init__(self, manifest: str) -> None:
+        from metricflow.engine.metricflow_engine import MetricFlowEngine
+        from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
+        from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
+
+        for name in ("metricflow", "metricflow_semantics", "metricflow_semantic_interfaces"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        client: Any = _Client()
+        parsed = parse_manifest_from_dbt_generated_manifest(manifest)
+        self._engine = MetricFlowEngine(SemanticManifestLookup(parsed), client)
+
+    @classmethod
+    def of(cls, path: Path) -> MetricFlow:
+        """Load the manifest that dbt wrote."""
+        return cls(json.dumps(json.loads(path.read_text(encoding="utf-8"))))
+
+    def sql(self, query: Mapping[str, Any]) -> str:
+        """Give its SQL for a query as the compiler takes it; raises MetricFlow's own errors."""
+        from metricflow.engine.metricflow_engine import MetricFlowQueryRequest, OutputColumnOrderMode
+
+        start, end = query.get("time_constraint") or (None, None)
+        plan = self._engine.explain(
+            MetricFlowQueryRequest.create(
+                metric_names=list(query["metrics"]),
+                group_by_names=list(query.get("group_by") or ()) or None,
+                where_constraints=list(query.get("where") or ()) or None,
+                order_by_names=list(query.get("order_by") or ()) or None,
+                limit=query.get("limit"),
+                time_constraint_start=datetime.fromisoformat(start) if start else None,
+                time_constraint_end=datetime.fromisoformat(end) if end else None,
+                output_column_order_mode=OutputColumnOrderMode.INPUT_ORDER,
+            )
+        )
+        return str(plan.sql_statement.without_descriptions.sql)
+
+
+class _Client:
+    """What MetricFlow asks of a database when it only writes SQL."""
+
+    def __init__(self) -> None:
+        from metricflow.protocols.sql_client import SqlEngine
+        from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
+
+        self.sql_engine_type = SqlEngine.DUCKDB
+        self.sql_plan_renderer = DuckDbSqlPlanRenderer()
+
+    def render_bind_parameter_key(self, bind_parameter_key: str) -> str:
+        return f":{bind_parameter_key}"
