@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from plumbline.cli.text import Column, render_table
+from plumbline.cli.text import SHARES, Column, render_table
 
 if TYPE_CHECKING:
     from plumbline.serving import Answer
@@ -172,13 +172,16 @@ def table_lines(
 def _heading(column: AnswerColumn, chinese: bool) -> str:
     label = (column.label.label_zh if chinese else column.label.label) or column.label.label or column.name
     unit = column.label.unit
-    return label if column.is_key or unit in {"", "ratio", "count"} else f"{label} ({unit})"
+    return label if column.is_key or unit in {"", "count", *SHARES} else f"{label} ({unit})"
 
 
 def show_figures(values: Sequence[Any], unit: str) -> list[str]:
-    """Show the figures of one column alike: shares in percent, money with two decimals."""
-    if unit == "ratio":
-        return ["-" if value is None else f"{_number(Decimal(str(value)) * 100, 2)} %" for value in values]
+    """Show the figures of one column alike: shares in percent or points, money with two decimals."""
+    if unit in SHARES:
+        sign = SHARES[unit]
+        return [
+            "-" if value is None else f"{_number(Decimal(str(value)) * 100, 2)} {sign}" for value in values
+        ]
     places = 2 if unit == "currency" else max((_places(value) for value in values), default=0)
     return ["-" if value is None else _number(value, places) for value in values]
 

@@ -9,12 +9,11 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-from plumbline.cli.text import Column, render_table
+from plumbline.cli.text import SHARES, SUFFIXES, Column, render_table
 from plumbline.project import Home
 
 _MARKS = {"up": "▲", "down": "▼", "same": "=", "unknown": ""}
 _REFUSED = {"refused", "unavailable"}
-_SHARES = {"ratio"}
 _SHOWN_LEVELS = ("strategic", "process")
 _NAMES_SHOWN = 6
 
@@ -156,11 +155,10 @@ def show_value(value: Decimal | float | None, unit: str) -> str:
     """Show a value for people: shares in percent, whole numbers without decimals, others with two."""
     if value is None:
         return "-"
-    if unit in _SHARES:
-        return f"{100 * float(value):,.1f} %"
-    if float(value) == int(value):
-        return f"{int(value):,}"
-    return f"{float(value):,.2f}"
+    if unit in SHARES:
+        return f"{100 * float(value):,.1f} {SHARES[unit]}"
+    figure = f"{int(value):,}" if float(value) == int(value) else f"{float(value):,.2f}"
+    return figure + SUFFIXES.get(unit, "")
 
 
 def show_change(line: Headline) -> str:
@@ -169,7 +167,7 @@ def show_change(line: Headline) -> str:
         return ""
     now, before = float(line.value), float(line.previous)
     mark = _MARKS["same" if now == before else "up" if now > before else "down"]
-    if line.unit in _SHARES:
+    if line.unit in SHARES:
         return f"{mark} {100 * (now - before):+.1f} pp"
     if before == 0:
         return mark

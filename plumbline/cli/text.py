@@ -6,6 +6,11 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+# Units that are fractions, and the sign that they are shown with, times 100.
+SHARES = {"ratio": "%", "percentage_points": "pp"}
+# What stands behind a figure of these units; where there is none, the figure stands alone.
+SUFFIXES = {"times": "×", "days": " days", "hours": " h", "minutes": " min"}
+
 
 @dataclass(frozen=True)
 class Column:

@@ -13,7 +13,10 @@ from plumbline.governance.keys import UnknownKey
 LEVELS = ("strategic", "process", "operational")
 DIRECTIONS = ("up", "down", "none")
 STATUSES = ("draft", "certified", "deprecated", "retired")
-UNITS = ("count", "currency", "days", "hours", "minutes", "people", "points", "ratio", "times", "units")
+UNITS = (
+    *("count", "currency", "days", "hours", "minutes", "people", "percentage_points", "points", "ratio"),
+    *("times", "units"),
+)
 GRAINS = ("day", "week", "month", "quarter", "year", "all")
 
 

@@ -293,18 +293,26 @@ def _columns(definitions: Definitions, resolved: Resolved) -> tuple[AnswerColumn
         label = label_column(item.column, labels) or Label(item.column)
         columns.append(AnswerColumn(item.column, label, True, item.grain in _DATE_GRAINS))
     for name in resolved.columns[len(resolved.group_by) :]:
-        columns.append(AnswerColumn(name, _figure_label(name, labels), False, False))
+        columns.append(AnswerColumn(name, figure_label(name, labels), False, False))
     return tuple(columns)
 
 
-def _figure_label(name: str, labels: dict[str, Label]) -> Label:
+def figure_label(name: str, labels: dict[str, Label]) -> Label:
+    """Label a metric, or a comparison of one with its own other figure."""
     metric, _, suffix = name.rpartition("__")
     if name in labels or metric not in labels:
         return labels.get(name, Label(name))
     english, chinese = COMPARISONS[suffix]
     found = labels[metric]
-    unit = "ratio" if suffix == "change_rate" else found.unit
+    unit = _unit_of(suffix, found.unit)
     return Label(name, f"{found.label}, {english}", f"{found.label_zh}（{chinese}）", unit=unit)
+
+
+def _unit_of(suffix: str, unit: str) -> str:
+    """Give the unit of a comparison: two shares differ by percentage points, a rate of change is a share."""
+    if suffix == "change_rate":
+        return "ratio"
+    return "percentage_points" if suffix == "change" and unit == "ratio" else unit
 
 
 def _bad_condition(why: str) -> DefinitionError:

@@ -16,6 +16,11 @@ def headline(value, previous, unit="count"):
         (Decimal("31465"), "count", "31,465"),
         (0.1234, "ratio", "12.3 %"),
         (None, "ratio", "-"),
+        (0.0031, "percentage_points", "0.3 pp"),
+        (12.474, "times", "12.47×"),
+        (Decimal("2491"), "minutes", "2,491 min"),
+        (50.788, "hours", "50.79 h"),
+        (Decimal("4.82"), "days", "4.82 days"),
     ],
 )
 def test_values_are_shown_for_people(value, unit, shown):

@@ -144,3 +144,15 @@ def test_figures_of_one_column_look_alike():
     assert show_figures([1.5, 2.25], "days") == ["1.50", "2.25"]
     assert show_figures([0.005, float("inf")], "days") == ["0.01", "inf"]
     assert show_figures([Decimal("9" * 38)], "currency")[0].endswith("999,999.00")
+
+
+def test_two_shares_differ_by_percentage_points():
+    from plumbline.publication.labels import Label
+    from plumbline.serving.door import figure_label
+
+    labels = {"margin": Label("margin", "Margin", "毛利率", unit="ratio"), "net_sales": Label("net_sales")}
+    assert figure_label("margin__change", labels).unit == "percentage_points"
+    assert figure_label("margin__change_rate", labels).unit == "ratio"
+    assert figure_label("margin__year_ago", labels).unit == "ratio"
+    assert figure_label("net_sales__change", labels).unit == ""
+    assert show_figures([0.0062], "percentage_points") == ["0.62 pp"]
