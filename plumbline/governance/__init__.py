@@ -46,7 +46,12 @@ def _parsed(dbt_manifest: Path | Mapping[str, Any] | None) -> Mapping[str, Any] 
 
 
 def _declared(manifest: Mapping[str, Any]) -> set[str]:
-    return {_source(node) for node in manifest["sources"].values()}
+    """Name the declared tables and their columns: `erp.product`, `erp.product.Color`."""
+    found = set()
+    for node in manifest["sources"].values():
+        columns = (column["name"] for column in node.get("columns", {}).values())
+        found |= {_source(node), *(f"{_source(node)}.{name}" for name in columns)}
+    return found
 
 
 def _source(node: Mapping[str, Any]) -> str:

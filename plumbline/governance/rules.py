@@ -137,7 +137,7 @@ def names_mean_one_metric(context: Context) -> Iterator[Finding]:
 
 
 def sources_are_declared(context: Context) -> Iterator[Finding]:
-    """Every source of a metric is a table of the sources files."""
+    """Every source of a metric is a table, or a column of one, of the sources files."""
     for metric in context.metrics if context.sources is not None else ():
         for source in _single_sources(metric):
             if source not in (context.sources or ()):
@@ -155,7 +155,8 @@ def sources_feed_the_metric(context: Context) -> Iterator[Finding]:
             for source in (context.upstream or {}).get(mart, ())
         }
         for source in _single_sources(metric):
-            if source not in feeding and source in (context.sources or (source,)):
+            table = ".".join(source.split(".")[:2])
+            if table not in feeding and source in (context.sources or (source,)):
                 todo = (
                     f"It rests on {', '.join(sorted(feeding)) or 'no source'}. Take the others off `sources`."
                 )

@@ -12,7 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from plumbline.errors import DefinitionError
-from plumbline.indicators.availability import Availability, judge, landed_tables
+from plumbline.indicators.availability import Availability, judge, lacking_columns, landed_tables
 from plumbline.indicators.precompile import start_compiling
 
 if TYPE_CHECKING:
@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from plumbline.indicators.tables import Writer
     from plumbline.project import Home, Project
 
-__all__ = ["Availability", "Candidates", "build_candidates", "judge", "landed_tables", "start_compiling"]
+__all__ = [
+    "Availability",
+    "Candidates",
+    "build_candidates",
+    "judge",
+    "lacking_columns",
+    "landed_tables",
+    "start_compiling",
+]
 
 
 @dataclass(frozen=True)
@@ -47,13 +55,14 @@ def build_candidates(
     """Build the schema `candidates` anew from the marts, in one transaction.
 
     `landed` names the tables that have an extract (default: those of landing_run.loads); a metric that lacks
-    one is NULL, with the reason in the library. No period begins after `as_of` (that of landing_run.context).
+    one, or a column of it, is NULL, with the reason in the library. No period begins after `as_of` (that of
+    landing_run.context).
     """
     from plumbline.definitions import load
     from plumbline.indicators.tables import Writer
 
     definitions = definitions or load(home.semantic_manifest, project.root)
-    availability = judge(definitions, landed_tables(con) if landed is None else landed)
+    availability = judge(definitions, landed) if landed is not None else _availability(con, definitions)
     writer = Writer(con, definitions, availability, as_of or _as_of(con))
     con.execute("BEGIN TRANSACTION")
     try:
@@ -63,6 +72,10 @@ def build_candidates(
         con.execute("ROLLBACK")
         raise
     return Candidates(rows, availability.reasons)
+
+
+def _availability(con: DuckDBPyConnection, definitions: Definitions) -> Availability:
+    return judge(definitions, landed_tables(con), lacking_columns(con))
 
 
 def _as_of(con: DuckDBPyConnection) -> date:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,21 +34,62 @@ def landed_tables(con: DuckDBPyConnection) -> set[str]:
     return {str(row[0]) for row in rows}
 
 
-def judge(definitions: Definitions, landed: Collection[str]) -> Availability:
-    """Find the metrics of which a source has not landed; a metric needs the sources of its inputs too."""
+def lacking_columns(con: DuckDBPyConnection) -> set[str]:
+    """Name the declared columns that no current load of their table has: `erp.product.Color`."""
+    rows = con.execute("""
+        SELECT system || '.' || table_name || '.' || column_name
+        FROM landing_run.missing_columns INNER JOIN landing_run.loads USING (load, system, table_name)
+        WHERE is_current GROUP BY system, table_name, column_name
+        HAVING count(*) = (
+            SELECT count(*) FROM landing_run.loads AS other WHERE other.is_current
+                AND other.system = missing_columns.system AND other.table_name = missing_columns.table_name)
+        """).fetchall()
+    return {str(row[0]) for row in rows}
+
+
+def judge(definitions: Definitions, landed: Collection[str], missing: Collection[str] = ()) -> Availability:
+    """Find the metrics that lack a source; a metric needs the sources of its inputs too.
+
+    `landed` are tables with an extract, `missing` the columns that those extracts do not have.
+    """
     reasons = {}
     for name in definitions.metrics:
-        missing = [
-            source for source in needed_sources(definitions, name) if not _any_of(source) & set(landed)
+        lacking = [
+            source
+            for source in needed_sources(definitions, name)
+            if not any(table_of(part) in landed and part not in missing for part in any_of(source))
         ]
-        if missing:
-            tables = ", ".join(" or ".join(sorted(_any_of(source))) for source in missing)
-            reasons[name] = f"no extract of {tables}"
+        if lacking:
+            reasons[name] = "; ".join(_reasons(lacking, landed))
     return Availability(reasons)
 
 
+def _reasons(lacking: Iterable[str], landed: Collection[str]) -> Iterator[str]:
+    """Say which extracts are missing, then which columns the others do not have."""
+    tables: dict[str, None] = {}
+    columns: dict[str, None] = {}
+    for source in lacking:
+        parts = any_of(source)
+        there = [part for part in parts if table_of(part) in landed]
+        if there:
+            columns[" and ".join(map(_no_column, there))] = None
+        else:
+            tables[" or ".join(dict.fromkeys(map(table_of, parts)))] = None
+    if tables:
+        yield f"no extract of {', '.join(tables)}"
+    yield from columns
+
+
+def _no_column(part: str) -> str:
+    table = table_of(part)
+    return f"{table} has no column {part.removeprefix(table + '.')}"
+
+
 def needed_sources(definitions: Definitions, metric: str) -> tuple[str, ...]:
-    """List the sources of a metric and of its inputs, in order, once; `a|b` means either."""
+    """List the sources of a metric and of its inputs, in order, once; `a|b` means either.
+
+    A source is a table, `erp.sales_order_detail`, or a column of one, `erp.product.Color`.
+    """
     found: dict[str, None] = {}
     pending = [metric]
     seen: set[str] = set()
@@ -61,5 +102,11 @@ def needed_sources(definitions: Definitions, metric: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _any_of(source: str) -> set[str]:
-    return {part.strip() for part in source.split("|")}
+def any_of(source: str) -> list[str]:
+    """Split `a|b` into the sources of which one is enough."""
+    return sorted({part.strip() for part in source.split("|")})
+
+
+def table_of(source: str) -> str:
+    """Name the table of a source that may be one of its columns."""
+    return ".".join(source.split(".")[:2])

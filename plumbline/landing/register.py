@@ -27,13 +27,17 @@ create or replace table landing_run.control_totals (
     load bigint, system varchar, table_name varchar, column_name varchar, total decimal(38, 6),
     not_null bigint, unparsed bigint
 );
+create or replace table landing_run.missing_columns (
+    load bigint, system varchar, table_name varchar, column_name varchar
+);
 """
 
 
 def register(
     con: DuckDBPyConnection, home: Home, project: Project, sources: Sources, as_of: date, run_id: str
 ) -> None:
-    """Create the views landing_<system>.<table>, and in landing_run context, loads and control_totals.
+    """Create the views landing_<system>.<table>, and in landing_run context, loads, control_totals and
+    missing_columns.
 
     A view has exactly the declared columns as VARCHAR (NULL where an extract lacks one), `_load` and
     `_row_number`, of the current loads; it is empty where nothing has landed, or where the company does not
@@ -122,6 +126,11 @@ def _create_run_tables(
             for load in loads
             for name, total in load.control_totals.items()
         ],
+    )
+    _fill(
+        con,
+        "missing_columns",
+        [(load.load, load.system, load.table, name) for load in loads for name in load.missing_columns],
     )
 
 

@@ -122,6 +122,17 @@ def test_a_source_that_does_not_feed_the_metric_is_found(lint_metric: Lint) -> N
     assert "crm.lead" in found.what
 
 
+def test_a_source_may_be_a_column_that_is_declared(lint_metric: Lint) -> None:
+    manifest = dbt_manifest()
+    columns = {"OrderDate": {"name": "OrderDate"}}
+    manifest["sources"]["source.p.erp.sales_order_header"]["columns"] = columns
+    manifest["sources"]["source.p.crm.lead"]["columns"] = {"Channel": {"name": "Channel"}}
+    assert lint_metric(sales(sources=["erp.sales_order_header.OrderDate"]), dbt_manifest=manifest) == []
+    (found,) = lint_metric(sales(sources=["erp.sales_order_header.OrderDay"]), dbt_manifest=manifest)
+    assert (found.code, "erp.sales_order_header.OrderDate" in found.todo) == ("unknown-source", True)
+    assert codes(lint_metric(sales(sources=["crm.lead.Channel"]), dbt_manifest=manifest)) == ["idle-source"]
+
+
 def test_either_of_two_sources_must_feed_the_metric(lint_metric: Lint) -> None:
     stock = shop.metric("stock", measure="stock_quantity", told=shop.meta(sources=["erp.stock|crm.lead"]))
     assert codes(lint_metric(stock, dbt_manifest=dbt_manifest())) == ["idle-source"]

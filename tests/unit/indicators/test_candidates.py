@@ -209,7 +209,9 @@ def test_the_context_of_the_run_gives_as_of_and_extracts(build: Builder) -> None
         CREATE SCHEMA landing_run;
         CREATE TABLE landing_run.context AS SELECT DATE '2024-01-31' AS as_of;
         CREATE TABLE landing_run.loads AS
-          SELECT 'erp' AS system, 'sales_order_header' AS table_name, true AS is_current""")
+          SELECT 1 AS load, 'erp' AS system, 'sales_order_header' AS table_name, true AS is_current;
+        CREATE TABLE landing_run.missing_columns
+          (load BIGINT, system VARCHAR, table_name VARCHAR, column_name VARCHAR)""")
     from plumbline.indicators import build_candidates
     from plumbline.project import Project
 

@@ -39,6 +39,14 @@ def test_loads_with_differing_columns_are_read_together(shop):
     ]
 
 
+def test_the_columns_that_a_load_lacks_are_told(shop):
+    shop.file("lines.csv", csv("1,1", header="LineID,Amount"))
+    shop.land()
+    told = shop.query("select system, table_name, column_name from landing_run.missing_columns")
+    assert ("erp", "order_line", "Product") in told
+    assert "LineID" not in {column for _, _, column in told}
+
+
 def test_hundreds_of_loads_are_read_together(shop):
     shop.tables('order_line: {files: "lines*", load: append}')
     for number in range(300):
