@@ -14,6 +14,8 @@ from plumbline.errors import ConfigurationError, PlumblineError
 from plumbline.project import Home, Project
 
 _QUIET = ("--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file", "none")
+# Every seed and model, in one go; seeds cost as much as small models.
+BUILD = ("build", "--resource-type", "seed", "--resource-type", "model")
 _NOISE = (
     "Runtime Error",
     "Compilation Error",
@@ -51,7 +53,7 @@ class NodeResult:
 def run_dbt(
     project: Project, home: Home, args: Sequence[str], *, threads: int | None = None
 ) -> tuple[NodeResult, ...]:
-    """Run one dbt command, such as `["run", "--full-refresh"]`, against a company's warehouse.
+    """Run one dbt command, such as `[*BUILD, "--full-refresh"]`, against a company's warehouse.
 
     Raises DefinitionsError when the project cannot be read and ModelError when a node fails. The
     connections are closed afterwards, so that others can open the warehouse.

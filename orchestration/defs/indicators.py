@@ -10,7 +10,7 @@ import dagster as dg
 from orchestration.defs.resources import Session
 from orchestration.defs.transformation import mart_keys
 
-LONG_TABLES = ("indicator", "indicator_value")
+LONG_TABLES = ("indicator", "indicator_value", "target")
 
 
 def candidate_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:

@@ -7,10 +7,11 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.dbt_runner import Dbt, NodeResult
+from orchestration.dbt_runner import BUILD, Dbt, NodeResult
 from orchestration.dbt_worker import DbtWorker
 from orchestration.defs.ingestion import landing_key
 from orchestration.defs.resources import Session, metadata
+from orchestration.seeds import require_sound_seeds
 from plumbline.errors import ConfigurationError
 
 _BUILT = {"model", "seed"}
@@ -92,12 +93,13 @@ def build_models(session: Session, progress: Callable[[str, float | None], None]
     from plumbline.indicators.precompile import start_compiling
     from plumbline.quality import warm_up
 
+    require_sound_seeds(session.project, session.prepared.semantic_manifest)
     full = session.must_rebuild
     session.state.write(session.state_file, transforming=True)
     assert session.registered
     warm_up()
     compiling = start_compiling(session.project, session.home)
-    results = _run_dbt(session, ["run", *(["--full-refresh"] if full else [])], progress)
+    results = _run_dbt(session, [*BUILD, *(["--full-refresh"] if full else [])], progress)
     compiling.wait()
     session.state.write(
         session.state_file,

@@ -1,4 +1,4 @@
-"""`plumb lint`: what is missing or contradictory in the definitions of metrics."""
+"""`plumb lint`: what is missing or contradictory in the definitions of metrics, and in the targets."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ def register(subparsers: Any) -> None:
     """Add the command to the parser."""
     parser = subparsers.add_parser(
         "lint",
-        help="find what is missing or contradictory in the metric definitions",
-        description="Check owners, units, levels, labels, sources, dates and unknown keys of all metrics.",
+        help="find what is missing or contradictory in the metric definitions and the targets",
+        description="Check owners, units, levels, labels, sources, dates and unknown keys of all metrics, "
+        "and the targets and thresholds under seeds/.",
         epilog="Exit codes: 0 nothing found; 2 findings, one per line with file and line.",
     )
     parser.add_argument("--company", default="demo", help="whose parsed definitions to read (default: demo)")
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
 
     from plumbline.definitions import load
     from plumbline.errors import ConfigurationError
-    from plumbline.governance import lint
+    from plumbline.governance import lint, lint_seeds
 
     project = Project.find()
     home = project.home(options.company)
@@ -37,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
         )
     definitions = load(home.semantic_manifest, project.root)
     findings = lint(definitions, json.loads(home.dbt_manifest.read_text(encoding="utf-8")))
+    findings += lint_seeds(project.root, definitions, project.companies())
     for finding in findings:
         print(finding)
     metrics = len(definitions.metrics)

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.definitions import Definitions
+from plumbline.governance.additivity import Growth, growth
+from plumbline.governance.findings import Finding
 from plumbline.governance.keys import unknown_keys
-from plumbline.governance.rules import RULES, Context, Finding, Rule
+from plumbline.governance.rules import RULES, Context, Rule
+from plumbline.governance.target_rules import lint_seeds
 
-__all__ = ["RULES", "Context", "Finding", "Rule", "lint"]
+__all__ = ["RULES", "Context", "Finding", "Growth", "Rule", "growth", "lint", "lint_seeds"]
 
 
 def lint(

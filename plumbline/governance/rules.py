@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from plumbline.definitions import Definitions, Governance, Location, Metric
+from plumbline.definitions import Definitions, Governance, Metric
 from plumbline.errors import did_you_mean
+from plumbline.governance.findings import Finding
 from plumbline.governance.keys import UnknownKey
 
 LEVELS = ("strategic", "process", "operational")
@@ -18,19 +19,6 @@ UNITS = (
     *("times", "units"),
 )
 GRAINS = ("day", "week", "month", "quarter", "year", "all")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One breach of a rule: where, what, what to do, and the stable code of the rule."""
-
-    location: Location
-    what: str
-    todo: str
-    code: str
-
-    def __str__(self) -> str:
-        return f"{self.location}: {self.what} [{self.code}]\n  {self.todo}"
 
 
 @dataclass(frozen=True)

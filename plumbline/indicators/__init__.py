@@ -1,7 +1,8 @@
 """Indicator candidates: what the definitions say, calculated over the marts, before the gate.
 
 Schema `candidates`: one wide table per saved query, `indicator_value` (every value, one row each),
-`indicator` (the library) and `indicator_edge` (which metric rests on which).
+`indicator` (the library), `indicator_edge` (which metric rests on which) and `target` (what values should
+be).
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ def _as_of(con: DuckDBPyConnection) -> date:
 
 def _build(writer: Writer, home: Home, progress: Callable[[str], object]) -> dict[str, int]:
     from plumbline.indicators.questions import total_questions, wide_question
+    from plumbline.indicators.targets import target_questions, write_targets
 
     writer.con.execute("DROP SCHEMA IF EXISTS candidates CASCADE")
     writer.con.execute("CREATE SCHEMA candidates")
@@ -99,12 +101,14 @@ def _build(writer: Writer, home: Home, progress: Callable[[str], object]) -> dic
         rows[name] = writer.write_wide(question, types)
         if not saved.where:
             writer.add_values(question)
-    for question in total_questions(writer.definitions):
+    of_targets = target_questions(writer.con, writer.definitions, writer.availability)
+    for question in (*total_questions(writer.definitions), *of_targets):
         progress(question.name)
         _answer(writer, home, question)
         writer.add_values(question)
     rows |= _library(writer)
     rows["indicator_value"] = writer.finish()
+    rows["target"] = write_targets(writer.con, writer.definitions, writer.as_of)
     writer.con.execute("""
         UPDATE candidates.indicator SET available = false, unavailable_reason = 'no value in what has landed'
         WHERE available AND name NOT IN (SELECT metric FROM candidates.indicator_value)""")

@@ -26,6 +26,10 @@ LONG_COLUMNS = (
     ("value", VALUE),
     ("numerator", VALUE),
     ("denominator", VALUE),
+    # Filled by plumbline.indicators.targets.
+    ("target", VALUE),
+    ("attainment", "DECIMAL(38, 6)"),
+    ("light", "VARCHAR"),
     ("unit", "VARCHAR"),
     ("is_partial", "BOOLEAN"),
     ("definition_version", "VARCHAR"),
@@ -114,6 +118,7 @@ class Writer:
                 _exact(part) if part in (*question.metrics, *question.extra) else "NULL"
                 for part in (metric.numerator, metric.denominator)
             ),
+            *("NULL", "NULL", "NULL"),
             _text(metric.governance.unit),
             partial,
             _text(metric.governance.version),

@@ -22,7 +22,7 @@ EVIDENCE = {
     ("landing_run", "loads"): "extract",
 }
 # Tables that describe figures rather than hold those of one saved query.
-SYSTEM_TABLES = ("indicator", "indicator_edge", "indicator_value")
+SYSTEM_TABLES = ("indicator", "indicator_edge", "indicator_value", "target")
 # They differ between two publications of the same values.
 _VOLATILE = {"publication_id", "published_at"}
 

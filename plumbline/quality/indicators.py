@@ -24,7 +24,7 @@ with columns as (
     left join candidates.indicator as indicator on columns.column_name = indicator.name
     where columns.database_name = current_database()
         and columns.schema_name = 'candidates'
-        and columns.table_name not in ('indicator', 'indicator_edge', 'indicator_value')
+        and columns.table_name not in ('indicator', 'indicator_edge', 'indicator_value', 'target')
 )
 
 select

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,10 @@ _SUFFIXES = {".sql", ".yml", ".csv", ".py"}
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Digests (hex) of the transformations and of everything together."""
+    """Digests (hex) of the transformations and of everything together.
+
+    The rows of seeds belong to everything only: what is made of them is made anew in every run.
+    """
 
     models: str
     everything: str
@@ -22,9 +25,12 @@ class Fingerprint:
 
 def fingerprint(root: Path, *, loads: Iterable[str], as_of: str) -> Fingerprint:
     """Digest the project's code under `root`, the visible loads and the as-of date."""
-    models = _digest_files(root, _MODEL_DIRECTORIES, [root / "dbt_project.yml", root / "profiles.yml"])
+    code = _SUFFIXES - {".csv"}
+    project = [root / "dbt_project.yml", root / "profiles.yml"]
+    models = _digest_files(root, _MODEL_DIRECTORIES, project, suffixes=code)
     rules = _digest_files(root, _RULE_DIRECTORIES, [])
-    total = hashlib.sha256("\n".join([models, rules, as_of, *sorted(loads)]).encode())
+    seeds = _digest_files(root, ("seeds",), [])
+    total = hashlib.sha256("\n".join([models, rules, seeds, as_of, *sorted(loads)]).encode())
     return Fingerprint(models, total.hexdigest())
 
 
@@ -37,10 +43,12 @@ def digest_definitions(root: Path) -> str:
     )
 
 
-def _digest_files(root: Path, directories: Iterable[str], extra: list[Path]) -> str:
+def _digest_files(
+    root: Path, directories: Iterable[str], extra: list[Path], suffixes: Collection[str] = _SUFFIXES
+) -> str:
     digest = hashlib.sha256()
     files = [
-        path for name in directories for path in (root / name).rglob("*") if path.suffix in _SUFFIXES
+        path for name in directories for path in (root / name).rglob("*") if path.suffix in suffixes
     ] + extra
     for path in sorted(path for path in files if path.is_file()):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0")

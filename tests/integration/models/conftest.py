@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.dbt_runner import Dbt
+from orchestration.dbt_runner import BUILD, Dbt
 from plumbline.landing import load_contract
 from plumbline.project import Home, Project
 
@@ -78,10 +78,10 @@ class Company:
                 )
 
     def build(self, as_of="2024-03-31", full=False, only=()):
-        """Show what has landed and run every model, or only some."""
+        """Show what has landed and build every seed and model, or only some."""
         self.show(date.fromisoformat(as_of))
         flags = ["--full-refresh"] if full else []
-        return self.dbt("run", *flags, *(["--select", *only] if only else []))
+        return self.dbt(*BUILD, *flags, *(["--select", *only] if only else []))
 
     def dbt(self, *args):
         return Dbt(self.project, self.home, manifest=self.manifest).invoke(args)

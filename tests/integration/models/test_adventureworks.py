@@ -5,7 +5,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from orchestration.dbt_runner import Dbt
+from orchestration.dbt_runner import BUILD, Dbt
 from plumbline.landing import land_system, load_sources, register, resolve_as_of
 from plumbline.project import Home
 
@@ -201,7 +201,7 @@ def digests_by_threads(project, manifest, home, digests):
     """Build everything with one, four and two threads."""
     found = {}
     for threads in (1, 4, 2):
-        Dbt(project, home, threads=threads, manifest=manifest).invoke(["run", "--full-refresh"])
+        Dbt(project, home, threads=threads, manifest=manifest).invoke([*BUILD, "--full-refresh"])
         found[threads] = digests(home)
     return found
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import duckdb
 import pytest
 
-from orchestration.dbt_runner import Dbt
+from orchestration.dbt_runner import BUILD, Dbt
 from plumbline.demo import generate
 from plumbline.landing import land_system, load_sources, register
 from plumbline.project import Home
@@ -31,7 +31,7 @@ class Demo:
             register(connection, self.home, self.project, self.sources, day, "run")
 
     def build(self, *flags):
-        Dbt(self.project, self.home, manifest=self.manifest).invoke(["run", *flags])
+        Dbt(self.project, self.home, manifest=self.manifest).invoke([*BUILD, *flags])
 
     def planted(self):
         return json.loads((self.home.data / "company.json").read_text())["planted"]

@@ -46,6 +46,7 @@ def test_an_as_of_day_before_all_data_leaves_the_marts_empty(company):
         "quarantine",
         "intermediate",
         "marts",
+        "seeds",
     }
 
 
