@@ -16,6 +16,7 @@ from expectations.owners import (
     RETAIL,
     SALES,
 )
+from expectations.targets import ADDITIVE, TARGETS
 from plumbline.quality import (
     Expectation,
     StageSuites,
@@ -86,13 +87,6 @@ RATIOS_ARE_THEIR_PARTS = holds(
     """,
     "a ratio is its numerator divided by its denominator",
 )
-
-# Sums and counts; not distinct counts, medians, stocks at a day, nor what is computed from others.
-ADDITIVE = """
-    indicator.type = 'simple'
-    and (indicator.formula like 'sum of %' or indicator.formula like 'number of %')
-    and indicator.formula not like '%at the last snapshot'
-"""
 
 PARTS_AND_TOTALS = f"""
 with broken_down as (
@@ -325,4 +319,4 @@ def wide_tables(con: "DuckDBPyConnection") -> tuple[Suite, ...]:
 
 def suites() -> StageSuites:
     """Give the suites of the candidates; those of the wide tables follow the saved queries."""
-    return StageSuites("indicators", (VALUES, LIBRARY), wide_tables)
+    return StageSuites("indicators", (VALUES, LIBRARY, TARGETS), wide_tables)

@@ -16,6 +16,7 @@ from expectations.owners import (
     SALES,
     WAREHOUSE,
 )
+from expectations.targets import LIGHT_THRESHOLDS, PERIOD_TARGETS
 from plumbline.quality import (
     Expectation,
     StageSuites,
@@ -97,8 +98,9 @@ def plausible(*rules: Rule | tuple[Rule, ...], why: str = "") -> tuple[Expectati
 
 def suites() -> StageSuites:
     """Give the suites of the marts."""
+    planning = (PERIOD_TARGETS, LIGHT_THRESHOLDS)
     return StageSuites(
-        "marts", SALES_MARTS + CUSTOMER_MARTS + PRODUCTION_MARTS + PURCHASING_MARTS + PEOPLE_MARTS
+        "marts", SALES_MARTS + CUSTOMER_MARTS + PRODUCTION_MARTS + PURCHASING_MARTS + PEOPLE_MARTS + planning
     )
 
 

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from plumbline.cli.text import Column, pad, render_table
+from plumbline.cli.text import Column, pad, paint, render_table
 
 if TYPE_CHECKING:
     from plumbline.serving import Source
@@ -86,9 +86,11 @@ def _show(source: Source, options: argparse.Namespace) -> None:
     if options.format == "json":
         _print_json(entry)
         return
+    targets = entry.pop("targets")
     told = [
         (name.replace("_", " "), _text(value)) for name, value in entry.items() if value not in (None, "", [])
     ]
+    told += [("target", _target(target, entry.get("unit") or "")) for target in targets]
     width = max(len(name) for name, _ in told)
     for name, text in told:
         lines = wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
@@ -97,6 +99,20 @@ def _show(source: Source, options: argparse.Namespace) -> None:
                 f"{pad(head, width)}  {line}" for head, line in zip_longest([name], lines, fillvalue="")
             )
         )
+
+
+def _target(target: dict[str, Any], unit: str) -> str:
+    """Say what a period should be and how far it got: `month of 2026-10-01: 8,650,993.18, …`."""
+    from plumbline.cli.summary import show_value
+
+    parts = [f"{target['grain']} of {target['period_start']}: {show_value(target['value'], unit)}"]
+    if target["actual"] is not None:
+        so_far = " so far" if target["is_running"] else ""
+        parts.append(f"{show_value(target['actual'], unit)} reached{so_far}")
+    if target["attainment"] is not None:
+        parts.append(f"{show_value(target['attainment'], 'ratio')} of it")
+    parts += [paint(target["light"] or ""), f"due {target['deadline']}", target["owner"] or ""]
+    return ", ".join(part for part in parts if part)
 
 
 def _print_json(content: object) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-from plumbline.cli.text import SHARES, SUFFIXES, Column, render_table
+from plumbline.cli.text import SHARES, SUFFIXES, Column, paint, render_table
 from plumbline.project import Home
 
 _MARKS = {"up": "▲", "down": "▼", "same": "=", "unknown": ""}
@@ -33,6 +33,8 @@ class Headline:
     previous: Decimal | float | None
     verdict: str
     reason: str
+    attainment: Decimal | None = None
+    light: str = ""
 
 
 def exit_code(record: dict[str, Any]) -> int:
@@ -65,13 +67,14 @@ def read_headlines(home: Home) -> list[Headline]:
 
 _HEADLINES = """
 with complete as (
-    select metric, period_start, value, verdict,
+    select metric, period_start, value, verdict, attainment, light,
            row_number() over (partition by metric order by period_start desc nulls last) as age
     from published.indicator_value
     where dimensions = '' and grain in ('month', 'all') and not is_partial and value is not null
 ),
 latest as (
-    select now_.metric, now_.period_start, now_.value, now_.verdict, before_.value as previous
+    select now_.metric, now_.period_start, now_.value, now_.verdict, now_.attainment, now_.light,
+           before_.value as previous
     from complete as now_
     left join complete as before_ on before_.metric = now_.metric and before_.age = 2
         and before_.period_start = now_.period_start - interval 1 month
@@ -80,7 +83,7 @@ latest as (
 select indicator.domain, indicator.level, indicator.name, indicator.label, indicator.label_zh, indicator.unit,
        coalesce(strftime(latest.period_start, '%Y-%m'), ''), latest.value, latest.previous,
        coalesce(latest.verdict, case when indicator.available then 'no value' else 'not available' end),
-       coalesce(indicator.unavailable_reason, '')
+       coalesce(indicator.unavailable_reason, ''), latest.attainment, coalesce(latest.light, '')
 from published.indicator as indicator
 left join latest on latest.metric = indicator.name
 order by indicator.domain,
@@ -110,32 +113,39 @@ def _indicator_section(headlines: Sequence[Headline]) -> Iterable[str]:
     available = [line for line in headlines if line.verdict != "not available"]
     shown = [line for line in available if line.level in _SHOWN_LEVELS]
     for domain in dict.fromkeys(line.domain for line in shown):
-        columns = (
-            Column(domain),
-            Column(""),
-            Column("period"),
-            Column("value", right=True),
-            Column("change", right=True),
-            Column("quality"),
-        )
-        rows = [
-            (
-                line.label,
-                line.label_zh,
-                line.period,
-                show_value(line.value, line.unit),
-                show_change(line),
-                line.verdict,
-            )
-            for line in shown
-            if line.domain == domain
-        ]
-        yield from render_table(columns, rows)
+        yield from _domain_table(domain, [line for line in shown if line.domain == domain])
         yield ""
     if len(available) > len(shown):
         yield f"and {len(available) - len(shown)} operational indicators: plumb list metrics"
         yield ""
     yield from _unavailable(headlines)
+
+
+def _domain_table(domain: str, lines: Sequence[Headline]) -> Iterable[str]:
+    columns = [
+        Column(domain),
+        Column(""),
+        Column("period"),
+        Column("value", right=True),
+        Column("change", right=True),
+        Column("of target", right=True),
+        Column("light"),
+        Column("quality"),
+    ]
+    rows = [
+        (
+            line.label,
+            line.label_zh,
+            line.period,
+            show_value(line.value, line.unit),
+            show_change(line),
+            "" if line.attainment is None else show_value(line.attainment, "ratio"),
+            paint(line.light),
+            line.verdict,
+        )
+        for line in lines
+    ]
+    return render_table(columns, rows)
 
 
 def _unavailable(headlines: Sequence[Headline]) -> Iterable[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +13,8 @@ from dataclasses import dataclass
 SHARES = {"ratio": "%", "percentage_points": "pp"}
 # What stands behind a figure of these units; where there is none, the figure stands alone.
 SUFFIXES = {"times": "×", "days": " days", "hours": " h", "minutes": " min"}
+_LIGHTS = {"green": 32, "amber": 33, "red": 31}
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -21,11 +26,18 @@ class Column:
 
 
 def display_width(text: str) -> int:
-    """Count terminal cells: wide and full-width characters take two, combining ones none."""
+    """Count terminal cells: wide characters take two, combining ones and colours none."""
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        for char in text
+        for char in _COLOURS.sub("", text)
     )
+
+
+def paint(light: str) -> str:
+    """Colour the word of a light where standard output is a terminal that shows colours."""
+    if light in _LIGHTS and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        return f"\x1b[{_LIGHTS[light]}m{light}\x1b[0m"
+    return light
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:

@@ -71,7 +71,31 @@ def show_metric(source: Source, text: str) -> dict[str, Any]:
     vocabulary = Vocabulary(load(source.manifest))
     name = vocabulary.metric(text)
     entry = next((row for row in _indicators(source) if row["name"] == name), {"name": name})
-    return {**entry, "dimensions": ["metric_time", *vocabulary.dimensions([name])]}
+    dimensions = ["metric_time", *vocabulary.dimensions([name])]
+    return {**entry, "dimensions": dimensions, "targets": _targets(source, name)}
+
+
+def _targets(source: Source, metric: str) -> list[dict[str, Any]]:
+    """Give what the company's last two begun periods of each grain should be, and how far they got."""
+    there = source.connection.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'warehouse' AND schema_name = ?"
+        " AND table_name = 'target'",
+        [source.library],
+    ).fetchone()
+    if not (there and there[0]):
+        return []
+    cursor = source.connection.execute(
+        f"""
+        SELECT grain, period_start, value, actual, attainment, light, measured_to > as_of AS is_running,
+            deadline, owner, source
+        FROM {identifier("warehouse", source.library, "target")}
+        WHERE metric = ? AND dimension = '' AND period_start <= as_of
+        QUALIFY row_number() OVER (PARTITION BY grain ORDER BY period_start DESC) <= 2
+        ORDER BY grain, period_start""",
+        [metric],
+    )
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _indicators(source: Source) -> list[dict[str, Any]]:

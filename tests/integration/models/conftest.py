@@ -22,6 +22,7 @@ class Company:
         self.project = project
         self.manifest = manifest
         self.home = Home(root)
+        self.name = "tiny"
         self.contract = load_contract(project)
         self.loads = defaultdict(list)
         self.load = 0
@@ -63,8 +64,8 @@ class Company:
         connection.execute("create schema if not exists landing_run")
         connection.execute(
             "create or replace table landing_run.context as "
-            "select 'tiny' as company, ?::date as as_of, 'run' as run_id",
-            [as_of],
+            "select ? as company, ?::date as as_of, 'run' as run_id",
+            [self.name, as_of],
         )
         connection.execute(
             "create or replace table landing_run.loads "

@@ -1,8 +1,10 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from plumbline.cli.summary import Headline, exit_code, show_change, show_value
+from plumbline.cli.summary import Headline, _domain_table, exit_code, show_change, show_value
+from plumbline.cli.text import display_width, paint
 
 
 def headline(value, previous, unit="count"):
@@ -41,6 +43,24 @@ def test_no_change_is_shown_without_a_period_before():
 
 def test_a_change_from_zero_has_a_direction_but_no_percent():
     assert show_change(headline(Decimal(5), Decimal(0))) == "▲"
+
+
+def test_a_light_is_a_word_and_a_colour_only_on_a_terminal(monkeypatch):
+    assert paint("amber") == "amber"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert paint("amber") == "\x1b[33mamber\x1b[0m"
+    assert display_width(paint("red")) == 3
+    assert paint("") == ""
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert paint("amber") == "amber"
+
+
+def test_a_target_stands_between_change_and_quality(capsys):
+    line = replace(headline(Decimal(90), Decimal(80)), attainment=Decimal("0.9"), light="amber")
+    _, _, row = _domain_table("sales", [line])
+    assert row.split()[-3:] == ["%", "amber", "certified"]
+    assert "90.0 %" in row
 
 
 def test_a_refused_extract_shows_in_the_exit_code():

@@ -113,7 +113,7 @@ def test_references_point_to_columns_that_there_are(mart_columns):
 
 def test_marts_need_source_tables_that_there_are(contract):
     for suite in STAGES["marts"]:
-        assert suite.needs, suite.table
+        assert suite.needs or suite.may_be_empty, suite.table
         assert set(suite.needs) <= set(contract)
 
 
