@@ -80,7 +80,8 @@ def _adds_up(compared: str, says: str) -> Rule:
     select
         count(*) as evaluated,
         count(*) filter (where {_DIFFER}) as unexpected,
-        count(distinct metric) || ' metrics compared' as observed
+        count(distinct metric) || ' metrics compared' as observed,
+        case when count(*) = 0 then 'no whole has a target beside those of its parts' end as reason
     from compared
     """
     shown = f"select * from compared where {_DIFFER} order by metric, period_start, grain, dimension"

@@ -12,8 +12,13 @@ def require_sound_seeds(project: Project, semantic_manifest: Path) -> None:
     """Raise ConfigurationError for the first row of a seed that means nothing, with its file and line."""
     from plumbline.definitions import load
     from plumbline.governance import lint_seeds
+    from plumbline.serving.vocabulary import Vocabulary
 
-    findings = lint_seeds(project.root, load(semantic_manifest, project.root), project.companies())
+    definitions = load(semantic_manifest, project.root)
+    vocabulary = Vocabulary(definitions)
+    findings = lint_seeds(
+        project.root, definitions, project.companies(), lambda metric: vocabulary.dimensions([metric])
+    )
     if findings:
         first, others = findings[0], len(findings) - 1
         raise ConfigurationError(

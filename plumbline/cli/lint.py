@@ -29,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
     from plumbline.definitions import load
     from plumbline.errors import ConfigurationError
     from plumbline.governance import lint, lint_seeds
+    from plumbline.serving.vocabulary import Vocabulary
 
     project = Project.find()
     home = project.home(options.company)
@@ -38,7 +39,10 @@ def run(options: argparse.Namespace) -> int:
         )
     definitions = load(home.semantic_manifest, project.root)
     findings = lint(definitions, json.loads(home.dbt_manifest.read_text(encoding="utf-8")))
-    findings += lint_seeds(project.root, definitions, project.companies())
+    vocabulary = Vocabulary(definitions)
+    findings += lint_seeds(
+        project.root, definitions, project.companies(), lambda metric: vocabulary.dimensions([metric])
+    )
     for finding in findings:
         print(finding)
     metrics = len(definitions.metrics)

@@ -128,7 +128,7 @@ def _domain_table(domain: str, lines: Sequence[Headline]) -> Iterable[str]:
         Column("period"),
         Column("value", right=True),
         Column("change", right=True),
-        Column("of target", right=True),
+        Column("attained", right=True),
         Column("light"),
         Column("quality"),
     ]

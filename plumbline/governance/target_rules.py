@@ -28,6 +28,7 @@ class Known:
 
     definitions: Definitions
     companies: Collection[str]
+    dimensions_of: Callable[[str], Collection[str]] | None = None
 
     def metric(self, row: SeedRow) -> Metric | None:
         return self.definitions.metrics.get(row["metric"])
@@ -36,9 +37,17 @@ class Known:
 Check = Callable[[SeedRow, Known], Iterator[Finding]]
 
 
-def lint_seeds(root: Path, definitions: Definitions, companies: Collection[str]) -> list[Finding]:
-    """Check what people maintain under seeds/ of a project, and give every finding, by file and line."""
-    known = Known(definitions, companies)
+def lint_seeds(
+    root: Path,
+    definitions: Definitions,
+    companies: Collection[str],
+    dimensions_of: Callable[[str], Collection[str]] | None = None,
+) -> list[Finding]:
+    """Check what people maintain under seeds/ of a project, and give every finding, by file and line.
+
+    `dimensions_of` tells by which dimensions a metric can be split.
+    """
+    known = Known(definitions, companies, dimensions_of)
     targets, found = read_seed(root, TARGETS)
     thresholds, others = read_seed(root, THRESHOLDS)
     found += others
@@ -152,6 +161,18 @@ def members_belong_to_a_dimension(row: SeedRow, known: Known) -> Iterator[Findin
         yield row.finding(f"unknown dimension {dimension!r}", todo, "unknown-dimension")
 
 
+def metrics_can_be_split(row: SeedRow, known: Known) -> Iterator[Finding]:
+    """The metric has figures of the members that the target is for."""
+    metric, dimension = known.metric(row), row["dimension"]
+    if not (metric and known.dimensions_of and dimension in known.definitions.dimensions):
+        return
+    possible = known.dimensions_of(metric.name)
+    if dimension not in possible:
+        todo = did_you_mean(dimension, list(possible)) or f"Possible: {', '.join(possible) or 'none'}."
+        what = f"metric {metric.name!r} cannot be split by {dimension!r}"
+        yield row.finding(what, todo, "unreachable-dimension")
+
+
 def bounds_are_numbers(row: SeedRow, known: Known) -> Iterator[Finding]:
     """Amber and red are numbers, and red is the worse of them."""
     amber, red = _number(row["amber"]), _number(row["red"])
@@ -196,6 +217,7 @@ TARGET_CHECKS: tuple[Check, ...] = (
     values_are_numbers,
     rules_are_known,
     members_belong_to_a_dimension,
+    metrics_can_be_split,
 )
 THRESHOLD_CHECKS: tuple[Check, ...] = (
     companies_are_known,

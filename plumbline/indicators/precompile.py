@@ -25,10 +25,11 @@ def main(arguments: list[str]) -> int:
     from plumbline.definitions import load
     from plumbline.errors import PlumblineError
     from plumbline.indicators.questions import all_questions
+    from plumbline.indicators.targets import likely_questions
 
     project, home = Path(arguments[0]), Home(Path(arguments[1]))
     definitions = load(home.semantic_manifest, project)
-    for question in all_questions(definitions):
+    for question in (*all_questions(definitions), *likely_questions(definitions, project)):
         try:
             compile(home.semantic_manifest, question.query, "duckdb", cache=home.compiled)
         except PlumblineError:

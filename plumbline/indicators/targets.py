@@ -6,12 +6,14 @@ attainment and light of `candidates.indicator_value`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plumbline.definitions import METRIC_TIME, Definitions, GroupBy, parse_group_by
 from plumbline.governance import growth
+from plumbline.governance.seeds import TARGETS, read_seed
 from plumbline.indicators.availability import Availability
 from plumbline.indicators.questions import Question
 
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
 
 # Attainment below which a light is amber and red, where no threshold is maintained.
 AMBER, RED = 1, 0.9
+# What models/intermediate/targets_from_data.sql asks of members that no saved query gives.
+_QUOTAS = ("quota_attained_sales", "quarter", "sales_person__sales_person_id")
 
 _ASKED = """
-SELECT DISTINCT grain, dimension, metric FROM marts.period_targets WHERE dimension <> '' ORDER BY ALL"""
+SELECT DISTINCT metric, grain, dimension FROM marts.period_targets WHERE dimension <> '' ORDER BY ALL"""
 
 _METRICS = """
 CREATE OR REPLACE TEMP TABLE target_metric (metric VARCHAR, sign INTEGER, growth VARCHAR, owner VARCHAR)"""
@@ -192,16 +196,22 @@ def target_questions(
     con: DuckDBPyConnection, definitions: Definitions, availability: Availability
 ) -> Iterator[Question]:
     """Ask for the figures of members that have a target and that no saved query gives."""
-    wanted: dict[tuple[str, str], list[str]] = {}
-    rows = con.execute(_ASKED).fetchall() if has_targets(con) else []
-    for grain, dimension, metric in rows:
-        if metric in availability and metric in definitions.metrics:
-            wanted.setdefault((grain, dimension), []).append(metric)
-    for (grain, dimension), metrics in wanted.items():
-        missing = tuple(name for name in metrics if not _is_saved(definitions, name, grain, dimension))
-        if missing:
+    asked = con.execute(_ASKED).fetchall() if has_targets(con) else []
+    yield from _questions(definitions, [row for row in asked if row[0] in availability])
+
+
+def likely_questions(definitions: Definitions, root: Path) -> Iterator[Question]:
+    """Ask beforehand what the seeds of a project, and quotas, will make `target_questions` ask."""
+    rows, _ = read_seed(root, TARGETS)
+    seeds = {(row["metric"], row["grain"], row["dimension"]) for row in rows if row["dimension"]}
+    yield from _questions(definitions, sorted(seeds | {_QUOTAS}))
+
+
+def _questions(definitions: Definitions, asked: Iterable[tuple[str, str, str]]) -> Iterator[Question]:
+    for metric, grain, dimension in asked:
+        if metric in definitions.metrics and not _is_saved(definitions, metric, grain, dimension):
             keys = (GroupBy(METRIC_TIME, grain), parse_group_by(dimension))
-            yield Question(f"targets_by_{dimension}_{grain}", missing, (), keys)
+            yield Question(f"targets_of_{metric}_by_{dimension}_{grain}", (metric,), (), keys)
 
 
 def _is_saved(definitions: Definitions, metric: str, grain: str, dimension: str) -> bool:

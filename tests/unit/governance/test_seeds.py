@@ -105,6 +105,15 @@ def test_a_suggestion_names_the_metric_that_was_meant(seeds: Seeds) -> None:
     assert "Did you mean 'sales'?" in str(found)
 
 
+def test_a_metric_that_cannot_be_split_so_can_have_no_such_target(seeds: Seeds) -> None:
+    row = {**SOUND, "dimension": "product__category", "member": "*"}
+    assert seeds.write(TARGETS, row) == []
+    dimensions = {"sales": ["order__channel"]}
+    (found,) = lint_seeds(seeds.root, seeds.definitions, ["shop"], lambda metric: dimensions[metric])
+    assert found.code == "unreachable-dimension"
+    assert "order__channel" in found.todo
+
+
 def test_a_metric_without_a_good_direction_can_have_no_target(seeds: Seeds) -> None:
     content = shop.manifest()
     content["metrics"][0]["config"]["meta"]["direction"] = "none"

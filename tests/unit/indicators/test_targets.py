@@ -2,12 +2,13 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from plumbline.indicators.targets import attainment_sql, write_targets
+from plumbline.indicators.targets import attainment_sql, likely_questions, write_targets
 from tests.unit.indicators.conftest import AS_OF, LANDED, Builder
 
 TARGETS = """
@@ -218,6 +219,20 @@ def test_members_that_no_saved_query_gives_have_a_value_all_the_same(targets: Ta
         SELECT light IS NOT NULL FROM candidates.indicator_value
         WHERE metric = 'orders' AND grain = 'quarter' AND members = '{"product__category":"Bikes"}'
             AND period_start = '2024-01-01'""") == [(True,)]
+
+
+def test_what_a_seed_will_ask_is_known_before_the_models_are_built(build: Builder, tmp_path: Path) -> None:
+    from plumbline.definitions import load
+
+    definitions = load(build.home.semantic_manifest)
+    (tmp_path / "seeds").mkdir()
+    rows = ["sales,month,,", "sales,month,product__category,*", "orders,quarter,product__category,Bikes"]
+    lines = ["company,metric,grain,dimension,member,period_start,period_end,rule,value,deadline,owner,note"]
+    lines += [f"shop,{row},,,,,,," for row in rows]
+    (tmp_path / "seeds" / "targets.csv").write_text("\n".join(lines), encoding="utf-8")
+    (asked,) = likely_questions(definitions, tmp_path)
+    assert asked.query["metrics"] == ["orders"]
+    assert asked.query["group_by"] == ["metric_time__quarter", "product__category"]
 
 
 def test_a_target_names_its_owner_or_that_of_the_metric(targets: Targets) -> None:
