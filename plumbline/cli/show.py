@@ -102,7 +102,7 @@ def _show(source: Source, options: argparse.Namespace) -> None:
 
 
 def _target(target: dict[str, Any], unit: str) -> str:
-    """Say what a period should be and how far it got: `month of 2026-10-01: 8,650,993.18, …`."""
+    """Say what a period should be and how far it got: `month of 2026-10-01: 8,650,992.61, …`."""
     from plumbline.cli.summary import show_value
 
     parts = [f"{target['grain']} of {target['period_start']}: {show_value(target['value'], unit)}"]
@@ -110,7 +110,7 @@ def _target(target: dict[str, Any], unit: str) -> str:
         so_far = " so far" if target["is_running"] else ""
         parts.append(f"{show_value(target['actual'], unit)} reached{so_far}")
     if target["attainment"] is not None:
-        parts.append(f"{show_value(target['attainment'], 'ratio')} of it")
+        parts.append(f"attained {show_value(target['attainment'], 'ratio')}")
     parts += [paint(target["light"] or ""), f"due {target['deadline']}", target["owner"] or ""]
     return ", ".join(part for part in parts if part)
 
