@@ -216,10 +216,17 @@ def require_available(source: Source, metrics: Sequence[str]) -> None:
     for name, reason in rows:
         raise DefinitionError(
             f"metric {name!r} is not available",
-            why=f"{reason[:1].upper()}{reason[1:]}." if reason else "",
+            why=_sentence(reason),
             todo="`plumb list metrics` tells which are.",
             code="not-available",
         )
+
+
+def _sentence(reason: str | None) -> str:
+    """Write a reason as a sentence; one that begins with the name of a table keeps it as it is."""
+    if not reason:
+        return ""
+    return f"{reason}." if "." in reason.split()[0] else f"{reason[:1].upper()}{reason[1:]}."
 
 
 def _unreachable(vocabulary: Vocabulary, resolved: Resolved) -> DefinitionError | None:

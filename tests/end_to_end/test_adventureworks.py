@@ -61,5 +61,11 @@ def test_what_is_not_recorded_there_is_not_available_and_says_why(home):
     assert "crm.lead" in done.stderr
 
 
+def test_a_column_that_is_not_in_the_extract_is_named(home):
+    done = plumb("query", "promotion_sales", "--company", "adventureworks", home=home)
+    assert done.returncode == 2
+    assert "erp.sales_order_detail has no column SpecialOfferID." in done.stderr
+
+
 def test_the_data_directory_is_left_alone(home):
     assert not list((home / "adventureworks" / "quarantine").rglob("*.csv"))
