@@ -39,7 +39,7 @@ TIMES = int(os.environ.get("PLUMBLINE_EXAMPLES", "1"))
 GRAINS = ("day", "week", "month", "quarter", "year")
 _PARTS = ("extract_", "alien_day", "hour", "minute", "second", "millisecond", "microsecond", "nanosecond")
 
-# Shifted by less than a period that is asked for: MetricFlow compares the starts of periods and finds few rows.
+# Shifted by less than a period asked for: MetricFlow compares the starts of periods and finds few rows.
 SHIFTED = {
     "bookings_offset_twice": "day",
     "bookings_1_month_ago": "month",
