@@ -30,9 +30,14 @@ def separate_rows(outputs: Mapping[str, Node]) -> dict[str, Node]:
             shown.setdefault(cell.relation, set()).add(cell.value.conditions)
         elif isinstance(cell.relation, Spread):
             behind.setdefault(cell.relation.source, set()).add(cell.value.conditions)
-    mixed = {scan for scan, kinds in behind.items() if scan in shown and kinds != shown[scan]}
+    mixed = {scan for scan, kinds in behind.items() if scan in shown and _differ(kinds, shown[scan])}
     moved = {cell: _with_own_scan(cell) for cell in cells if _source(cell) in mixed}
     return {name: _replaced(node, moved) for name, node in outputs.items()}
+
+
+def _differ(kinds: set[tuple[Condition, ...]], others: set[tuple[Condition, ...]]) -> bool:
+    """Whether values need different rows: where both have one that needs all of them, they do not."""
+    return kinds != others and not (() in kinds and () in others)
 
 
 def _source(cell: Cell) -> Relation | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
@@ -50,6 +50,7 @@ class Writer:
     _asked: dict[Relation, dict[Value, None]] = field(default_factory=dict)
     _written: dict[Relation, str] = field(default_factory=dict)
     _columns: dict[Value, str] = field(default_factory=dict)
+    _spines: dict[Hashable, str] = field(default_factory=dict)
 
     # -- what is asked for
 
@@ -198,8 +199,16 @@ class Writer:
 
     def _periods(
         self, keys: Sequence[Key], conditions: Sequence[Condition], span: tuple[str, str] | None
-    ) -> exp.Select:
+    ) -> str:
         """Give the periods asked for, each once."""
+        same = ("periods", tuple(keys), tuple(conditions), span)
+        if same not in self._spines:
+            self._spines[same] = self.add("periods", self._period_rows(keys, conditions, span))
+        return self._spines[same]
+
+    def _period_rows(
+        self, keys: Sequence[Key], conditions: Sequence[Condition], span: tuple[str, str] | None
+    ) -> exp.Select:
         times = [key.column for key in keys]
         every = [*times, *(item for part in conditions for item in part.columns)]
         spine = spine_for(self.graph.definitions, finest(every), [item.grain for item in every])
@@ -215,7 +224,7 @@ class Writer:
         source = self.table_of(spread.source)
         values = tuple(self._asked[spread])
         times = [key for key in spread.keys if key.is_time]
-        periods = self.add("periods", self._periods(times, spread.conditions, spread.range))
+        periods = self._periods(times, spread.conditions, spread.range)
         joined = min(
             (key for key in times if not key.column.part and key.column.grain in TIMES),
             key=lambda key: TIMES.index(key.column.grain),
@@ -241,23 +250,24 @@ class Writer:
     def _running(self, running: Running) -> str:
         """Add up, for each moment of the time spine, what its window has; then roll moments up to periods."""
         source = self._rows_by_moment(running)
-        moments = self.add("moments", self._moments(running))
+        moments = self._moments(running)
         values = tuple(self._asked[running])
         name = self.column_of(values[0])
         at = column(MOMENT, moments)
         keys = [column(key.name, moments if key.is_time else source) for key in running.keys]
-        if running.roll:
+        rolled = bool(running.roll) and not _at_last(running)
+        if rolled:
             keys.append(at.copy())
         total = self._total(running, source)
         if running.fill is not None:
             total = exp.Coalesce(this=total, expressions=[exp.Literal.number(running.fill)])
-        columns = [key.name for key in running.keys] + ([MOMENT] if running.roll else [])
+        columns = [key.name for key in running.keys] + ([MOMENT] if rolled else [])
         within = both(_within(column(MOMENT, source), at, running))
         select = exp.select(*named([*keys, total], [*columns, name])).from_(moments)
         select = select.join(source, on=within, join_type="left" if running.outer else "inner")
         select = _where(select, self._mixed(running, source, moments))
         table = self.add("running", _grouped(select, keys))
-        return self.add("rolled", _rolled(running, table, name)) if running.roll else table
+        return self.add("rolled", _rolled(running, table, name)) if rolled else table
 
     def _rows_by_moment(self, running: Running) -> str:
         """Aggregate rows by moment where that loses nothing; each distinct item once; or all rows."""
@@ -268,8 +278,15 @@ class Writer:
         query = self._aggregated(scan, ()) if distinct else self._raw(scan, ())
         return self.add(f"{scan.model}_moments", query)
 
-    def _moments(self, running: Running) -> exp.Select:
+    def _moments(self, running: Running) -> str:
         """Give the moments to add up to: all of them, or the last one of each period where that is enough."""
+        times = tuple(key for key in running.keys if key.is_time)
+        same = ("moments", times, running.conditions, running.range, _at_last(running))
+        if same not in self._spines:
+            self._spines[same] = self.add("moments", self._moment_rows(running))
+        return self._spines[same]
+
+    def _moment_rows(self, running: Running) -> exp.Select:
         times = [key for key in running.keys if key.is_time]
         base = running.source.time
         conditions = [item for item in running.conditions if item.only_time]
@@ -282,7 +299,7 @@ class Writer:
         wanted = [(key.name, key.column) for key in times] + mixed
         values = [on_spine(spine, _SPINE, item, self.dialect) for _, item in wanted]
         table = exp.to_table(spine.relation, dialect="duckdb", alias=_SPINE)
-        last = running.roll == "last" and not mixed
+        last = _at_last(running)
         moment_value = exp.Max(this=at) if last else at
         names = [*(name for name, _ in wanted), MOMENT]
         select = exp.select(*named([*values, moment_value], names)).from_(table)
@@ -442,6 +459,11 @@ def _within(at: exp.Expr, moment: exp.Expr, running: Running) -> list[exp.Expr]:
         start = earlier(end.copy(), running.window.count, running.window.grain)
         found.append(exp.GT(this=at.copy(), expression=start))
     return found
+
+
+def _at_last(running: Running) -> bool:
+    """Whether the last moment of a period is its value: no other moment is needed then."""
+    return running.roll == "last" and not any(item.mixed for item in running.conditions)
 
 
 def _rolled(running: Running, table: str, name: str) -> exp.Select:
