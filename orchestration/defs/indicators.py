@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -54,17 +55,37 @@ def _marts_of(manifest: Mapping[str, Any], query: Mapping[str, Any]) -> set[str]
     return found
 
 
+def _recomputed(since: Mapping[str, date | None], name: str) -> dict[str, str]:
+    """Say from which day on a table was computed anew."""
+    if name not in since:
+        return {}
+    first = since[name]
+    return {"computed_anew": "nothing" if first is None else "all" if first == date.min else f"from {first}"}
+
+
 def candidates_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
     @dg.multi_asset(specs=specs, name="candidates")
     def candidates(session: dg.ResourceParam[Session]) -> Iterator[Any]:
         from plumbline.indicators import build_candidates
         from plumbline.warehouse import connect
 
-        with session.record.stage("indicators") as progress, connect(session.home.warehouse) as connection:
-            built = build_candidates(
-                connection, session.project, session.home, as_of=session.as_of, progress=progress.update
-            )
+        with session.record.stage("indicators") as progress:
+            progress.update("what has changed")
+            marts = session.marts
+            with connect(session.home.warehouse) as connection:
+                built = build_candidates(
+                    connection,
+                    session.project,
+                    session.home,
+                    as_of=session.as_of,
+                    progress=progress.update,
+                    marts=marts,
+                    full=session.record.full,
+                )
         for spec in specs:
-            yield dg.MaterializeResult(spec.key, metadata={"rows": built.rows.get(spec.key.path[-1], 0)})
+            name = spec.key.path[-1]
+            yield dg.MaterializeResult(
+                spec.key, metadata={"rows": built.rows.get(name, 0), **_recomputed(built.since, name)}
+            )
 
     return candidates

@@ -92,8 +92,9 @@ def publish(session: Session) -> dict[str, int]:
         session.as_of,
         code_commit=code_commit(session.project.root),
     )
+    marts = session.marts
     with connect(session.home.warehouse) as connection:
-        publication = publish_generation(connection, session.home, run=run)
+        publication = publish_generation(connection, session.home, run=run, marts=marts)
     session.state.write(
         session.state_file,
         published_fingerprint=session.inputs.everything,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -18,6 +18,9 @@ from plumbline.landing import Sources, load_sources, resolve_as_of, visible_load
 from plumbline.project import Home, Project
 from plumbline.quality import StageResult
 from plumbline.runs import Fingerprint, RunLock, RunRecord, RunState, fingerprint, new_run_id
+
+if TYPE_CHECKING:
+    from plumbline.warehouse.contents import Contents
 
 
 @dataclass
@@ -66,6 +69,17 @@ class Session:
         with connect(self.home.warehouse) as connection:
             register(connection, self.home, self.project, self.sources, self.as_of, self.record.run_id)
         return True
+
+    @cached_property
+    def marts(self) -> Contents:
+        """Take the digests of the marts, once per run; first asked for when dbt has built them."""
+        from plumbline.definitions import load
+        from plumbline.indicators import inspect_marts
+        from plumbline.warehouse import connect
+
+        definitions = load(self.home.semantic_manifest, self.project.root)
+        with connect(self.home.warehouse) as connection:
+            return inspect_marts(connection, definitions)
 
     @cached_property
     def must_rebuild(self) -> bool:

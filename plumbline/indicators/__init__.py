@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from plumbline.definitions import Definitions
+    from plumbline.indicators.answers import Answers
     from plumbline.indicators.questions import Question
     from plumbline.indicators.tables import Writer
     from plumbline.project import Home, Project
+    from plumbline.warehouse.contents import Contents
 
 __all__ = [
     "Availability",
     "Candidates",
     "build_candidates",
+    "inspect_marts",
     "judge",
     "lacking_columns",
     "landed_tables",
@@ -37,10 +40,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Candidates:
-    """What was built: rows per table, and why some metrics are not available."""
+    """What was built: rows per table, and why some metrics are not available.
+
+    `since` is the first day from which a question was asked again: None where nothing it rests on changed,
+    `date.min` where all of it was.
+    """
 
     rows: Mapping[str, int]
     unavailable: Mapping[str, str] = field(default_factory=dict)
+    since: Mapping[str, date | None] = field(default_factory=dict)
 
 
 def build_candidates(
@@ -52,27 +60,44 @@ def build_candidates(
     definitions: Definitions | None = None,
     landed: Collection[str] | None = None,
     progress: Callable[[str], object] = lambda text: None,
+    marts: Contents | None = None,
+    full: bool = False,
 ) -> Candidates:
     """Build the schema `candidates` anew from the marts, in one transaction.
 
+    What was asked before is asked again only for periods in which the marts have changed since; `full` asks
+    everything. `marts` are the digests of the marts as they are now, where they have been taken already.
     `landed` names the tables that have an extract (default: those of landing_run.loads); a metric that lacks
     one, or a column of it, is NULL, with the reason in the library. No period begins after `as_of` (that of
     landing_run.context).
     """
     from plumbline.definitions import load
+    from plumbline.indicators.answers import Answers
     from plumbline.indicators.tables import Writer
 
     definitions = definitions or load(home.semantic_manifest, project.root)
     availability = judge(definitions, landed) if landed is not None else _availability(con, definitions)
     writer = Writer(con, definitions, availability, as_of or _as_of(con))
+    answers = Answers(con, definitions, home, marts or inspect_marts(con, definitions), full)
     con.execute("BEGIN TRANSACTION")
     try:
-        rows = _build(writer, home, progress)
+        answers.begin()
+        rows = _build(writer, answers, progress)
+        answers.keep()
         con.execute("COMMIT")
     except BaseException:
         con.execute("ROLLBACK")
         raise
-    return Candidates(rows, availability.reasons)
+    return Candidates(rows, availability.reasons, answers.anew)
+
+
+def inspect_marts(con: DuckDBPyConnection, definitions: Definitions) -> Contents:
+    """Take the digests of the marts as they are now, by every date that a period can be of."""
+    from plumbline.indicators.answers import Basis
+    from plumbline.indicators.reads import time_columns
+    from plumbline.warehouse.contents import inspect_contents
+
+    return inspect_contents(con, time_columns(definitions), before=Basis.read(con).marts)
 
 
 def _availability(con: DuckDBPyConnection, definitions: Definitions) -> Availability:
@@ -86,7 +111,7 @@ def _as_of(con: DuckDBPyConnection) -> date:
     return found
 
 
-def _build(writer: Writer, home: Home, progress: Callable[[str], object]) -> dict[str, int]:
+def _build(writer: Writer, answers: Answers, progress: Callable[[str], object]) -> dict[str, int]:
     from plumbline.indicators.questions import total_questions, wide_question
     from plumbline.indicators.targets import target_questions, write_targets
 
@@ -97,14 +122,14 @@ def _build(writer: Writer, home: Home, progress: Callable[[str], object]) -> dic
     for name, saved in writer.definitions.saved_queries.items():
         progress(name)
         question = wide_question(writer.definitions, saved)
-        types = _answer(writer, home, question)
+        types = _answer(writer, answers, question)
         rows[name] = writer.write_wide(question, types)
         if not saved.where:
             writer.add_values(question)
     of_targets = target_questions(writer.con, writer.definitions, writer.availability)
     for question in (*total_questions(writer.definitions), *of_targets):
         progress(question.name)
-        _answer(writer, home, question)
+        _answer(writer, answers, question)
         writer.add_values(question)
     rows |= _library(writer)
     rows["indicator_value"] = writer.finish()
@@ -115,18 +140,15 @@ def _build(writer: Writer, home: Home, progress: Callable[[str], object]) -> dic
     return rows
 
 
-def _answer(writer: Writer, home: Home, question: Question) -> dict[str, str]:
+def _answer(writer: Writer, answers: Answers, question: Question) -> dict[str, str]:
     import duckdb
 
-    from plumbline.compiler import compile
-
-    sql = compile(home.semantic_manifest, question.query, "duckdb", cache=home.compiled)
     try:
-        return writer.answer(question, sql)
+        return writer.answer(question, f"SELECT * FROM {answers.answer(question)}")
     except (duckdb.BinderException, duckdb.CatalogException, duckdb.ConversionException) as error:
         raise DefinitionError(
             f"the definitions of {question.name!r} do not fit the marts",
-            where=str(home.warehouse),
+            where=str(answers.home.warehouse),
             why=str(error).splitlines()[0],
             todo="Compare metrics/semantic_models/ with the columns of models/marts/.",
             code="definitions-do-not-fit",

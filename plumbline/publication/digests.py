@@ -32,15 +32,6 @@ def value_digest(con: duckdb.DuckDBPyConnection, relation: str, columns: Sequenc
     return int(row[0]), str(row[1])
 
 
-def row_hash(columns: Sequence[Column]) -> str:
-    """Give SQL for a sum of 64-bit row hashes: cheap, blind to row order, good for 'did anything change'.
-
-    Hashing twice keeps two rows that swap one value from adding up to the same sum.
-    """
-    inner = ", ".join(identifier(column.name) for column in columns)
-    return f"sum(hash(hash({inner})))"
-
-
 def text_digest(lines: Iterable[str]) -> str:
     """Digest texts in the given order."""
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plumbline.publication.digests import file_digest, row_hash, text_digest
+from plumbline.publication.digests import file_digest, text_digest
 from plumbline.publication.facts import MartPart, TableFacts
 from plumbline.publication.shelf import Shelf, settle, temporary
-from plumbline.publication.sql import Column, file_literal, identifier, in_parallel, literal, names, tables_of
+from plumbline.publication.sql import Column, file_literal, identifier, in_parallel, literal, names
+from plumbline.warehouse.contents import UNDATED, Contents, MartContent, Part, condition, inspect_contents
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,13 +56,17 @@ class Mart:
 
 
 def inspect_marts(
-    con: duckdb.DuckDBPyConnection, database: str, large_rows: int = LARGE_MART_ROWS
+    con: duckdb.DuckDBPyConnection,
+    database: str,
+    large_rows: int = LARGE_MART_ROWS,
+    contents: Contents | None = None,
 ) -> list[Mart]:
-    """Describe every mart of the warehouse and the content of its slices; reads every row once."""
-    return [
-        _inspect(con, database, name, columns, large_rows)
-        for name, columns in sorted(tables_of(con, database, "marts").items())
-    ]
+    """Describe every mart of the warehouse and the content of its slices.
+
+    `contents` are the digests of the marts as they are now, where they have been taken already.
+    """
+    found = inspect_contents(con, database=database) if contents is None else contents
+    return [_described(database, content, large_rows) for content in found.values()]
 
 
 def write_parts(
@@ -91,49 +96,38 @@ def view_sql(shelf: Shelf, database: str, mart: str, files: Sequence[str]) -> st
     return f"CREATE VIEW {identifier(database, 'marts', mart)} AS SELECT * FROM read_parquet([{listed}])"
 
 
-def _inspect(
-    con: duckdb.DuckDBPyConnection, database: str, name: str, columns: tuple[Column, ...], large_rows: int
-) -> Mart:
-    relation = identifier(database, "marts", name)
-    row = con.execute(f"SELECT count(*) FROM {relation}").fetchone()
-    is_large = row is not None and row[0] > large_rows
-    day = next((column.name for column in columns if column.type == "DATE"), None) if is_large else None
-    slices = _slices_by_month(con, relation, columns, day) if day else _whole(con, relation, columns)
-    return Mart(name, relation, columns, tuple(slices), is_large)
+def _described(database: str, content: MartContent, large_rows: int) -> Mart:
+    relation = identifier(database, "marts", content.name)
+    whole = content.whole
+    is_large = whole.rows > large_rows
+    if is_large and content.day:
+        slices = tuple(_slices_by_month(content))
+    else:
+        slices = (Slice("all", "true", whole.rows, _content_digest(content.columns, whole)),)
+    return Mart(content.name, relation, content.columns, slices, is_large)
 
 
-def _whole(con: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[Column]) -> list[Slice]:
-    row = con.execute(f"SELECT count(*), {row_hash(columns)} FROM {relation}").fetchone()
-    assert row is not None
-    return [Slice("all", "true", row[0], _content_digest(columns, row))]
+def _slices_by_month(content: MartContent) -> Iterator[Slice]:
+    """Give a slice per month, and one for the rows without a date or with one that never comes."""
+    months = [part for part in content.by[content.day] if part.name[0].isdigit()]
+    for part in months:
+        yield Slice(
+            part.name, condition(content.day, part.name), part.rows, _content_digest(content.columns, part)
+        )
+    others = [part for part in content.by[content.day] if part not in months]
+    if others:
+        rows, total = sum(part.rows for part in others), sum(part.total for part in others)
+        day = identifier(content.day)
+        digest = _content_digest(content.columns, Part(UNDATED, rows, total, {}))
+        yield Slice(UNDATED, f"{day} IS NULL OR NOT isfinite({day})", rows, digest)
 
 
-def _slices_by_month(
-    con: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[Column], day: str
-) -> list[Slice]:
-    column = identifier(day)
-    rows = con.execute(
-        f"SELECT year({column}) * 12 + month({column}) - 1 AS month_number, count(*), {row_hash(columns)} "
-        f"FROM {relation} GROUP BY month_number ORDER BY month_number NULLS LAST"
-    ).fetchall()
-    return [
-        Slice(*_month(column, number), count, _content_digest(columns, (count, total)))
-        for number, count, total in rows
-    ]
-
-
-def _month(column: str, number: int | None) -> tuple[str, str]:
-    if number is None:
-        return "undated", f"{column} IS NULL OR NOT isfinite({column})"
-    first, after = (f"{index // 12:04d}-{index % 12 + 1:02d}" for index in (number, number + 1))
-    return first, f"{column} >= DATE '{first}-01' AND {column} < DATE '{after}-01'"
-
-
-def _content_digest(columns: Sequence[Column], content: Sequence[object]) -> str:
+def _content_digest(columns: Sequence[Column], part: Part) -> str:
     """Digest a slice: its schema, its rows and their hash, which only the same DuckDB computes alike."""
     import duckdb
 
-    lines = [duckdb.__version__, *(f"{column.name} {column.type}" for column in columns), *map(str, content)]
+    described = [f"{column.name} {column.type}" for column in columns]
+    lines = [duckdb.__version__, *described, str(part.rows), str(part.total)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -52,6 +52,8 @@ from plumbline.publication.sql import database_of, identifier, literal, names, t
 if TYPE_CHECKING:
     import duckdb
 
+    from plumbline.warehouse.contents import Contents
+
 # The oldest format that DuckDB 2 writes; every 1.x client reads it.
 STORAGE_VERSION = "v1.0.0"
 _TARGET, _PREVIOUS = "_generation", "_previous"
@@ -96,13 +98,15 @@ def publish(
     skip_identical: bool = False,
     large_rows: int = LARGE_MART_ROWS,
     now: datetime | None = None,
+    marts: Contents | None = None,
 ) -> Publication:
     """Publish one new generation from the warehouse that `con` works in, and make it the current one.
 
     `manifest` is the semantic manifest that the figures were computed by (default: the company's). With
     `skip_identical`, nothing is written when values, definitions and marts equal the current generation; the
     answer is then that generation with `is_new` false. Parts of marts above `large_rows` rows are shared
-    between generations. The newest `keep` generations stay.
+    between generations. The newest `keep` generations stay. `marts` are the digests of the marts as they are
+    now, where they have been taken already.
 
     Raises LockedError when another process publishes, StorageError when the disk is full; after any error,
     or a kill, the old generation is still the current one and a later publication clears what was left.
@@ -111,7 +115,7 @@ def publish(
     definitions = manifest or home.semantic_manifest
     with shelf.locked():
         shelf.tidy()
-        draft = _draft(con, shelf, run, definitions, large_rows, now or datetime.now(UTC))
+        draft = _draft(con, shelf, run, definitions, large_rows, now or datetime.now(UTC), marts)
         if skip_identical and draft.previous and draft.publication.identical:
             return replace(draft.previous, identical=True, is_new=False)
         with _disk_errors(shelf):
@@ -148,10 +152,11 @@ def _draft(
     manifest: Path,
     large_rows: int,
     now: datetime,
+    known: Contents | None = None,
 ) -> Draft:
     database = database_of(con)
     with ThreadPoolExecutor(1) as pool, con.cursor() as own:
-        inspected = pool.submit(inspect_marts, own, database, large_rows)
+        inspected = pool.submit(inspect_marts, own, database, large_rows, known)
         contents = inspect_contents(con, database, run)
         marts = inspected.result()
     generation = shelf.next_generation()

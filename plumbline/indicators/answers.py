@@ -1,0 +1,158 @@
+"""Answers to the questions of a run, kept from run to run: only periods that may differ are asked for again.
+
+Schema `answers` of the warehouse has one table per question, as the compiled SQL gave it, and `basis`: what
+the marts held then, and the digest of each question's SQL. An answer is a function of both. A change in the
+code that computes answers, in the engine or in a definition makes the question new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plumbline.compiler import compile
+from plumbline.errors import DefinitionError
+from plumbline.indicators.reads import ALWAYS, reads_of
+from plumbline.warehouse import quoted
+from plumbline.warehouse.contents import Contents, as_json, from_json
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from plumbline.definitions import Definitions
+    from plumbline.indicators.questions import Question
+    from plumbline.project import Home
+
+# The last day that may be asked for: a time range has an end, and MetricFlow's calendar has one, too.
+_LAST = date(2040, 12, 31)
+_CODE = ("compiler", "definitions", "indicators", "warehouse")
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What the kept answers rest on; nothing when there are none."""
+
+    marts: Contents = field(default_factory=dict)
+    questions: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, con: DuckDBPyConnection) -> Basis:
+        """Read the basis of the answers in the warehouse; answers of another engine do not count."""
+        found = con.execute(
+            "SELECT 1 FROM duckdb_tables() WHERE database_name = current_database()"
+            " AND schema_name = 'answers' AND table_name = 'basis'"
+        ).fetchone()
+        row = con.execute("SELECT record FROM answers.basis").fetchone() if found else None
+        record = json.loads(row[0]) if row else {}
+        marts = from_json(record)
+        return cls(marts, record["questions"]) if marts is not None else cls()
+
+
+@dataclass
+class Answers:
+    """Answers questions, from what is kept where that still holds; `begin` and `keep` enclose them."""
+
+    con: DuckDBPyConnection
+    definitions: Definitions
+    home: Home
+    marts: Contents
+    full: bool = False
+    asked: dict[str, str] = field(default_factory=dict)
+    anew: dict[str, date | None] = field(default_factory=dict)
+    _basis: Basis = field(default_factory=Basis)
+
+    def begin(self) -> None:
+        """Find out what is kept; a full run keeps nothing."""
+        if self.full:
+            self.con.execute("DROP SCHEMA IF EXISTS answers CASCADE")
+        self._basis = Basis.read(self.con)
+        self.con.execute("CREATE SCHEMA IF NOT EXISTS answers")
+
+    def answer(self, question: Question) -> str:
+        """Bring the kept answer up to date; gives the name of its table."""
+        sql = compile(self.home.semantic_manifest, question.query, "duckdb", cache=self.home.compiled)
+        self.asked[question.name] = _digest(question, sql)
+        table = _table(question.name)
+        since = self._changed_since(question, sql)
+        self.anew[question.name] = since
+        if since == ALWAYS or (since is not None and not self._replace_since(question, since)):
+            self.con.execute(f"CREATE OR REPLACE TABLE {table} AS {sql}")
+            self.anew[question.name] = ALWAYS
+        return table
+
+    def keep(self) -> None:
+        """Remember what the answers rest on, and forget those that nobody asks for any more."""
+        rows = self.con.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
+            " AND schema_name = 'answers' AND table_name <> 'basis'"
+        ).fetchall()
+        for (name,) in rows:
+            if name not in self.asked:
+                self.con.execute(f"DROP TABLE {_table(name)}")
+        record = {**as_json(self.marts), "questions": self.asked}
+        self.con.execute(
+            "CREATE OR REPLACE TABLE answers.basis AS SELECT ?::VARCHAR AS record", [json.dumps(record)]
+        )
+
+    def _changed_since(self, question: Question, sql: str) -> date | None:
+        if self._basis.questions.get(question.name) != self.asked[question.name]:
+            return ALWAYS
+        reads = reads_of(self.definitions, question, sql, self.marts)
+        since = reads.changed_since(self._basis.marts, self.marts) if reads else ALWAYS
+        if since is None or since == ALWAYS:
+            return since
+        return since if question.time else ALWAYS
+
+    def _replace_since(self, question: Question, since: date) -> bool:
+        """Ask for the periods from a day on, and put them in the place of those that are kept."""
+        assert question.time is not None
+        table, period = _table(question.name), f"CAST({quoted(question.time.column)} AS DATE)"
+        first = _scalar(self.con, f"date_trunc('{question.time.grain}', DATE '{since}')::DATE")
+        query = {**question.query, "time_constraint": [first.isoformat(), _LAST.isoformat()]}
+        try:
+            sql = compile(self.home.semantic_manifest, query, "duckdb", cache=self.home.compiled)
+        except DefinitionError:
+            # A range beyond what the compiler's calendar knows.
+            return False
+        self.con.execute(
+            f"CREATE OR REPLACE TEMP TABLE newer AS SELECT * FROM ({sql}) WHERE {period} >= DATE '{first}'"
+        )
+        same = (
+            self.con.execute(f"DESCRIBE {table}").fetchall()
+            == self.con.execute("DESCRIBE temp.newer").fetchall()
+        )
+        if same:
+            self.con.execute(f"DELETE FROM {table} WHERE {period} >= DATE '{first}'")
+            self.con.execute(f"INSERT INTO {table} SELECT * FROM temp.newer")
+        self.con.execute("DROP TABLE temp.newer")
+        return same
+
+
+def _table(name: str) -> str:
+    return f"answers.{quoted(name)}"
+
+
+def _scalar(con: DuckDBPyConnection, expression: str) -> Any:
+    row = con.execute(f"SELECT {expression}").fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _digest(question: Question, sql: str) -> str:
+    """Digest the meaning of a question: its SQL, its columns, and the code behind them."""
+    return hashlib.sha256(f"{_code_digest()}\n{question}\n{sql}".encode()).hexdigest()
+
+
+@cache
+def _code_digest() -> str:
+    digest = hashlib.sha256()
+    root = Path(__file__).resolve().parents[1]
+    for path in sorted(path for name in _CODE for path in (root / name).rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

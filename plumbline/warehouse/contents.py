@@ -1,0 +1,238 @@
+"""What the marts hold, month by month: digests that tell which months differ from what was there before.
+
+A part is the rows of one month of a date column. Its `total` is a sum of row hashes: blind to row order, and
+good for "did anything change". Each column has a digest of its own, so that a mart of which a column changes
+every day does not count as changed for those who do not read that column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from plumbline.warehouse.tables import Column, database_of, identifier, tables_of
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# Names of parts beside months ('2026-10'): no date, a date without end, and all rows of a mart without dates.
+UNDATED, INFINITE, ALL = "undated", "infinite", "all"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a mart: their number, the sum of their hashes, and a digest of each column."""
+
+    name: str
+    rows: int
+    total: int
+    columns: Mapping[str, int]
+
+    def differs(self, other: Part | None, columns: Collection[str]) -> bool:
+        """Tell whether what these columns hold is not what the other part holds."""
+        if other is None or self.rows != other.rows:
+            return True
+        if self.total == other.total:
+            return False
+        changed = {name for name, digest in self.columns.items() if other.columns.get(name) != digest}
+        # Rows that differ although no column does have changed in a way that columns cannot tell.
+        return not changed or bool(changed & set(columns))
+
+
+@dataclass(frozen=True)
+class MartContent:
+    """What one mart holds, by the months of its first date and of further time columns ('' without any)."""
+
+    name: str
+    columns: tuple[Column, ...]
+    by: Mapping[str, tuple[Part, ...]]
+
+    @property
+    def day(self) -> str:
+        """Name the date column that the mart is divided by, or ''."""
+        return first_date(self.columns)
+
+    @property
+    def whole(self) -> Part:
+        """Put all parts together: digests of rows add up."""
+        return reduce(_together, self.by[self.day], Part(ALL, 0, 0, {}))
+
+    def changed(self, before: MartContent | None, time: str, columns: Collection[str]) -> Iterator[str]:
+        """Name the parts, by a time column, in which these columns hold something else than before."""
+        mine = {part.name: part for part in self.by[time]}
+        theirs = {part.name: part for part in before.by.get(time, ())} if before else {}
+        for name in sorted(mine.keys() | theirs.keys()):
+            part = mine.get(name) or theirs[name]
+            if part.differs(theirs.get(name) if name in mine else None, columns):
+                yield name
+
+
+Contents = Mapping[str, MartContent]
+
+
+def first_date(columns: Iterable[Column]) -> str:
+    """Name the first DATE column, or ''."""
+    return next((column.name for column in columns if column.type == "DATE"), "")
+
+
+def inspect_contents(
+    con: DuckDBPyConnection,
+    times: Mapping[str, Iterable[str]] | None = None,
+    *,
+    database: str = "",
+    before: Contents | None = None,
+) -> dict[str, MartContent]:
+    """Take the digests of every mart, by its first date and by the columns that `times` names for it.
+
+    Every row is read once for each of these columns. Columns are digested where a part is not as `before`.
+    """
+    database = database or database_of(con)
+    return {
+        name: _inspect(
+            con, identifier(database, "marts", name), name, columns, (times or {}).get(name, ()), before
+        )
+        for name, columns in sorted(tables_of(con, database, "marts").items())
+    }
+
+
+def _inspect(
+    con: DuckDBPyConnection,
+    relation: str,
+    name: str,
+    columns: tuple[Column, ...],
+    times: Iterable[str],
+    before: Contents | None,
+) -> MartContent:
+    known = before.get(name) if before else None
+    known = known if known and known.columns == columns else None
+    wanted = [first_date(columns), *(time for time in times if _is_time(columns, time))]
+    by = {
+        time: tuple(_parts(con, relation, columns, time, known.by.get(time, ()) if known else ()))
+        for time in dict.fromkeys(wanted)
+    }
+    return MartContent(name, columns, by)
+
+
+def _is_time(columns: Iterable[Column], name: str) -> bool:
+    return any(column.name == name and column.type in ("DATE", "TIMESTAMP") for column in columns)
+
+
+def _parts(
+    con: DuckDBPyConnection, relation: str, columns: Sequence[Column], time: str, known: Sequence[Part]
+) -> Iterator[Part]:
+    before = {part.name: part for part in known}
+    rows = con.execute(
+        f"SELECT {_number(time)}, count(*), {row_hash(columns)} FROM {relation} GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    found = [Part(_name(number), count, int(total or 0), {}) for number, count, total in rows]
+    changed = [part.name for part in found if part.differs(before.get(part.name), ())]
+    digests = _column_digests(con, relation, columns, time, changed if len(changed) < len(found) else None)
+    for part in found:
+        digested = digests[part.name] if part.name in digests else before[part.name].columns
+        yield Part(part.name, part.rows, part.total, digested)
+
+
+_ALL, _UNDATED, _INFINITE = -3, -2, -1
+
+
+def _number(time: str) -> str:
+    """Number the months from the year 0; numbers are quick to group by."""
+    if not time:
+        return str(_ALL)
+    column = identifier(time)
+    return (
+        f"CASE WHEN isfinite({column}) THEN year({column}) * 12 + month({column}) - 1"
+        f" WHEN {column} IS NULL THEN {_UNDATED} ELSE {_INFINITE} END"
+    )
+
+
+def _name(number: int) -> str:
+    special = {_ALL: ALL, _UNDATED: UNDATED, _INFINITE: INFINITE}
+    return special.get(number) or f"{number // 12:04d}-{number % 12 + 1:02d}"
+
+
+def condition(time: str, part: str) -> str:
+    """Give SQL that selects the rows of a part."""
+    if part == ALL:
+        return "true"
+    column = identifier(time)
+    if part in (UNDATED, INFINITE):
+        return f"{column} IS NULL" if part == UNDATED else f"{column} IS NOT NULL AND NOT isfinite({column})"
+    year, month = (int(text) for text in part.split("-"))
+    after = _name(year * 12 + month)
+    return f"{column} >= DATE '{part}-01' AND {column} < DATE '{after}-01'"
+
+
+def row_hash(columns: Sequence[Column]) -> str:
+    """Give SQL for a sum of 64-bit row hashes: cheap, blind to row order, good for 'did anything change'.
+
+    Hashing twice keeps two rows that swap one value from adding up to the same sum.
+    """
+    inner = ", ".join(identifier(column.name) for column in columns)
+    return f"sum(hash(hash({inner})))"
+
+
+def _column_digests(
+    con: DuckDBPyConnection,
+    relation: str,
+    columns: Sequence[Column],
+    time: str,
+    parts: Sequence[str] | None,
+) -> dict[str, dict[str, int]]:
+    """Digest each column together with the key, which is a mart's first column, in some or in all parts."""
+    key = identifier(columns[0].name)
+    # Hashing twice: two rows whose values change alike would else cancel each other.
+    digests = ", ".join(f"bit_xor(hash(hash({key}, {identifier(column.name)})))" for column in columns)
+    chosen = "true" if parts is None else " OR ".join(condition(time, part) for part in parts) or "false"
+    rows = con.execute(
+        f"SELECT {_number(time)}, {digests} FROM {relation} WHERE {chosen} GROUP BY 1"
+    ).fetchall()
+    return {
+        _name(number): dict(zip((c.name for c in columns), found, strict=True)) for number, *found in rows
+    }
+
+
+def _together(one: Part, other: Part) -> Part:
+    columns = {name: one.columns.get(name, 0) ^ digest for name, digest in other.columns.items()}
+    return Part(ALL, one.rows + other.rows, one.total + other.total, {**one.columns, **columns})
+
+
+def as_json(contents: Contents) -> dict[str, Any]:
+    """Give contents as JSON, with the engine: only the same one computes the same digests."""
+    import duckdb
+
+    marts = {
+        name: {
+            "columns": [[column.name, column.type] for column in mart.columns],
+            "by": {
+                time: [[part.name, part.rows, part.total, list(part.columns.values())] for part in parts]
+                for time, parts in mart.by.items()
+            },
+        }
+        for name, mart in contents.items()
+    }
+    return {"format": _FORMAT, "engine": duckdb.__version__, "marts": marts}
+
+
+def from_json(record: Mapping[str, Any]) -> dict[str, MartContent] | None:
+    """Read what `as_json` gave; None when digests of another engine or format cannot be compared."""
+    import duckdb
+
+    if (record.get("format"), record.get("engine")) != (_FORMAT, duckdb.__version__):
+        return None
+    return {name: _from_json(name, mart) for name, mart in record["marts"].items()}
+
+
+def _from_json(name: str, mart: Mapping[str, Any]) -> MartContent:
+    columns = tuple(Column(*column) for column in mart["columns"])
+    by = {
+        time: tuple(
+            Part(part, rows, total, dict(zip((column.name for column in columns), digests, strict=True)))
+            for part, rows, total, digests in parts
+        )
+        for time, parts in mart["by"].items()
+    }
+    return MartContent(name, columns, by)
