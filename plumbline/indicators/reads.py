@@ -49,10 +49,11 @@ class Reads:
         if mart not in now:
             return ALWAYS
         columns, known = self.columns[mart], before.get(mart)
+        if known is None or now[mart].types(columns) != known.types(columns):
+            return ALWAYS
         times = self.times.get(mart)
         if not times:
-            changed = known is None or now[mart].whole.differs(known.whole, columns)
-            return ALWAYS if changed else None
+            return ALWAYS if now[mart].whole.differs(known.whole, columns) else None
         if not times <= now[mart].by.keys():
             return ALWAYS
         parts = {part for time in times for part in now[mart].changed(known, time, columns)} - {UNDATED}

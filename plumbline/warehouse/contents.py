@@ -60,10 +60,14 @@ class MartContent:
         """Put all parts together: digests of rows add up."""
         return reduce(_together, self.by[self.day], Part(ALL, 0, 0, {}))
 
-    def changed(self, before: MartContent | None, time: str, columns: Collection[str]) -> Iterator[str]:
+    def types(self, columns: Collection[str]) -> dict[str, str]:
+        """Give the types of some columns."""
+        return {column.name: column.type for column in self.columns if column.name in columns}
+
+    def changed(self, before: MartContent, time: str, columns: Collection[str]) -> Iterator[str]:
         """Name the parts, by a time column, in which these columns hold something else than before."""
         mine = {part.name: part for part in self.by[time]}
-        theirs = {part.name: part for part in before.by.get(time, ())} if before else {}
+        theirs = {part.name: part for part in before.by.get(time, ())}
         for name in sorted(mine.keys() | theirs.keys()):
             part = mine.get(name) or theirs[name]
             if part.differs(theirs.get(name) if name in mine else None, columns):

@@ -1,0 +1,153 @@
+"""Answers that are kept from run to run are those that a full run would give."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from plumbline.indicators import Candidates
+from tests.unit.definitions import shop
+from tests.unit.indicators.conftest import Builder
+
+CHANGES = {
+    "a new day": "INSERT INTO marts.orders VALUES (13, DATE '2025-03-09', 2, 1, 80, 50, 3)",
+    "a row that comes late": "INSERT INTO marts.orders VALUES (13, DATE '2024-02-10', 4, 2, 30, 9, 2)",
+    "a corrected row of an old month": "UPDATE marts.orders SET amount = 55 WHERE order_id = 3",
+    "a row that has gone": "DELETE FROM marts.orders WHERE order_id = 8",
+    "a month that has gone": "DELETE FROM marts.orders WHERE order_date < DATE '2024-02-01'",
+    "a row that moved to another month": (
+        "UPDATE marts.orders SET order_date = DATE '2024-04-01' WHERE order_id = 6"
+    ),
+    "rows that swap a value": (
+        "UPDATE marts.orders SET amount = CASE order_id WHEN 1 THEN 10 ELSE 100 END WHERE order_id IN (1, 2)"
+    ),
+    "a first row before all others": "INSERT INTO marts.orders VALUES (13, DATE '2023-12-05', 9, 1, 8, 3, 1)",
+    "what follows an earlier event": (
+        "UPDATE marts.orders SET order_date = DATE '2024-02-20' WHERE order_id = 8"
+    ),
+    "a member with another name": "UPDATE marts.products SET category = 'Cycles' WHERE product_id = 1",
+    "a member that was missing": "INSERT INTO marts.products VALUES (99, 'Horns')",
+    "stock that was counted again": (
+        "UPDATE marts.stock SET quantity = 7 WHERE product_id = 2 AND stock_date = DATE '2024-01-31'"
+    ),
+    "a later day in the calendar": "INSERT INTO marts.days VALUES (DATE '2025-03-16'), (DATE '2025-04-01')",
+    "a column of another type": "ALTER TABLE marts.stock ALTER quantity TYPE INTEGER",
+    "no row at all": "DELETE FROM marts.orders",
+}
+
+
+def published(build: Builder) -> dict[str, list[Any]]:
+    tables = build.rows("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'candidates'")
+    return {
+        name: build.rows(f"DESCRIBE candidates.{name}")
+        + sorted(build.rows(f"FROM candidates.{name}"), key=repr)
+        for (name,) in tables
+    }
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_after_a_change_the_figures_are_those_of_a_full_run(build: Builder, change: str) -> None:
+    build()
+    build.con.execute(change)
+    build()
+    kept = published(build)
+    build(full=True)
+    assert kept == published(build)
+
+
+def test_changes_add_up_over_runs(build: Builder) -> None:
+    for change in CHANGES.values():
+        build()
+        build.con.execute(change)
+    build()
+    kept = published(build)
+    build(full=True)
+    assert kept == published(build)
+
+
+def test_nothing_is_asked_again_when_nothing_changed(build: Builder) -> None:
+    build()
+    before = published(build)
+    assert set(build().since.values()) == {None}
+    assert published(build) == before
+
+
+def test_a_later_as_of_date_alone_asks_nothing_again(build: Builder) -> None:
+    build(as_of=date(2024, 3, 15))
+    assert set(build(as_of=date(2025, 3, 10)).since.values()) == {None}
+    kept = published(build)
+    build(full=True)
+    assert kept == published(build)
+
+
+def test_a_new_day_asks_again_from_its_month_on(build: Builder) -> None:
+    build()
+    build.con.execute(CHANGES["a new day"])
+    assert build().since["sales_monthly"] == date(2025, 3, 1)
+
+
+def test_what_rests_on_other_marts_is_not_asked_again(build: Builder) -> None:
+    build()
+    build.con.execute(CHANGES["a new day"])
+    since = build().since
+    assert since["stock_monthly"] is None
+    build.con.execute("UPDATE marts.stock SET quantity = 1 WHERE stock_date = DATE '2024-03-31'")
+    since = build().since
+    assert since["sales_monthly"] is None
+    assert since["stock_monthly"] == date(2024, 3, 1)
+
+
+def test_a_changed_member_asks_everything_again_that_names_it(build: Builder) -> None:
+    build()
+    build.con.execute(CHANGES["a member with another name"])
+    since = build().since
+    assert since["sales_by_category_monthly"] == date.min
+    assert since["sales_monthly"] is None
+
+
+def test_a_column_that_nobody_asks_for_changes_nothing(build: Builder) -> None:
+    build.con.execute(
+        "ALTER TABLE marts.products ADD COLUMN seen DATE; UPDATE marts.products SET seen = '2025-03-10'"
+    )
+    build()
+    build.con.execute("UPDATE marts.products SET seen = DATE '2025-03-11'")
+    assert build().since["sales_by_category_monthly"] is None
+
+
+def test_a_conversion_is_asked_again_for_the_events_before_it(build: Builder) -> None:
+    build()
+    build.con.execute("UPDATE marts.orders SET number_of_customer = 3 WHERE order_id = 3")
+    since = build().since
+    assert since["sales_totals_month"] == date(2024, 1, 2)
+
+
+def test_a_changed_definition_is_asked_anew(build: Builder) -> None:
+    build()
+    changed = shop.manifest()
+    sales = next(item for item in changed["metrics"] if item["name"] == "sales")
+    sales["filter"] = {"where_filters": [{"where_sql_template": shop.FIRST_ORDERS}]}
+    shop.write(build.home.semantic_manifest, changed)
+    built: Candidates = build()
+    assert built.since["sales_monthly"] == date.min
+    assert built.since["stock_monthly"] is None
+    kept = published(build)
+    build(full=True)
+    assert kept == published(build)
+
+
+def test_answers_that_nobody_asks_for_are_forgotten(build: Builder) -> None:
+    build()
+    changed = shop.manifest()
+    changed["saved_queries"] = changed["saved_queries"][:1]
+    shop.write(build.home.semantic_manifest, changed)
+    build()
+    assert build.rows("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'stock_monthly'") == [(0,)]
+
+
+def test_a_build_that_fails_leaves_the_answers_as_they_were(build: Builder) -> None:
+    build()
+    before = build.rows("FROM answers.sales_monthly"), build.rows("FROM answers.basis")
+    build.con.execute("ALTER TABLE marts.stock RENAME quantity TO pieces; " + CHANGES["a new day"])
+    with pytest.raises(Exception, match="definitions"):
+        build()
+    assert (build.rows("FROM answers.sales_monthly"), build.rows("FROM answers.basis")) == before
