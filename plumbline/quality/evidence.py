@@ -16,7 +16,7 @@ from sqlglot import exp, parse_one
 
 from plumbline.quality.context import StageContext
 from plumbline.quality.rules import ACCURACY, COMPLETENESS, CONSISTENCY, Call, Rule
-from plumbline.quality.sql import bind, column, count, literal, query_in, select_in, table
+from plumbline.quality.sql import bind, column, count, literal, query_in, table
 
 # The subject of evidence on how many rows there are, beside the totals of columns.
 ROWS = "*"
@@ -100,12 +100,18 @@ class Found(Evidence):
         return bind(query_in(self.show), given) if self.show else None
 
 
+# Only the rows that point nowhere are looked at closer: counting different values of all rows is slow.
 _REFERENCES = """
 select
-    count(*) as evaluated,
-    count(*) filter (where not is_known) as unexpected,
-    nullif(count(distinct value) filter (where not is_known), 0) || ' different values are not in ' || :parent
-        as observed
+    used.evaluated,
+    unknown.unexpected,
+    nullif(unknown.different, 0) || ' different values are not in ' || :parent as observed
+from used
+cross join (
+    select count(*) as unexpected, count(distinct value) as different
+    from pointing
+    where value not in (select known.value from known)
+) as unknown
 """
 
 
@@ -130,16 +136,15 @@ class RefersTo(Evidence):
 
     def query(self, relation: str, context: StageContext) -> exp.Query:
         parent, key = self._parent()
-        known = exp.select(column(key)).from_(table(parent)).where(column(key).is_(exp.null()).not_())
-        used = (
-            exp.select(
-                column(self.name).as_("value"),
-                exp.In(this=column(self.name), query=known.subquery()).as_("is_known"),
-            )
-            .from_(table(relation))
-            .where(column(self.name).is_(exp.null()).not_())
-        )
-        return bind(select_in(_REFERENCES), {"parent": parent}).from_(used.subquery("used"), copy=False)
+        used = exp.select(exp.Count(this=column(self.name)).as_("evaluated")).from_(table(relation))
+        found = bind(query_in(_REFERENCES), {"parent": parent})
+        for name, query in (
+            ("used", used),
+            ("pointing", _values(relation, self.name)),
+            ("known", _values(parent, key)),
+        ):
+            found = found.with_(name, query, copy=False)
+        return found
 
     def broken(self, relation: str, context: StageContext) -> exp.Expr:
         parent, key = self._parent()
@@ -149,6 +154,14 @@ class RefersTo(Evidence):
     def _parent(self) -> tuple[str, str]:
         parent, _, key = self.target.rpartition(".")
         return parent, key
+
+
+def _values(relation: str, name: str) -> exp.Select:
+    return (
+        exp.select(column(name).as_("value"))
+        .from_(table(relation))
+        .where(column(name).is_(exp.null()).not_())
+    )
 
 
 @dataclass(frozen=True)
