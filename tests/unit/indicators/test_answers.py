@@ -55,6 +55,17 @@ def test_after_a_change_the_figures_are_those_of_a_full_run(build: Builder, chan
     assert kept == published(build)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_the_digits_do_not_depend_on_threads(build: Builder, threads: int) -> None:
+    build()
+    build.con.execute(f"SET threads = {threads}; " + CHANGES["a row that comes late"])
+    build()
+    kept = published(build)
+    build.con.execute("SET threads = 3")
+    build(full=True)
+    assert kept == published(build)
+
+
 def test_changes_add_up_over_runs(build: Builder) -> None:
     for change in CHANGES.values():
         build()

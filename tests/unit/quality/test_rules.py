@@ -68,6 +68,27 @@ def test_empty_parts_of_a_combination_are_values_like_others(judge, con):
     assert [example["line_id"] for example in result.examples] == [3, 4]
 
 
+@pytest.fixture
+def counted_in_bits(monkeypatch):
+    from plumbline.quality import great_expectations_types
+
+    monkeypatch.setattr(great_expectations_types, "_MANY_ROWS", 1)
+
+
+@pytest.mark.parametrize("keys", [(1, 2, 3), (-7, 0, 7), (None, 2, 3), (1, 2, 2**60)])
+def test_keys_of_many_rows_are_told_apart(judge, con, counted_in_bits, keys):
+    for day, key in enumerate(keys, start=29):
+        con.execute("update marts.lines set line_id = ? where day(sold_on) = ?", [key, day])
+    assert judge(unique("line_id")).verdict == "passed"
+
+
+@pytest.mark.parametrize("key", [4, -40, 2**60])
+def test_a_key_that_is_there_twice_is_found_among_many(judge, con, counted_in_bits, key):
+    con.execute("update marts.lines set line_id = ? where line_id < 3", [key])
+    result = judge(unique("line_id"))
+    assert (result.verdict, result.evaluated, result.unexpected) == ("failed", 3, 1)
+
+
 def test_an_empty_key_repeats_no_other(judge, con):
     con.execute("update marts.lines set line_id = null where line_id > 1")
     result = judge(unique("line_id"))
