@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plumbline.compiler import compile
+from plumbline.definitions import GRAINS
 from plumbline.errors import DefinitionError
 from plumbline.indicators.reads import ALWAYS, reads_of
 from plumbline.warehouse import quoted
@@ -107,7 +108,7 @@ class Answers:
         since = reads.changed_since(self._basis.marts, self.marts) if reads else ALWAYS
         if since is None or since == ALWAYS:
             return since
-        return since if question.time else ALWAYS
+        return since if question.grain in GRAINS else ALWAYS
 
     def _replace_since(self, question: Question, since: date) -> bool:
         """Ask for the periods from a day on, and put them in the place of those that are kept."""

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from plumbline.definitions import METRIC_TIME, Definitions, MeasureInput, Metric, SemanticModel, Window
+from plumbline.definitions import (
+    GRAINS,
+    METRIC_TIME,
+    Definitions,
+    MeasureInput,
+    Metric,
+    SemanticModel,
+    Window,
+)
 from plumbline.indicators.questions import Question
 from plumbline.warehouse.contents import INFINITE, UNDATED, Contents
 
@@ -67,11 +75,11 @@ def reads_of(definitions: Definitions, question: Question, sql: str, marts: Cont
     columns = columns_read(sql, marts)
     if columns is None:
         return None
-    if not question.time:
+    if question.grain not in GRAINS:
         return Reads(columns)
     facts = [fact for name in _asked(question) for fact in _facts(definitions, name, ())]
     asked_for = [item.name for item in question.dimensions] + _names(question.where)
-    times: dict[str, set[str]] = {_table(definitions.time_spine): {definitions.time_spine_column}}
+    times = _spines(definitions)
     joined: set[str] = set()
     for fact in facts:
         times.setdefault(_table(fact.model.relation), set()).add(fact.time)
@@ -112,7 +120,7 @@ def columns_read(sql: str, marts: Contents) -> dict[str, frozenset[str]] | None:
 
 def time_columns(definitions: Definitions) -> dict[str, set[str]]:
     """Name the date columns by which each mart's measures are put into periods."""
-    found: dict[str, set[str]] = {_table(definitions.time_spine): {definitions.time_spine_column}}
+    found = _spines(definitions)
     for model in definitions.models.values():
         for measure in model.measures:
             column = _column(definitions, model, measure.time_dimension)
@@ -161,8 +169,10 @@ def _back(metric: Metric) -> timedelta | None:
     return _length(metric.window) if metric.window else None
 
 
-def _length(window: Window) -> timedelta:
-    return timedelta(days=window.count * _DAYS[window.grain])
+def _length(window: Window) -> timedelta | None:
+    """Give the longest that a window can be; None for a grain of a company's own calendar."""
+    days = _DAYS.get(window.grain)
+    return timedelta(days=window.count * days) if days else None
 
 
 def _names(filters: tuple[str, ...]) -> list[str]:
@@ -181,6 +191,15 @@ def _joined(definitions: Definitions, model: SemanticModel, names: list[str]) ->
             return None
         found |= {_table(m.relation) for m in definitions.models.values() if m.primary_entity == entity}
     return found
+
+
+def _spines(definitions: Definitions) -> dict[str, set[str]]:
+    """Name the tables of days, and their column of days; a calendar of another grain is read whole."""
+    spines = definitions.raw.get("project_configuration", {}).get("time_spines") or ()
+    days = (spine for spine in spines if spine["primary_column"]["time_granularity"] == "day")
+    return {
+        _table(spine["node_relation"]["relation_name"]): {spine["primary_column"]["name"]} for spine in days
+    }
 
 
 def _table(relation: str) -> str:
