@@ -48,8 +48,9 @@ SHIFTED = {
     "booking_fees_since_start_of_month": "day",
     "bookings_since_start_of_month": "month",
 }
-# An approximate percentile that DuckDB does not have: ours is the exact one.
-OWN = {"approximate_discrete_booking_value_p99"}
+# An approximate percentile that DuckDB does not have: ours is the exact one. The other depends on the order
+# in which rows arrive.
+OWN = {"approximate_discrete_booking_value_p99", "approximate_continuous_booking_value_p99"}
 # MetricFlow attributes what follows two events at once to any of them, and fills periods outside the range.
 CONVERSIONS = "visit_buy_conver"
 # MetricFlow looks only at the range for what came before it.
