@@ -2,15 +2,73 @@
 
 from __future__ import annotations
 
+import calendar
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from plumbline.compiler.plan import Shift
+from plumbline.definitions import Window
+
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
+# From the first moment on, and before the second one; an empty text is no limit.
+Span = tuple[str, str]
 
 
-def filled(span: tuple[str, str], grain: str) -> tuple[str, str]:
+def filled(span: tuple[str, str], grain: str) -> Span:
     """Widen a time range to whole periods; gives the first moment, and the first one after the range."""
     start, end = (datetime.fromisoformat(text) for text in span)
     return _first(start, grain).isoformat(), _next(_first(end, grain), grain).isoformat()
+
+
+def looked_at(span: Span | None, shifts: Sequence[Shift], grain: str) -> Span | None:
+    """Give the whole periods that a range looks at through shifts; None where that cannot be told."""
+    if not span:
+        return None
+    start, end = (datetime.fromisoformat(text) for text in span)
+    last = end - timedelta(microseconds=1)
+    for shift in shifts:
+        if shift.to_grain:
+            start, last = _first(start, shift.to_grain), _first(last, shift.to_grain)
+        elif shift.window and shift.window.grain in _DAYS:
+            start, last = _earlier(start, shift.window), _earlier(last, shift.window)
+        else:
+            return None
+    # A month is no fixed number of days: the end of one may look at more than the end of another.
+    return filled(((start - _SLACK).isoformat(), (last + _SLACK).isoformat()), grain)
+
+
+def led_up_to(span: Span | None, window: Window | None, grain_to_date: str) -> Span | None:
+    """Give the moments that running totals within a range add up."""
+    if not span:
+        return None
+    start, end = span
+    if grain_to_date:
+        return _first(datetime.fromisoformat(start), grain_to_date).isoformat(), end
+    if window and window.grain in _DAYS:
+        return (_earlier(datetime.fromisoformat(start), window) - _SLACK).isoformat(), end
+    return "", end
+
+
+def followed(span: Span | None, window: Window | None) -> Span | None:
+    """Give the moments at which something can follow the events of a range."""
+    if not span:
+        return None
+    if not window or window.grain not in _DAYS:
+        return span[0], ""
+    end = datetime.fromisoformat(span[1])
+    return span[0], (end + timedelta(days=window.count * _DAYS[window.grain]) + _SLACK).isoformat()
+
+
+_DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+_SLACK = timedelta(days=3)
+
+
+def _earlier(moment: datetime, window: Window) -> datetime:
+    if window.grain not in _MONTHS:
+        return moment - timedelta(days=window.count * _DAYS[window.grain])
+    months = moment.year * 12 + moment.month - 1 - window.count * _MONTHS[window.grain]
+    year, month = months // 12, months % 12 + 1
+    return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))
 
 
 def _first(moment: datetime, grain: str) -> datetime:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from plumbline.compiler.expressions import makes_values, parsed, with_references
 from plumbline.compiler.graph import Column, Graph
 from plumbline.compiler.passes import separate_rows
-from plumbline.compiler.periods import filled
+from plumbline.compiler.periods import filled, followed, led_up_to, looked_at
 from plumbline.compiler.plan import (
     ITEM,
     MOMENT,
@@ -284,6 +284,11 @@ class _Planner:
         grain = min(grains, key=TIMES.index) if grains else self.coarsest
         return filled(self.request.time_constraint, grain)
 
+    def _behind(self, shifts: tuple[Shift, ...], keys: tuple[Key, ...]) -> tuple[str, str] | None:
+        """Give the range of the rows that shifted periods of the range look at."""
+        grains = [key.column.grain for key in keys if key.is_time and key.column.grain in TIMES]
+        return looked_at(self._range(), shifts, max(grains, key=TIMES.index)) if grains else None
+
     # -- metrics
 
     def _node(
@@ -363,7 +368,7 @@ class _Planner:
             return self._counted(replace(scan, range=self._range(), shifts=shifts), measure, conditions)
         timed = tuple(item for item in conditions if item.only_time)
         rest = tuple(item for item in conditions if not item.only_time)
-        cell = self._counted(scan, measure, rest)
+        cell = self._counted(replace(scan, range=self._behind(shifts, scan.keys)), measure, rest)
         assert isinstance(cell.relation, Scan)
         return Cell(Spread(cell.relation, shifts, False, timed, (), self._range()), cell.value)
 
@@ -380,7 +385,7 @@ class _Planner:
         scan = replace(
             self._scan(measure),
             conditions=inside,
-            range=None if after else self._range(),
+            range=self._behind(shifts, keys) if after else self._range(),
             shifts=() if after else shifts,
         )
         cell = self._counted(scan, measure, ())
@@ -471,7 +476,10 @@ class _Planner:
         time = self._time(measure)
         base = any(column.grain == time.base and not column.part for column in times)
         relation = Running(
-            source=self._rows_by_moment(measure, keys, conditions),
+            source=replace(
+                self._rows_by_moment(measure, keys, conditions),
+                range=self._before(metric, shifts, time.base),
+            ),
             measure=measure,
             keys=keys,
             window=metric.window,
@@ -484,6 +492,11 @@ class _Planner:
             fill=taken.fill_nulls_with,
         )
         return Cell(relation, Value(measure))
+
+    def _before(self, metric: Metric, shifts: tuple[Shift, ...], base: str) -> tuple[str, str] | None:
+        """Give the range of the rows that the totals of the range add up."""
+        span = looked_at(self._range(), shifts, base) if shifts else self._range()
+        return led_up_to(span, metric.window, metric.grain_to_date)
 
     def _rows_by_moment(
         self, measure: Measure, keys: tuple[Key, ...], conditions: tuple[Condition, ...]
@@ -537,7 +550,8 @@ class _Planner:
         base = replace(self._scan(first), conditions=self._conditions(filters, first), range=self._range())
         own = self._own(metric.measures[1].filters, second, metric)
         time = self._time(second)
-        following = Scan(time.model, (), time, conditions=self._conditions(own, second))
+        after = followed(base.range, metric.window)
+        following = Scan(time.model, (), time, conditions=self._conditions(own, second), range=after)
         return Events(
             base=base,
             following=following,

@@ -226,13 +226,14 @@ def _day(value: exp.Expr, grain: str) -> exp.Expr:
 
 
 def between(value: exp.Expr, span: tuple[str, str] | None) -> list[exp.Expr]:
-    """Keep the moments from the first one on, and before the one after the range."""
-    if not span:
-        return []
-    return [
-        exp.GTE(this=value.copy(), expression=moment(span[0])),
-        exp.LT(this=value.copy(), expression=moment(span[1])),
-    ]
+    """Keep the moments from the first one on, and before the one after the range; either may be open."""
+    start, end = span or ("", "")
+    found: list[exp.Expr] = []
+    if start:
+        found.append(exp.GTE(this=value.copy(), expression=moment(start)))
+    if end:
+        found.append(exp.LT(this=value.copy(), expression=moment(end)))
+    return found
 
 
 def _limits(tree: exp.Expr, value: exp.Expr, grain: str) -> list[exp.Expr]:
