@@ -53,11 +53,34 @@ def run_models(connection: duckdb.DuckDBPyConnection, home: Home, root: Path) ->
     as_of = json.loads((home.data / "company.json").read_text(encoding="utf-8"))["as_of"]
     register(connection, home, project, sources, date.fromisoformat(as_of), "bench")
     manifest = json.loads(home.dbt_manifest.read_text(encoding="utf-8"))
+    read_seeds(connection, manifest, root)
     for node in in_order(manifest):
         compiled = home.target / "compiled" / "plumbline" / node["original_file_path"]
         if not compiled.is_file():
             continue
         build(connection, node, compiled.read_text(encoding="utf-8").replace('"warehouse".', ""))
+
+
+def read_seeds(connection: duckdb.DuckDBPyConnection, manifest: dict[str, Any], root: Path) -> None:
+    """Read the maintained tables with the types that dbt gives them."""
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "seed":
+            types = node["config"]["column_types"]
+            columns = [column[0] for column in _header(connection, root / node["original_file_path"])]
+            cast = ", ".join(
+                f'cast("{name}" as {types.get(name, "varchar")}) as "{name}"' for name in columns
+            )
+            connection.execute(f'create schema if not exists "{node["schema"]}"')
+            connection.execute(
+                f'create table "{node["schema"]}"."{node["alias"]}" as '
+                f"select {cast} from read_csv(?, all_varchar = true, header = true)",
+                [str(root / node["original_file_path"])],
+            )
+
+
+def _header(connection: duckdb.DuckDBPyConnection, path: Path) -> list[Any]:
+    asked = "describe select * from read_csv(?, all_varchar = true, header = true)"
+    return connection.execute(asked, [str(path)]).fetchall()
 
 
 def build(connection: duckdb.DuckDBPyConnection, node: dict[str, Any], select: str) -> None:
