@@ -29,9 +29,9 @@ telemetry:
   enabled: false
 event_log_storage:
   module: orchestration.storage
-  class: PooledSqliteEventLogStorage
+  class: OneFileEventLogStorage
   config:
-    base_dir: {base}/history/runs
+    base_dir: {base}/history
 """
 
 

@@ -1,57 +1,76 @@
-"""Dagster's event log in SQLite, with connections kept open and without a disk flush per event.
+"""Dagster's event log in one SQLite file, with connections kept open and without a disk flush per event.
 
-Dagster's own class opens, commits and closes a connection for each of the thousand events of a run, which
-takes longer than the run's real work. The log is for people to look at: with WAL and synchronous=NORMAL a
-power cut may lose its last events, never damage it.
+Dagster's own keeps a file per run, writes what concerns assets twice, and opens and closes a connection for each
+of the thousand events of a run, which takes longer than the run's real work. One company has one run at a time, so
+one file does. The log is for people to look at: with WAL and synchronous=NORMAL a power cut may lose its last
+events, never damage it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.polling_event_watcher import SqlPollingEventWatcher
+from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import (
+    ConsolidatedSqliteEventLogStorage,
+)
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 
-class PooledSqliteEventLogStorage(SqliteEventLogStorage):
-    """The event log of `dagster.yaml`: module orchestration.storage, class PooledSqliteEventLogStorage."""
+class OneFileEventLogStorage(ConsolidatedSqliteEventLogStorage):
+    """The event log of `dagster.yaml`: module orchestration.storage, class OneFileEventLogStorage."""
 
-    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
-        self._engines: dict[str, Engine] = {}
-        super().__init__(base_dir, inst_data)
-
-    @classmethod
-    def from_config_value(cls, inst_data: Any, config_value: Any) -> PooledSqliteEventLogStorage:
-        return cls(inst_data=inst_data, **config_value)
-
-    @contextmanager
-    def _connect(self, shard: str) -> Iterator[Connection]:
-        with self._db_lock, self._engine(shard).connect() as connection, connection.begin():
-            yield connection
-
-    def _engine(self, shard: str) -> Engine:
-        engine = self._engines.get(shard)
-        if engine is None:
-            engine = create_engine(
-                self.conn_string_for_shard(shard),
-                poolclass=QueuePool,
-                pool_size=1,
-                connect_args={"timeout": 30, "check_same_thread": False},
-            )
-            event.listen(engine, "connect", _relax_durability)
-            self._initdb(engine)
-            self._initialized_dbs.add(shard)
-            self._engines[shard] = engine
+    @cached_property
+    def _engine(self) -> Engine:
+        engine = create_engine(
+            self._conn_string,
+            poolclass=QueuePool,
+            connect_args={"timeout": 30, "check_same_thread": False},
+        )
+        event.listen(engine, "connect", _relax_durability)
         return engine
 
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            yield connection
+
+    @cached_property
+    def _tables(self) -> frozenset[str]:
+        with self._engine.connect() as connection:
+            return frozenset(self._engine.dialect.get_table_names(connection))
+
+    def has_table(self, table_name: str) -> bool:
+        return table_name in self._tables
+
+    @cached_property
+    def _asset_columns(self) -> frozenset[str]:
+        with self._engine.connect() as connection:
+            columns = self._engine.dialect.get_columns(connection, "asset_keys")
+        return frozenset(column["name"] for column in columns)
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        return column_name in self._asset_columns
+
+    @cached_property
+    def _watcher(self) -> SqlPollingEventWatcher:
+        # What WAL takes does not touch the file that Dagster's own watcher looks at.
+        return SqlPollingEventWatcher(self)
+
+    def watch(self, run_id: str, cursor: str | None, callback: Callable[..., Any]) -> None:
+        self._watcher.watch_run(run_id, cursor, callback)
+
+    def end_watch(self, run_id: str, handler: Callable[..., Any]) -> None:
+        self._watcher.unwatch_run(run_id, handler)
+
     def dispose(self) -> None:
-        super().dispose()
-        for engine in self._engines.values():
-            engine.dispose()
-        self._engines.clear()
+        if "_watcher" in self.__dict__:
+            self._watcher.close()
+        self._engine.dispose()
 
 
 def _relax_durability(connection: Any, _record: Any) -> None:

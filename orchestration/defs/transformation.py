@@ -99,7 +99,9 @@ def build_models(session: Session, progress: Callable[[str, float | None], None]
     assert session.registered
     warm_up()
     compiling = start_compiling(session.project, session.home)
-    results = _run_dbt(session, [*BUILD, *(["--full-refresh"] if full else [])], progress)
+    # The manifest stands written since the parsing, and nobody reads what else dbt would write.
+    command = [*BUILD, "--no-write-json", *(["--full-refresh"] if full else [])]
+    results = _run_dbt(session, command, progress)
     compiling.wait()
     session.state.write(
         session.state_file,

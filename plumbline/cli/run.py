@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import os
 import sys
 from datetime import date
@@ -52,10 +54,17 @@ def run(options: argparse.Namespace) -> int:
     home = project.home(options.company)
     as_of = _date(options.as_of)
     data = _data_directory(options, home)
+    _look_for_garbage_rarely()
     with RunLock(home.lock):
         install_progress(TerminalProgress())
         record = _execute(project, home, options, data, as_of)
     return _report(home, record, options.format)
+
+
+def _look_for_garbage_rarely() -> None:
+    """Spare the imports of Dagster and Great Expectations a second of looking through what stays anyway."""
+    gc.set_threshold(50_000, 20, 100)
+    atexit.register(gc.freeze)
 
 
 def require_company(project: Project, company: str) -> None:
