@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import dagster as dg
 
 from orchestration.defs import automation, indicators, ingestion, publication, quality, transformation
@@ -17,8 +15,8 @@ def build_landing(company: str) -> dg.Definitions:
     """Give only the landing assets and their job: quick, and in no need of dbt."""
     sources = load_sources(Project.find(), company)
     return dg.Definitions(
-        assets=ingestion.landing_assets(sources),
-        jobs=[automation.land_job(ingestion.landing_specs(sources))],
+        assets=ingestion.landing_assets(sources, {}),
+        jobs=[automation.land_job(ingestion.landing_specs(sources, {}))],
         resources={"session": SessionResource(company=company)},
         executor=dg.in_process_executor,
     )
@@ -30,17 +28,18 @@ def build(company: str) -> dg.Definitions:
     home = project.home(company)
     sources = load_sources(project, company)
     prepared = prepare(project, home)
-    models = transformation.model_specs(prepared.manifest)
-    candidates = indicators.candidate_specs(prepared.manifest)
-    published = publication.published_specs(prepared.manifest)
-    landed = ingestion.landing_specs(sources)
+    owners = quality.owners()
+    models = transformation.model_specs(prepared.manifest, owners)
+    candidates = indicators.candidate_specs(prepared.manifest, owners)
+    published = publication.published_specs(candidates)
+    landed = ingestion.landing_specs(sources, owners)
     checks = quality.stage_checks(
         {spec.key for spec in (*landed, *models, *candidates)}, after=[models[0].key]
     )
-    owners = quality.owners()
     return dg.Definitions(
         assets=[
-            *ingestion.landing_assets(sources),
+            *ingestion.landing_assets(sources, owners),
+            *ingestion.absent_specs(prepared.manifest, landed),
             transformation.models_asset(models),
             indicators.candidates_asset(candidates),
             publication.publication_asset(published),
@@ -55,9 +54,4 @@ def build(company: str) -> dg.Definitions:
         sensors=[automation.dropped_files(sources), automation.run_failures()],
         resources={"session": SessionResource(company=company)},
         executor=dg.in_process_executor,
-    ).map_asset_specs(func=lambda spec: _owned(spec, owners))
-
-
-def _owned(spec: dg.AssetSpec, owners: Mapping[dg.AssetKey, str]) -> dg.AssetSpec:
-    owner = owners.get(spec.key)
-    return spec.replace_attributes(owners=[f"team:{owner}"]) if owner else spec
+    )

@@ -27,6 +27,8 @@ from plumbline.runs.fingerprint import digest_definitions
 INSTANCE_SETTINGS = """\
 telemetry:
   enabled: false
+nux:
+  enabled: false
 event_log_storage:
   module: orchestration.storage
   class: OneFileEventLogStorage
@@ -125,6 +127,7 @@ class _Run:
         try:
             definitions.resolve_job_def(job).execute_in_process(
                 instance=self._instance,
+                tags={"plumbline/run": self._settings["run_id"]},
                 run_config={
                     "resources": {"session": {"config": self._settings}},
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},

@@ -1,9 +1,9 @@
 """Dagster's event log in one SQLite file, with connections kept open and without a disk flush per event.
 
-Dagster's own keeps a file per run, writes what concerns assets twice, and opens and closes a connection for each
-of the thousand events of a run, which takes longer than the run's real work. One company has one run at a time, so
-one file does. The log is for people to look at: with WAL and synchronous=NORMAL a power cut may lose its last
-events, never damage it.
+Dagster's own keeps a file per run, writes what concerns assets twice, and opens and closes a connection for
+each of the thousand events of a run, which takes longer than the run's real work. One company has one run at
+a time, so one file does. The log is for people to look at: with WAL and synchronous=NORMAL a power cut may
+lose its last events, never damage it.
 """
 
 from __future__ import annotations

@@ -101,7 +101,11 @@ def listing_digest(directories: list[Path]) -> str:
 def run_failures() -> dg.SensorDefinition:
     """Leave a record of each failed run where `plumb status` finds it."""
 
-    @dg.run_failure_sensor(name="run_failures", description="Record failed runs for `plumb status`.")
+    @dg.run_failure_sensor(
+        name="run_failures",
+        description="Record failed runs for `plumb status`.",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
     def sensor(context: dg.RunFailureSensorContext) -> None:
         company = os.environ.get("PLUMBLINE_COMPANY", "demo")
         directory = Project.find().home(company).runs / "failures"

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from orchestration.defs.resources import Session
+from orchestration.defs.resources import Session, row_count, teams
 from orchestration.defs.transformation import mart_keys
 
-LONG_TABLES = ("indicator", "indicator_value", "target")
+LONG_TABLES = {
+    "indicator": "The library: one row per metric, with its meaning, its owner and whether it is available.",
+    "indicator_value": "One row per metric, period and member: every value of every indicator.",
+    "target": "One row per target: of which metric, for which period and member, and how much.",
+}
 
 
-def candidate_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
-    """Declare a candidate table per saved query; each rests on the marts of its metrics."""
+def candidate_specs(manifest: Mapping[str, Any], owners: Mapping[dg.AssetKey, str]) -> list[dg.AssetSpec]:
+    """Declare a candidate table per saved query; each rests on the marts of its metrics.
+
+    Whoever owns most of its metrics answers for it.
+    """
     marts = {key.path[-1]: key for key in mart_keys(manifest)}
     specs = [
         dg.AssetSpec(
@@ -24,6 +32,8 @@ def candidate_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
             description=query.get("description") or None,
             group_name="candidates",
             kinds={"duckdb"},
+            owners=teams(_owner_of(manifest, query)),
+            metadata={"file": query["original_file_path"]},
             skippable=True,
         )
         for query in manifest.get("saved_queries", {}).values()
@@ -32,13 +42,28 @@ def candidate_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
         dg.AssetSpec(
             ["candidates", name],
             deps=sorted(marts.values()),
+            description=description,
             group_name="candidates",
             kinds={"duckdb"},
+            owners=teams(owners.get(dg.AssetKey(["candidates", name]))),
             skippable=True,
         )
-        for name in LONG_TABLES
+        for name, description in LONG_TABLES.items()
     ]
     return specs + long_tables
+
+
+def _owner_of(manifest: Mapping[str, Any], query: Mapping[str, Any]) -> str | None:
+    """Name who owns most metrics of a saved query, as the expectations do: 'Sales: head of sales'."""
+    metrics = [
+        manifest["metrics"][name] for name in query["depends_on"]["nodes"] if name.startswith("metric.")
+    ]
+    owners = [(metric["config"].get("meta") or {}).get("owner") for metric in metrics]
+    found = Counter((owner["department"], owner["role"]) for owner in owners if owner)
+    if not found:
+        return None
+    (department, role), _ = found.most_common(1)[0]
+    return f"{department}: {role[:1].lower()}{role[1:]}"
 
 
 def _marts_of(manifest: Mapping[str, Any], query: Mapping[str, Any]) -> set[str]:
@@ -84,8 +109,7 @@ def candidates_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
                 )
         for spec in specs:
             name = spec.key.path[-1]
-            yield dg.MaterializeResult(
-                spec.key, metadata={"rows": built.rows.get(name, 0), **_recomputed(built.since, name)}
-            )
+            facts = {**row_count(built.rows.get(name, 0)), **_recomputed(built.since, name)}
+            yield dg.MaterializeResult(spec.key, metadata=facts)
 
     return candidates

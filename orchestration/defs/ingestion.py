@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
-from orchestration.defs.resources import Session, metadata
+from orchestration.defs.resources import Session, metadata, row_count, teams
 from plumbline.landing import Sources, SystemResult, TableOutcome, land_system
 
 _HAS_DATA = {"landed", "unchanged"}
@@ -17,16 +17,34 @@ def landing_key(system: str, table: str) -> dg.AssetKey:
     return dg.AssetKey(["landing", system, table])
 
 
-def landing_specs(sources: Sources) -> list[dg.AssetSpec]:
+Owners = Mapping[dg.AssetKey, str]
+
+
+def landing_specs(sources: Sources, owners: Owners) -> list[dg.AssetSpec]:
     """Declare the source tables that the company's sources file lists."""
-    return [spec for system in sources.systems for spec in _system_specs(sources, system)]
+    return [spec for system in sources.systems for spec in _system_specs(sources, system, owners)]
 
 
-def landing_assets(sources: Sources) -> list[dg.AssetsDefinition]:
-    return [_landing_asset(sources, system) for system in sources.systems]
+def landing_assets(sources: Sources, owners: Owners) -> list[dg.AssetsDefinition]:
+    return [_landing_asset(sources, system, owners) for system in sources.systems]
 
 
-def _system_specs(sources: Sources, system: str) -> Sequence[dg.AssetSpec]:
+def absent_specs(manifest: Mapping[str, Any], landed: Sequence[dg.AssetSpec]) -> list[dg.AssetSpec]:
+    """Declare the source tables that models read and the company does not have."""
+    known = {spec.key for spec in landed}
+    sources = [source for source in manifest["sources"].values() if source["source_name"] != "run"]
+    return [
+        dg.AssetSpec(
+            landing_key(source["source_name"], source["name"]),
+            description=f"Not connected: the sources file does not list it. {source['description']}",
+            group_name=f"landing_{source['source_name']}",
+        )
+        for source in sources
+        if landing_key(source["source_name"], source["name"]) not in known
+    ]
+
+
+def _system_specs(sources: Sources, system: str, owners: Owners) -> Sequence[dg.AssetSpec]:
     declared = sources.systems[system]
     return [
         dg.AssetSpec(
@@ -34,14 +52,15 @@ def _system_specs(sources: Sources, system: str) -> Sequence[dg.AssetSpec]:
             description=f"Extracts of {name} from {declared.label}: append-only Parquet with a manifest.",
             group_name=f"landing_{system}",
             kinds={declared.connector, "parquet"},
-            metadata={"load": table.load},
+            owners=teams(owners.get(landing_key(system, name))),
+            metadata={"mode": table.load},
         )
         for name, table in declared.tables.items()
     ]
 
 
-def _landing_asset(sources: Sources, system: str) -> dg.AssetsDefinition:
-    specs = _system_specs(sources, system)
+def _landing_asset(sources: Sources, system: str, owners: Owners) -> dg.AssetsDefinition:
+    specs = _system_specs(sources, system, owners)
     arrivals = [
         dg.AssetCheckSpec(
             "arrived", asset=spec.key, description="The extract was there, readable and accepted."
@@ -70,7 +89,8 @@ def _landing_asset(sources: Sources, system: str) -> dg.AssetsDefinition:
 def _events(system: str, result: SystemResult) -> Iterator[Any]:
     for outcome in result.outcomes:
         key = landing_key(system, outcome.table)
-        facts = metadata(status=outcome.status, rows=outcome.rows, seconds=outcome.seconds, load=outcome.load)
+        facts = metadata(status=outcome.status, seconds=outcome.seconds, load=outcome.load)
+        facts |= row_count(outcome.rows)
         yield dg.MaterializeResult(key, metadata=facts)
         yield dg.AssetCheckResult(
             asset_key=key,

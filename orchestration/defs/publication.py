@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from orchestration.defs.indicators import candidate_specs
 from orchestration.defs.quality import STAGES, stage_result
-from orchestration.defs.resources import Session
+from orchestration.defs.resources import Session, row_count
 from plumbline.quality import CheckResult, StageResult
 
 
-def published_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
-    """Declare the published tables; each rests on its candidate."""
+def published_specs(candidates: Sequence[dg.AssetSpec]) -> list[dg.AssetSpec]:
+    """Declare the published tables; each rests on its candidate, and has its owner."""
     return [
         dg.AssetSpec(
             ["published", spec.key.path[-1]],
@@ -25,8 +24,9 @@ def published_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
             description=spec.description,
             group_name="published",
             kinds={"duckdb"},
+            owners=spec.owners,
         )
-        for spec in candidate_specs(manifest)
+        for spec in candidates
     ]
 
 
@@ -39,7 +39,7 @@ def publication_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
         with session.record.stage("publication"):
             rows = publish(session)
         for spec in specs:
-            yield dg.MaterializeResult(spec.key, metadata={"rows": rows.get(spec.key.path[-1], 0)})
+            yield dg.MaterializeResult(spec.key, metadata=row_count(rows.get(spec.key.path[-1], 0)))
 
     return publication
 

@@ -10,7 +10,7 @@ import dagster as dg
 from orchestration.dbt_runner import BUILD, Dbt, NodeResult
 from orchestration.dbt_worker import DbtWorker
 from orchestration.defs.ingestion import landing_key
-from orchestration.defs.resources import Session, metadata
+from orchestration.defs.resources import Session, row_count, teams
 from orchestration.seeds import require_sound_seeds
 from plumbline.errors import ConfigurationError
 
@@ -27,9 +27,12 @@ def model_key(node: Mapping[str, Any]) -> dg.AssetKey:
     return dg.AssetKey([node["schema"], node["alias"]])
 
 
-def model_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
-    """Turn dbt's nodes into asset specs: keys are schema and table, lineage as dbt sees it."""
-    return [_model_spec(manifest, node) for node in _built_nodes(manifest)]
+def model_specs(manifest: Mapping[str, Any], owners: Mapping[dg.AssetKey, str]) -> list[dg.AssetSpec]:
+    """Turn dbt's nodes into asset specs: keys are schema and table, lineage as dbt sees it.
+
+    Where `owners` names nobody, the department that the model names answers for it.
+    """
+    return [_model_spec(manifest, node, owners) for node in _built_nodes(manifest)]
 
 
 def mart_keys(manifest: Mapping[str, Any]) -> list[dg.AssetKey]:
@@ -44,16 +47,29 @@ def _built_nodes(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     ]
 
 
-def _model_spec(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> dg.AssetSpec:
-    owner = (node["config"].get("meta") or {}).get("owner")
+def _model_spec(
+    manifest: Mapping[str, Any], node: Mapping[str, Any], owners: Mapping[dg.AssetKey, str]
+) -> dg.AssetSpec:
+    department = (node["config"].get("meta") or {}).get("owner")
     return dg.AssetSpec(
         model_key(node),
         deps=sorted(_upstream(manifest, node), key=lambda key: key.path),
         description=node.get("description") or None,
         group_name=node["schema"],
         kinds={"dbt", "duckdb"},
-        metadata=metadata(owner=owner if isinstance(owner, str) else None, file=node["original_file_path"]),
+        owners=teams(owners.get(model_key(node), department)),
+        metadata={"file": node["original_file_path"], "dagster/column_schema": _columns(node)},
         skippable=True,
+    )
+
+
+def _columns(node: Mapping[str, Any]) -> dg.TableSchema:
+    columns = node["columns"].values()
+    return dg.TableSchema(
+        [
+            dg.TableColumn(column["name"], column["data_type"] or "", column["description"] or None)
+            for column in columns
+        ]
     )
 
 
@@ -82,7 +98,7 @@ def models_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
             if result.unique_id in nodes:
                 yield dg.MaterializeResult(
                     model_key(nodes[result.unique_id]),
-                    metadata=metadata(seconds=round(result.seconds, 3), rows=result.rows),
+                    metadata={"seconds": round(result.seconds, 3), **row_count(result.rows)},
                 )
 
     return models
