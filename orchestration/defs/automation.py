@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,23 +61,51 @@ def daily_schedule(sources: Sources) -> dg.ScheduleDefinition:
 
 
 def dropped_files(sources: Sources) -> dg.SensorDefinition:
-    """Start a run when files appear, grow or change in the directories of the file sources."""
+    """Start one run when files have appeared, grown or changed in the directories of the file sources.
+
+    The run waits until two looks in a row find the same: a file may still be on its way.
+    """
 
     @dg.sensor(
         name="dropped_files",
         job=DAILY_RUN,
         minimum_interval_seconds=60,
-        description="Start a run when a file source has new or changed files.",
+        description="Start a run when a file source has new or changed files that have come to rest.",
     )
-    def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        digest = listing_digest(_directories(sources))
-        if digest == context.cursor:
-            yield dg.SkipReason("no new or changed files")
-        else:
-            context.update_cursor(digest)
-            yield dg.RunRequest(run_key=digest)
+    def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        listing = listing_digest(_directories(sources))
+        last = Look.read(context.cursor)
+        context.update_cursor(last.next(listing).text)
+        if listing == last.done:
+            return dg.SkipReason("no new or changed files")
+        if listing != last.seen:
+            return dg.SkipReason("files have changed; the next look tells whether they are complete")
+        return dg.RunRequest(run_key=f"{last.runs + 1} {listing}")
 
     return sensor
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the sensor remembers: the files that it saw, those it started a run for, and how many runs."""
+
+    seen: str = ""
+    done: str = ""
+    runs: int = 0
+
+    @classmethod
+    def read(cls, cursor: str | None) -> Look:
+        parts = (cursor or "").split(" ")
+        return cls(parts[0], parts[1], int(parts[2])) if len(parts) == 3 else cls()
+
+    @property
+    def text(self) -> str:
+        return f"{self.seen} {self.done} {self.runs}"
+
+    def next(self, listing: str) -> Look:
+        """Remember a listing, and the run that it starts when it was seen before."""
+        starts = listing == self.seen != self.done
+        return Look(listing, listing if starts else self.done, self.runs + starts)
 
 
 def _directories(sources: Sources) -> list[Path]:
