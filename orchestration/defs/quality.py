@@ -46,12 +46,13 @@ def stage_checks(known: set[dg.AssetKey], after: Sequence[dg.AssetKey]) -> list[
     found = []
     for stage in STAGES:
         keys = {table_key(table) for table in suites_of(stage).tables}
+        file = f"expectations/{stage}.py"
         specs = [
             dg.AssetCheckSpec(
                 "quality",
                 asset=key,
                 additional_deps=[other for other in after if other != key],
-                description=f"The expectations of stage {stage}.",
+                description=f"The rules of {file}. A critical one that fails stops the publication.",
             )
             for key in sorted(keys & known, key=lambda key: key.path)
         ]
@@ -82,7 +83,7 @@ def _check_result(key: dg.AssetKey, results: list[CheckResult]) -> dg.AssetCheck
         check_name="quality",
         passed=not failed,
         severity=dg.AssetCheckSeverity.ERROR if critical else dg.AssetCheckSeverity.WARN,
-        description="; ".join(result.message for result in failed) or None,
+        description="\n".join(f"{result.expected}: {result.message}" for result in failed) or None,
         metadata={
             "expectations": len(results),
             "failed": len(failed),

@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _look_for_garbage_rarely() -> None:
-    """Spare the imports of Dagster and Great Expectations half a second of looking through what stays anyway."""
+    """Spare the imports of Dagster and Great Expectations half a second of looking at what stays anyway."""
     gc.set_threshold(50_000, 20, 100)
 
 
