@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plumbline.errors import ConfigurationError, PlumblineError
+from plumbline.errors import ConfigurationError, PlumblineError, disk_is_full, full_disk
 from plumbline.project import Home, Project
 
 _QUIET = ("--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file", "none")
@@ -55,8 +55,8 @@ def run_dbt(
 ) -> tuple[NodeResult, ...]:
     """Run one dbt command, such as `[*BUILD, "--full-refresh"]`, against a company's warehouse.
 
-    Raises DefinitionsError when the project cannot be read and ModelError when a node fails. The
-    connections are closed afterwards, so that others can open the warehouse.
+    Raises DefinitionsError when the project cannot be read, ModelError when a node fails, and StorageError
+    when the disk is full. The connections are closed afterwards, so that others can open the warehouse.
     """
     return Dbt(project, home, threads=threads).invoke(args)
 
@@ -88,6 +88,9 @@ class Dbt:
             self.manifest = outcome.result
         results = _results(outcome.result)
         failures = [node for node in results if node[1].status in _FAILED]
+        full = next((text for text in _told(failures, outcome) if disk_is_full(text)), None)
+        if full is not None:
+            raise full_disk(str(self._home.warehouse), _plain(full))
         if failures:
             raise _model_error(failures)
         if not outcome.success:
@@ -162,6 +165,10 @@ def _results(result: Any) -> list[tuple[Any, NodeResult]]:
 def _rows(response: dict[str, Any] | None) -> int | None:
     rows = (response or {}).get("rows_affected")
     return int(rows) if rows is not None and int(rows) >= 0 else None
+
+
+def _told(failures: list[tuple[Any, NodeResult]], outcome: Any) -> list[str]:
+    return [*(result.message for _, result in failures), str(outcome.exception or "")]
 
 
 def _model_error(failures: list[tuple[Any, NodeResult]]) -> ModelError:

@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.dbt_runner import Dbt, DefinitionsError, ModelError, NodeResult
-from plumbline.errors import PlumblineError
+from plumbline.errors import PlumblineError, StorageError
 from plumbline.project import Home, Project
 
 _ERRORS: dict[str, type[PlumblineError]] = {
     ModelError.default_code: ModelError,
     DefinitionsError.default_code: DefinitionsError,
+    "disk-full": StorageError,
 }
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from orchestration.dbt_worker import DbtWorker
 from orchestration.prepare import is_prepared, mark_prepared
-from plumbline.errors import PlumblineError
+from plumbline.errors import PlumblineError, disk_is_full, full_disk
 from plumbline.project import Home, Project
 from plumbline.runs import current_progress, new_run_id
 from plumbline.runs.fingerprint import digest_definitions
@@ -59,7 +59,7 @@ def launch(
         "run_id": new_run_id(),
     }
     run = _Run(project, home, company, settings)
-    with run.closing():
+    with _full_disk_explained(home), run.closing():
         if not is_prepared(project, home):
             run.start_parsing()
         before()
@@ -163,6 +163,19 @@ class _Run:
                 self._worker.close()
             if self._instance:
                 self._instance.dispose()
+
+
+@contextmanager
+def _full_disk_explained(home: Home) -> Iterator[None]:
+    """Tell of a full disk as such, whoever met it: Dagster's log, the run's record, a table."""
+    try:
+        yield
+    except PlumblineError:
+        raise
+    except Exception as error:
+        if not disk_is_full(error):
+            raise
+        raise full_disk(str(home.root), str(error).splitlines()[0]) from None
 
 
 def _root_error(error: BaseException) -> BaseException:

@@ -14,6 +14,11 @@ PlumblineError                 every mistake that a user can mend; shown without
 
 from __future__ import annotations
 
+import errno
+
+_DISK_FULL_NUMBERS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DISK_FULL_WORDS = ("no space left", "out of disk space", "disk is full", "file too large", "quota exceeded")
+
 
 class PlumblineError(Exception):
     """Say what went wrong, where, why, and what to do; `code` is stable and fit for programs."""
@@ -93,6 +98,26 @@ class StorageError(PlumblineError):
     """The disk is full, or a state file is damaged."""
 
     default_code = "storage"
+
+
+def disk_is_full(error: BaseException | str) -> bool:
+    """Recognise a full disk, or a file that may not grow, by what the system and the databases call it."""
+    if isinstance(error, OSError) and error.errno in _DISK_FULL_NUMBERS:
+        return True
+    text = str(error).lower()
+    return any(words in text for words in _DISK_FULL_WORDS)
+
+
+def full_disk(where: str, why: str) -> StorageError:
+    """Say that a run met a full disk, and that this costs nothing but the run."""
+    return StorageError(
+        "the disk is full",
+        where=where,
+        why=why,
+        todo="Free some space and run again: what was left half done is built anew. "
+        "What is published stays complete.",
+        code="disk-full",
+    )
 
 
 def did_you_mean(name: str, candidates: list[str]) -> str:
