@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ from plumbline.errors import PlumblineError, disk_is_full, full_disk
 from plumbline.project import Home, Project
 from plumbline.runs import current_progress, new_run_id
 from plumbline.runs.fingerprint import digest_definitions
+
+_NO_ROOM = 64 * 1024
 
 INSTANCE_SETTINGS = """\
 telemetry:
@@ -167,13 +170,16 @@ class _Run:
 
 @contextmanager
 def _full_disk_explained(home: Home) -> Iterator[None]:
-    """Tell of a full disk as such, whoever met it: Dagster's log, the run's record, a table."""
+    """Tell of a full disk as such, whoever met it: Dagster's log, the run's record, a table.
+
+    SQLite may say only "disk I/O error".
+    """
     try:
         yield
     except PlumblineError:
         raise
     except Exception as error:
-        if not disk_is_full(error):
+        if not disk_is_full(error) and shutil.disk_usage(home.root).free > _NO_ROOM:
             raise
         raise full_disk(str(home.root), str(error).splitlines()[0]) from None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.defs.resources import Session, metadata, row_count, teams
+from orchestration.defs.resources import Session, metadata, teams
 from plumbline.landing import Sources, SystemResult, TableOutcome, land_system
 
 _HAS_DATA = {"landed", "unchanged"}
@@ -89,8 +89,9 @@ def _landing_asset(sources: Sources, system: str, owners: Owners) -> dg.AssetsDe
 def _events(system: str, result: SystemResult) -> Iterator[Any]:
     for outcome in result.outcomes:
         key = landing_key(system, outcome.table)
-        facts = metadata(status=outcome.status, seconds=outcome.seconds, load=outcome.load)
-        facts |= row_count(outcome.rows)
+        facts = metadata(
+            status=outcome.status, rows_landed=outcome.rows, seconds=outcome.seconds, load=outcome.load
+        )
         yield dg.MaterializeResult(key, metadata=facts)
         yield dg.AssetCheckResult(
             asset_key=key,
