@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TextIO
 
 from plumbline.runs.progress import Progress
@@ -42,15 +43,19 @@ class TerminalProgress(Progress):
         self._stop.set()
         with self._lock:
             clear = "\r\x1b[K" if self._moving else ""
-            self._stream.write(f"{clear}  {stage:<22}{seconds:>6.1f} s\n")
-            self._stream.flush()
+            self._show(f"{clear}  {stage:<22}{seconds:>6.1f} s\n")
 
     def _tick(self, stop: threading.Event) -> None:
         while not stop.wait(_TICK):
             with self._lock:
                 if not stop.is_set():
-                    self._stream.write("\r\x1b[K" + self._line())
-                    self._stream.flush()
+                    self._show("\r\x1b[K" + self._line())
+
+    def _show(self, text: str) -> None:
+        # What goes on is not worth a run: Dagster keeps stderr in a file, whose disk may be full.
+        with suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()
 
     def _line(self) -> str:
         seconds = time.perf_counter() - self._start

@@ -31,7 +31,7 @@ def fill(disk, *, kilobytes_left):
         os.posix_fallocate(filler.fileno(), 0, free.f_bavail * free.f_bsize - 1024 * kilobytes_left)
 
 
-@pytest.mark.parametrize(("kilobytes_left", "met_by"), [(0, "demo"), (12_000, "warehouse.duckdb")])
+@pytest.mark.parametrize(("kilobytes_left", "met_by"), [(0, "demo"), (22_000, "warehouse.duckdb")])
 def test_a_full_disk_costs_nothing_but_the_run(small_disk, kilobytes_left, met_by):
     before = generation(small_disk), published(small_disk)
     fill(small_disk, kilobytes_left=kilobytes_left)

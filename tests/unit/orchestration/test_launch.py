@@ -1,0 +1,38 @@
+"""What `plumb run` makes of the errors of its steps."""
+
+import dagster as dg
+import pytest
+
+from orchestration.launch import _root_error
+from plumbline.errors import GateError
+
+
+def failing_with(error):
+    @dg.op
+    def step():
+        raise error
+
+    @dg.job
+    def run():
+        step()
+
+    with dg.instance_for_test() as instance, pytest.raises(type(error)) as caught:
+        run.execute_in_process(instance=instance, raise_on_error=True)
+    return caught.value
+
+
+def test_the_error_of_a_step_is_told_as_it_was_raised():
+    error = GateError("1 critical expectation failed")
+    assert _root_error(failing_with(error)) is error
+
+
+def test_the_cause_is_found_below_what_wraps_it():
+    cause = GateError("1 critical expectation failed")
+    wrapped = RuntimeError("while checking")
+    wrapped.__cause__ = cause
+    assert _root_error(failing_with(wrapped)) is cause
+
+
+def test_an_error_that_nobody_expected_stays_itself():
+    error = ZeroDivisionError("division by zero")
+    assert isinstance(_root_error(failing_with(error)), ZeroDivisionError)
