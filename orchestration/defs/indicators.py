@@ -15,7 +15,7 @@ from orchestration.defs.transformation import mart_keys
 LONG_TABLES = {
     "indicator": "The library: one row per metric, with its meaning, its owner and whether it is available.",
     "indicator_value": "One row per metric, period and member: every value of every indicator.",
-    "target": "One row per target: of which metric, for which period and member, and how much.",
+    "target": "One row per target: metric, period and member, and what the value should be.",
 }
 
 
