@@ -131,6 +131,11 @@ def _on_dimension(draw: st.DrawFn, name: str) -> str:
 def differs_on_purpose(query: dict[str, Any], metrics: dict[str, Any]) -> bool:
     """Tell the questions whose answers are known to differ."""
     grains = {name.rpartition("__")[2] for name in query["group_by"] if name.startswith("metric_time")}
+    beyond = [text for text in (*query["group_by"], *query.get("where", ())) if "listing" in text]
+    lux = any("lux" in name for name in query["metrics"])
+    if any("user" in text for text in beyond) and (lux or len(beyond) > 1):
+        # Users are partitioned: where a listing has none, MetricFlow loses the listing, too.
+        return True
     on_time = any("metric_time" in text for text in query.get("where", ())) or "time_constraint" in query
     for name in query["metrics"]:
         longer = grains and SHIFTED.get(name) and grains != {"day"} and "week" in grains | {SHIFTED[name]}
