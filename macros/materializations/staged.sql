@@ -46,7 +46,11 @@
   longer current (a newer snapshot took its place) makes it everything, and so does a parent that was read anew.
 #}
 {% macro staged_scope(system, table, parents=none) -%}
-    {%- set whole = {'is_partial': false, 'is_unchanged': false, 'new_loads': []} -%}
+    {%- set facts = landed_facts(system, table) -%}
+    {%- set whole = {
+        'is_partial': false, 'is_unchanged': false, 'new_loads': [],
+        'has_gone': facts.has_gone, 'is_snapshot': facts.is_snapshot,
+    } -%}
     {%- if not config.get('incremental') or flags.FULL_REFRESH or not is_run() -%} {{ return(whole) }} {%- endif -%}
     {%- set base = base_of(this) -%}
     {%- if not relation_exists(base) -%} {{ return(whole) }} {%- endif -%}
@@ -67,7 +71,28 @@
         {%- if read_since.rows -%} {{ return(whole) }} {%- endif -%}
     {%- endif -%}
     {%- set new_loads = found.columns['landed'].values() | list -%}
-    {{ return({'is_partial': true, 'new_loads': new_loads, 'is_unchanged': not new_loads and not parents}) }}
+    {{ return({
+        'is_partial': true, 'is_unchanged': not new_loads and not parents, 'new_loads': new_loads,
+        'has_gone': facts.has_gone, 'is_snapshot': facts.is_snapshot,
+        'parents_have_gone': parents is not none and landed_facts(*source_of(parents)).has_gone,
+    }) }}
+{%- endmacro %}
+
+{# System and table behind a staging model. #}
+{% macro source_of(relation) -%}
+    {{ return((relation.identifier | replace('stg_', '', 1)).split('__', 1)) }}
+{%- endmacro %}
+
+{# Whether rows of a table have gone again, and whether its loads are parts of one snapshot. #}
+{% macro landed_facts(system, table) -%}
+    {%- if not is_run() -%} {{ return({'has_gone': false, 'is_snapshot': false}) }} {%- endif -%}
+    {%- set where = "system = '" ~ system ~ "' and table_name = '" ~ table ~ "'" -%}
+    {%- set found = run_query(
+        "select exists (select 1 from " ~ source('run', 'gone_rows') ~ " where " ~ where ~ ") as has_gone, "
+        ~ "coalesce((select bool_and(mode = 'snapshot') from " ~ source('run', 'loads')
+        ~ " where " ~ where ~ " and is_current), false) as is_snapshot"
+    ).rows[0] -%}
+    {{ return({'has_gone': found['has_gone'], 'is_snapshot': found['is_snapshot']}) }}
 {%- endmacro %}
 
 {# True where dbt builds a model, false while it compiles one for a unit test. #}

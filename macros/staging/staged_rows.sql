@@ -1,6 +1,9 @@
 {#
   The rows of one source table with the verdict on each: kept, duplicate, superseded or quarantined.
 
+  A snapshot may have landed as several loads, each with what it had besides the one before. Rows that a later one no
+  longer has (landing_run.gone_rows) are superseded: they stand for nothing, however their keys and versions are.
+
   `columns` says how each column is read (columns.sql); `key` and `version` are the columns that tell rows and their
   versions apart. `parent` names the column and the staging model without whose row a row means nothing:
   {'column': 'order_id', 'model': 'stg_erp__sales_order_header', 'is': 'order'}.
@@ -8,6 +11,7 @@
 {% macro staged_rows(system, table, key, columns, version=none, parent=none) -%}
     {%- set landed = source(system, table) -%}
     {%- do source('run', 'loads') -%}
+    {%- do source('run', 'gone_rows') -%}
     {%- set parents = ref(parent.model) if parent else none -%}
     {%- if execute -%}
         {%- set required = columns | selectattr('required') | map(attribute='name') | list -%}
@@ -81,9 +85,24 @@ landed_rows as {{ computed_once() }} (
     from typed
 ),
 
+{% if scope.has_gone -%}
+gone_rows as (
+    select load, row_number, gone_with
+    from {{ source('run', 'gone_rows') }}
+    where system = '{{ landed.schema | replace('landing_', '', 1) }}' and table_name = '{{ landed.identifier }}'
+),
+
+{% endif -%}
 {% if scope.is_partial -%}
 touched_keys as (
     select distinct {{ key }} from landed_rows where _problem is null
+    {%- if scope.has_gone %}
+    union
+    select base.{{ rules.key | join(', base.') }}
+    from {{ base_of(this) }} as base
+    inner join gone_rows on base._load = gone_rows.load and base._row_number = gone_rows.row_number
+    where base._problem is null and gone_rows.gone_with in ({{ scope.new_loads | join(', ') or 'null' }})
+    {%- endif %}
     {%- if parent %}
     union
     select {{ key }} from {{ base_of(this) }}
@@ -91,6 +110,11 @@ touched_keys as (
         _verdict = 'quarantined'
         and _problem is null
         and {{ parent.column }} in (select {{ parent.column }} from {{ parents }})
+    {%- if scope.parents_have_gone %}
+    union
+    select {{ key }} from {{ base_of(this) }}
+    where _problem is null and {{ parent.column }} not in (select {{ parent.column }} from {{ parents }})
+    {%- endif %}
     {%- endif %}
 ),
 
@@ -101,20 +125,38 @@ known_rows as (
     where base._problem is null
     union all
     select base.* from {{ base_of(this) }} as base
-    where base._problem is not null and exists (select 1 from landed_rows where landed_rows._problem is not null)
+    where
+        base._problem is not null
+        and (
+            exists (select 1 from landed_rows where landed_rows._problem is not null)
+            {%- if scope.has_gone %}
+            or exists (
+                select 1 from gone_rows where gone_rows.gone_with in ({{ scope.new_loads | join(', ') or 'null' }})
+            )
+            {%- endif %}
+        )
 ),
 
-all_rows as (
+{{ 'ever_rows' if scope.has_gone else 'all_rows' }} as (
     select {{ business }}, _load, _row_number, _problem from landed_rows
     union all
     select {{ business }}, _load, _row_number, _problem from known_rows
 ),
 {%- else -%}
-all_rows as (
+{{ 'ever_rows' if scope.has_gone else 'all_rows' }} as (
     select * from landed_rows
 ),
 {%- endif %}
 
+{% if scope.has_gone -%}
+all_rows as (
+    select ever_rows.*
+    from ever_rows
+    left join gone_rows on ever_rows._load = gone_rows.load and ever_rows._row_number = gone_rows.row_number
+    where gone_rows.load is null
+),
+
+{% endif -%}
 {% if parent -%}
 placed_rows as (
     select
@@ -212,11 +254,11 @@ set_aside as (
         _load,
         _row_number,
         case
-            when {{ is_conflict() }} then 'quarantined'
+            when {{ is_conflict(scope) }} then 'quarantined'
             else 'superseded'
         end as _verdict,
         case
-            when {{ is_conflict() }}
+            when {{ is_conflict(scope) }}
                 then {{ text_of(["'conflict: same key and version as load '", '_newest_load', "' row '", '_newest_row',
                                  "', other content'"]) }}
             else {{ text_of(["'superseded by load '", '_newest_load', "' row '", '_newest_row']) }}
@@ -239,6 +281,22 @@ select
 from all_rows
 left join set_aside
     on all_rows._load = set_aside._load and all_rows._row_number = set_aside._row_number
+{%- if scope.has_gone %}
+union all
+select
+    {%- for name in names %}
+    ever_rows.{{ name }},
+    {%- endfor %}
+    ever_rows._load,
+    ever_rows._row_number,
+    'superseded' as _verdict,
+    {{ text_of(["'no longer in the extract of load '", 'gone_rows.gone_with']) }} as _reason,
+    {{ text_key('ever_rows', rules.key) }} as _row_key,
+    ever_rows._problem,
+    {{ newest_load() }} as _judged_load
+from ever_rows
+inner join gone_rows on ever_rows._load = gone_rows.load and ever_rows._row_number = gone_rows.row_number
+{%- endif %}
 {%- endmacro %}
 
 {# What is wrong with a row, for every column that is: NULL when nothing is. #}
@@ -272,11 +330,19 @@ left join set_aside
         end
 {%- endmacro %}
 
-{# Two contents of one key and version; without a version, a later load is the newer version. #}
-{% macro is_conflict() -%}
+{#
+  Two contents of one key and version; without a version, a later load is the newer version, unless both are parts of
+  one snapshot.
+#}
+{% macro is_conflict(scope) -%}
     (
         _version = _newest_version
-        or (_version is null and _newest_version is null and _last_load = _newest_last_load)
+        or (
+            _version is null and _newest_version is null
+            {%- if not scope.is_snapshot %}
+            and _last_load = _newest_last_load
+            {%- endif %}
+        )
     )
 {%- endmacro %}
 

@@ -16,6 +16,7 @@ from plumbline.project import Home
 
 FORMAT = 1
 DATA = "data.parquet"
+GONE = "gone.parquet"
 MANIFEST = "manifest.json"
 _LOAD = re.compile(r"load=([1-9][0-9]{0,17})")
 
@@ -39,12 +40,27 @@ class Cursor:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """A snapshot that landed as what it has besides the load that it `follows`.
+
+    `extract_rows` are the rows of the whole snapshot; `gone_rows` rows of earlier loads are in it no longer:
+    gone.parquet lists them.
+    """
+
+    follows: int
+    extract_rows: int
+    gone_rows: int
+    gone_sha256: str
+
+
+@dataclass(frozen=True)
 class Manifest:
     """One visible load.
 
     `sha256` is that of the source file, or of the content where there is no file; `content_sha256` always
     that of names and values in order; `bytes` is the size of the source, or of its text; `reading` says how a
-    file was read (format, encoding, delimiter, sheet).
+    file was read (format, encoding, delimiter, sheet). A load with a `difference` has the SHA-256 and the
+    bytes of the whole source, but only the rows that are new.
     """
 
     load: int
@@ -70,11 +86,21 @@ class Manifest:
     cursor: Cursor | None = None
     notes: tuple[str, ...] = ()
     reading: str = ""
+    difference: Difference | None = None
     directory: Path = Path()
 
     @property
     def parquet(self) -> Path:
         return self.directory / DATA
+
+    @property
+    def gone(self) -> Path:
+        return self.directory / GONE
+
+    @property
+    def extract_rows(self) -> int:
+        """Rows of the extract, whether they landed with this load or before."""
+        return self.difference.extract_rows if self.difference else self.rows
 
     def write(self, directory: Path) -> None:
         """Write manifest.json into a directory, through to the disk."""
@@ -110,12 +136,14 @@ class Manifest:
         if content.pop("format") != FORMAT:
             raise ValueError("unknown format of the manifest")
         cursor = content.pop("cursor")
+        difference = content.pop("difference", None)
         totals = content.pop("control_totals")
         for name in ("columns", "missing_columns", "extra_columns", "notes"):
             content[name] = tuple(content[name])
         return cls(
             **{**content, "as_of": date.fromisoformat(content["as_of"])},
             cursor=Cursor(cursor["column"], cursor["from"], cursor["to"]) if cursor else None,
+            difference=Difference(**difference) if difference else None,
             control_totals={name: ControlTotal(**total) for name, total in totals.items()},
             directory=directory,
         )
@@ -150,12 +178,16 @@ def table_loads(table_directory: Path) -> list[Manifest]:
 def current_loads(manifests: Iterable[Manifest]) -> list[Manifest]:
     """Keep what makes up each table today: the newest snapshot, or every append and incremental load.
 
-    A table whose mode was changed counts from its newest snapshot on.
+    A table whose mode was changed counts from its newest snapshot on. A snapshot that landed as a difference
+    counts together with the loads that it goes on from, and not at all when one of them is missing.
     """
     tables: dict[tuple[str, str], list[Manifest]] = {}
     for manifest in sorted(manifests, key=lambda manifest: manifest.load):
         table = tables.setdefault((manifest.system, manifest.table), [])
-        if manifest.mode == "snapshot" or (table and table[-1].mode == "snapshot"):
+        if manifest.difference:
+            if not table or table[-1].load != manifest.difference.follows:
+                continue
+        elif manifest.mode == "snapshot" or (table and table[-1].mode == "snapshot"):
             table.clear()
         table.append(manifest)
     return sorted((one for table in tables.values() for one in table), key=lambda manifest: manifest.load)

@@ -21,7 +21,10 @@ create schema if not exists landing_run;
 create or replace table landing_run.context (company varchar, as_of date, run_id varchar);
 create or replace table landing_run.loads (
     load bigint, system varchar, table_name varchar, source varchar, mode varchar, sha256 varchar,
-    rows bigint, is_current boolean, as_of date, landed_at timestamp
+    rows bigint, is_current boolean, as_of date, landed_at timestamp, extract_rows bigint
+);
+create or replace table landing_run.gone_rows (
+    system varchar, table_name varchar, load bigint, row_number bigint, gone_with bigint
 );
 create or replace table landing_run.control_totals (
     load bigint, system varchar, table_name varchar, column_name varchar, total decimal(38, 6),
@@ -36,12 +39,12 @@ create or replace table landing_run.missing_columns (
 def register(
     con: DuckDBPyConnection, home: Home, project: Project, sources: Sources, as_of: date, run_id: str
 ) -> None:
-    """Create the views landing_<system>.<table>, and in landing_run context, loads, control_totals and
-    missing_columns.
+    """Create the views landing_<system>.<table>, and the tables of landing_run.
 
     A view has exactly the declared columns as VARCHAR (NULL where an extract lacks one), `_load` and
     `_row_number`, of the current loads; it is empty where nothing has landed, or where the company does not
-    list the table.
+    list the table. Rows that a later load of the same snapshot no longer has are in the view; staging sets
+    them aside by landing_run.gone_rows.
     """
     contract = load_contract(project)
     loads = [load for load in visible_loads(home) if load.table in contract.get(load.system, {})]
@@ -50,6 +53,7 @@ def register(
     try:
         _create_views(con, contract, current)
         _create_run_tables(con, sources.company, as_of, run_id, loads, {load.load for load in current})
+        _fill_gone_rows(con, current)
         con.execute("commit")
     except BaseException:
         con.execute("rollback")
@@ -114,7 +118,13 @@ def _create_run_tables(
         con,
         "loads",
         [
-            (*(getattr(load, name) for name in facts), load.load in current, load.as_of, load.landed_at)
+            (
+                *(getattr(load, name) for name in facts),
+                load.load in current,
+                load.as_of,
+                load.landed_at,
+                load.extract_rows,
+            )
             for load in loads
         ],
     )
@@ -132,6 +142,17 @@ def _create_run_tables(
         "missing_columns",
         [(load.load, load.system, load.table, name) for load in loads for name in load.missing_columns],
     )
+
+
+def _fill_gone_rows(con: DuckDBPyConnection, current: Sequence[Manifest]) -> None:
+    """List the rows that later loads of the same snapshot no longer have."""
+    for load in current:
+        if load.difference and load.difference.gone_rows:
+            con.execute(
+                "insert into landing_run.gone_rows select ?, ?, load, row_number, ? "
+                f"from read_parquet({_text(glob_free(load.gone))}, hive_partitioning = false)",
+                [load.system, load.table, load.load],
+            )
 
 
 def _fill(con: DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:

@@ -54,6 +54,11 @@ class Session:
             self._current[table] = current_loads(table_loads(self.directory(table)))
         return self._current[table]
 
+    def known_lines(self, table: str, load: int) -> Path:
+        """Give the file that remembers the lines of a table's newest snapshot, as of a load."""
+        directory = self.home.landing / ".cache" / "lines" / self.system.name / table
+        return directory / f"{load}.parquet"
+
     def landed(self, manifest: Manifest) -> None:
         """Take note of a load that has become visible."""
         self._current[manifest.table] = current_loads([*self.current(manifest.table), manifest])

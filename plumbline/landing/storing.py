@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from plumbline.errors import did_you_mean
 from plumbline.landing.contract import TableContract
 from plumbline.landing.extract import Extract
-from plumbline.landing.manifests import Cursor, Manifest
+from plumbline.landing.manifests import Cursor, Difference, Manifest
 from plumbline.landing.outcomes import LANDED, UNCHANGED, ExtractOutcome, Refused
 from plumbline.landing.session import Session
 from plumbline.landing.sources import TableSource
@@ -100,10 +100,13 @@ def store(
     cursor: Callable[[], Cursor] | None = None,
     reading: str = "",
     expected_rows: int | None = None,
+    difference: Difference | None = None,
+    gone: pa.Table | None = None,
 ) -> ExtractOutcome:
     """Write an extract as a load and make it visible, unless its content has landed before.
 
     `cursor`, asked after the last row, says what the load covers; `expected_rows` is what the source counted.
+    With a `difference` the extract is only what is new; `gone` (load, row_number) is there no longer.
     Raises Refused and StorageError; then nothing is visible.
     """
     started = time.perf_counter()
@@ -121,12 +124,16 @@ def store(
             arrived += batch.num_rows
         written = writer.finish()
         layout = _settle(contract, layout, extract, written)
-        _check_rows(table, extract, written)
-        if same := _landed_before(session, table, extract, written):
+        if difference is not None:
+            difference = replace(difference, gone_sha256=writer.write_gone(gone))
+        else:
+            _check_rows(table, extract, written)
+        if difference is None and (same := _landed_before(session, table, extract, written)):
             return ExtractOutcome(
                 UNCHANGED, extract.source, notes=same, seconds=time.perf_counter() - started
             )
         manifest = _manifest(session, table, extract, layout, written, cursor and cursor(), reading, started)
+        manifest = replace(manifest, difference=difference)
         session.landed(replace(manifest, directory=writer.publish(manifest)))
     return ExtractOutcome(
         LANDED,

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from plumbline.errors import StorageError
-from plumbline.landing.manifests import DATA, ControlTotal, Manifest, highest_load
+from plumbline.landing.manifests import DATA, GONE, ControlTotal, Manifest, highest_load
 from plumbline.project import Home
 from plumbline.warehouse import quoted
 
@@ -115,6 +115,17 @@ class LoadWriter:
             parquet_sha256=file_sha256(parquet),
             parquet_bytes=parquet.stat().st_size,
         )
+
+    def write_gone(self, rows: pa.Table) -> str:
+        """Write which rows of earlier loads have gone, through to the disk; give the digest of the file."""
+        import pyarrow.parquet as pq
+
+        path = self.directory / GONE
+        with disk_errors(path), path.open("wb") as file:
+            pq.write_table(rows, file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        return file_sha256(path)
 
     def publish(self, manifest: Manifest) -> Path:
         """Make the load visible under its number: manifest, then one rename."""

@@ -38,7 +38,7 @@ with placed as (
 ),
 
 before as (
-    select system, table_name, median(rows) as usual, count(*) as loads
+    select system, table_name, median(extract_rows) as usual, count(*) as loads
     from placed
     where age between 2 and 13
     group by system, table_name
@@ -46,10 +46,13 @@ before as (
 
 select
     placed.system || '.' || placed.table_name as subject,
-    placed.rows as evaluated,
-    case when placed.rows < before.usual / 2 or placed.rows > before.usual * 2 then placed.rows else 0 end
-        as unexpected,
-    'load ' || placed.load || ' has ' || placed.rows || ' rows, those before '
+    placed.extract_rows as evaluated,
+    case
+        when placed.extract_rows < before.usual / 2 or placed.extract_rows > before.usual * 2
+            then placed.extract_rows
+        else 0
+    end as unexpected,
+    'load ' || placed.load || ' has ' || placed.extract_rows || ' rows, those before '
         || cast(before.usual as bigint) || ' in the median' as observed,
     case
         when placed.mode = 'incremental' then 'its loads are increments of any size'

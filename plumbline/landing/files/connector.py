@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plumbline.errors import SourceUnavailable
 from plumbline.landing.extract import Extract, NewColumnError
-from plumbline.landing.files.inspection import check_size, open_text
+from plumbline.landing.files.inspection import TextFile, check_size, open_text
+from plumbline.landing.files.lines import WORTH_COMPARING, Changes, Lines
 from plumbline.landing.files.patterns import format_of, matching_files
+from plumbline.landing.manifests import Difference, Manifest
 from plumbline.landing.outcomes import MISSING, REFUSED, UNAVAILABLE, UNCHANGED, ExtractOutcome, Refused
 from plumbline.landing.quarantine import Refusal
 from plumbline.landing.session import Session
 from plumbline.landing.sources import TableSource
-from plumbline.landing.storing import store
+from plumbline.landing.storing import held_to, store
 from plumbline.landing.writer import disk_errors, temporary_directory
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
+
+_TEXTS = ("csv", "tsv", "jsonl")
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,13 @@ class _File:
                 where=self.source,
                 todo="The next run takes it. Write files under another name, and rename them when complete.",
             )
+
+
+def _of_file(extract: Extract, file: _File) -> Extract:
+    """Say which file an extract came from, and hold it to one state of the file."""
+    extract.source, extract.sha256, extract.bytes = file.source, file.sha256, file.state[1]
+    extract.batches = file.watched(extract.batches)
+    return extract
 
 
 def _state(path: Path) -> tuple[int, ...]:
@@ -128,32 +139,100 @@ class FilesConnector:
     def _store(
         self, table: TableSource, file: _File, workspace: Path, thorough: bool = False
     ) -> ExtractOutcome:
-        extract = self._open(table, file.path, workspace, thorough)
-        extract.source, extract.sha256, extract.bytes = file.source, file.sha256, file.state[1]
-        extract.batches = file.watched(extract.batches)
-        return store(self._session, table, extract, reading=file.reading)
-
-    def _open(self, table: TableSource, path: Path, workspace: Path, thorough: bool) -> Extract:
-        limits = self._session.system.limits
-        contract = self._session.contract[table.name]
-        kind = format_of(path, table)
+        kind = format_of(file.path, table)
+        if kind in _TEXTS:
+            return self._store_text(table, file, workspace, thorough)
+        check_size(file.path, self._session.system.limits)
         if kind == "excel":
             from plumbline.landing.files.excel import read_excel
 
-            check_size(path, limits)
-            return read_excel(
-                path, table.sheet, {column.name: column.type for column in contract.columns}, limits
-            )
-        if kind == "parquet":
+            types = {column.name: column.type for column in self._session.contract[table.name].columns}
+            extract = read_excel(file.path, table.sheet, types, self._session.system.limits)
+        else:
             from plumbline.landing.files.parquet import read_parquet
 
-            check_size(path, limits)
-            return read_parquet(path)
-        text = open_text(path, workspace, limits, table.encoding)
+            extract = read_parquet(file.path)
+        return store(self._session, table, _of_file(extract, file), reading=file.reading)
+
+    def _store_text(self, table: TableSource, file: _File, workspace: Path, thorough: bool) -> ExtractOutcome:
+        text = open_text(file.path, workspace, self._session.system.limits, table.encoding)
+        if table.load != "snapshot" or text.size < WORTH_COMPARING:
+            extract = _of_file(self._read(table, file, text, thorough), file)
+            return store(self._session, table, extract, reading=file.reading)
+        with closing(Lines(text, header=format_of(file.path, table) != "jsonl")) as lines:
+            outcome = self._store_difference(table, file, text, lines, workspace)
+            return outcome or self._store_whole(table, file, text, lines, thorough)
+
+    def _store_whole(
+        self, table: TableSource, file: _File, text: TextFile, lines: Lines, thorough: bool
+    ) -> ExtractOutcome:
+        extract = _of_file(self._read(table, file, text, thorough), file)
+        outcome = store(self._session, table, extract, reading=file.reading)
+        if outcome.load is not None and outcome.rows == lines.rows:
+            self._remember(table, lines, outcome.load)
+        return outcome
+
+    def _store_difference(
+        self, table: TableSource, file: _File, text: TextFile, lines: Lines, workspace: Path
+    ) -> ExtractOutcome | None:
+        """Land what the file has besides the newest load; None when the whole file is to be landed."""
+        loads = self._session.current(table.name)
+        before = loads[-1] if loads else None
+        if before is None or (before.reading, before.mode) != (file.reading, "snapshot"):
+            return None
+        known = self._session.known_lines(table.name, before.load)
+        changes = lines.since(known) if known.is_file() else None
+        if changes is None:
+            return None
+        if not len(changes.lines) and not changes.gone.num_rows:
+            file.hold_still()
+            return ExtractOutcome(
+                UNCHANGED, file.source, notes=(f"the rows of load {before.load}, in another order",)
+            )
+        try:
+            outcome = self._store_part(table, file, lines.part(changes, workspace / "part"), changes, before)
+        except Refused:
+            return None
+        assert outcome.load is not None
+        self._remember(table, lines, outcome.load, changes, known)
+        return outcome
+
+    def _store_part(
+        self, table: TableSource, file: _File, part: TextFile, changes: Changes, before: Manifest
+    ) -> ExtractOutcome:
+        extract = _of_file(self._read(table, file, part, thorough=True), file)
+        extract.batches = held_to(len(changes.lines), file.source, changes.numbered(extract.batches))
+        if extract.seen is not None:
+            extract.seen.update(set(before.columns) - set(before.missing_columns))
+        extract.notes.append(
+            changes.since(before.load)
+        )
+        difference = Difference(before.load, changes.rows, changes.gone.num_rows, "")
+        return store(
+            self._session, table, extract, reading=file.reading, difference=difference, gone=changes.gone
+        )
+
+    def _remember(
+        self,
+        table: TableSource,
+        lines: Lines,
+        load: int,
+        changes: Changes | None = None,
+        known: Path | None = None,
+    ) -> None:
+        """Keep the lines of the newest load in mind; those of the loads before are not asked for again."""
+        target = self._session.known_lines(table.name, load)
+        lines.remember(load, changes, known, target)
+        for path in target.parent.iterdir():
+            if path != target:
+                path.unlink()
+
+    def _read(self, table: TableSource, file: _File, text: TextFile, thorough: bool) -> Extract:
+        kind = format_of(file.path, table)
         if kind == "jsonl":
             from plumbline.landing.files.json_lines import read_json_lines
 
-            return read_json_lines(text, list(contract.names), thorough)
+            return read_json_lines(text, list(self._session.contract[table.name].names), thorough)
         from plumbline.landing.files.delimited import read_delimited
 
         return read_delimited(text, table.delimiter or ("\t" if kind == "tsv" else ","))

@@ -25,6 +25,7 @@ class Company:
         self.name = "tiny"
         self.contract = load_contract(project)
         self.loads = defaultdict(list)
+        self.gone = []
         self.load = 0
         root.mkdir(parents=True, exist_ok=True)
 
@@ -33,8 +34,16 @@ class Company:
         self.load += 1
         if mode == "snapshot":
             self.loads[table].clear()
-        self.loads[table].append((self.load, rows))
+            self.gone = [row for row in self.gone if row[0] != table]
+        self.loads[table].append((self.load, rows, mode))
         return self.load
+
+    def land_difference(self, table, rows, gone=()):
+        """Add what a snapshot has besides the one before, which had the rows `gone` (load, row)."""
+        load = self.land(table, rows, mode="part")
+        self.loads[table][-1] = (load, rows, "snapshot")
+        self.gone += [(table, *place, load) for place in gone]
+        return load
 
     def show(self, as_of):
         """Write the landing views and the tables about the run."""
@@ -53,7 +62,7 @@ class Company:
                 )
                 values = [
                     [*(row.get(name) for name in table.names), load, number]
-                    for load, rows in self.loads[f"{system}.{table.name}"]
+                    for load, rows, _ in self.loads[f"{system}.{table.name}"]
                     for number, row in enumerate(rows, start=1)
                 ]
                 if values:
@@ -69,14 +78,22 @@ class Company:
         )
         connection.execute(
             "create or replace table landing_run.loads "
-            "(load bigint, system varchar, table_name varchar, rows bigint, is_current boolean)"
+            "(load bigint, system varchar, table_name varchar, rows bigint, mode varchar, is_current boolean)"
+        )
+        connection.execute(
+            "create or replace table landing_run.gone_rows "
+            "(system varchar, table_name varchar, load bigint, row_number bigint, gone_with bigint)"
         )
         for name, loads in self.loads.items():
-            for load, rows in loads:
+            for load, rows, mode in loads:
                 connection.execute(
-                    "insert into landing_run.loads values (?, ?, ?, ?, true)",
-                    [load, *name.split("."), len(rows)],
+                    "insert into landing_run.loads values (?, ?, ?, ?, ?, true)",
+                    [load, *name.split("."), len(rows), mode],
                 )
+        for name, *place in self.gone:
+            connection.execute(
+                "insert into landing_run.gone_rows values (?, ?, ?, ?, ?)", [*name.split("."), *place]
+            )
 
     def build(self, as_of="2024-03-31", full=False, only=()):
         """Show what has landed and build every seed and model, or only some."""

@@ -185,3 +185,74 @@ def test_an_earlier_as_of_day_and_a_newer_snapshot_take_rows_away(company):
     assert company.query("select order_line_id from marts.order_lines order by 1") == [(101,), (102,)]
     before, after = rebuilt(company, "2024-03-31", only=ORDERS)
     assert before == after
+
+
+def lead(number, day="2024-01-10", **other):
+    return {
+        "LeadID": number,
+        "Channel": "web",
+        "CreatedDate": day,
+        "ModifiedDate": f"{day} 09:00:00",
+        **other,
+    }
+
+
+def test_a_snapshot_in_parts_means_what_its_newest_whole_means(company):
+    bad = lead("4", day="2024-02-30")
+    company.land(
+        "crm.lead",
+        [lead("1"), lead("2"), lead("3"), bad, lead("5"), lead("5"), lead("6"), lead("6", Channel="shop")],
+        mode="snapshot",
+    )
+    company.build(only=["+leads", "+opportunities"])
+    won = lead("2", ConvertedDate="2024-03-01", ModifiedDate="2024-03-01 09:00:00")
+    company.land_difference("crm.lead", [won, lead("7")], gone=[(1, 2), (1, 3), (1, 4), (1, 5), (1, 8)])
+    company.build(only=["+leads", "+opportunities"])
+    assert company.query("select lead_id, is_converted from marts.leads order by 1") == [
+        (1, 0), (2, 1), (5, 0), (6, 0), (7, 0),
+    ]  # fmt: skip
+    gone = ("superseded", "no longer in the extract of load 2")
+    assert company.verdicts("crm.lead") == {
+        **dict.fromkeys([(1, 1), (1, 6), (1, 7), (2, 1), (2, 2)], ("kept", None)),
+        **dict.fromkeys([(1, 2), (1, 3), (1, 4), (1, 5), (1, 8)], gone),
+    }
+    before, after = rebuilt(company, "2024-03-31", only=["+leads", "+opportunities"])
+    assert before == after
+
+
+def test_parts_of_a_snapshot_that_arrive_together_are_judged_together(company):
+    company.land("crm.lead", [lead("1"), lead("2")], mode="snapshot")
+    company.build(only=["+leads"])
+    company.land_difference("crm.lead", [lead("2", Channel="shop"), lead("3")], gone=[(1, 2)])
+    company.land_difference("crm.lead", [lead("2", Channel="fair")], gone=[(2, 1), (1, 1)])
+    company.build(only=["+leads"])
+    assert company.query("select lead_id, channel from marts.leads order by 1") == [(2, "fair"), (3, "web")]
+    before, after = rebuilt(company, "2024-03-31", only=["+leads"])
+    assert before == after
+
+
+def test_two_contents_of_one_key_without_a_version_conflict_in_parts_of_a_snapshot_too(company):
+    first = lead("1", ModifiedDate=None)
+    company.land("crm.lead", [first], mode="snapshot")
+    company.build(only=["stg_crm__lead"])
+    company.land_difference("crm.lead", [{**first, "Channel": "shop"}])
+    company.build(only=["stg_crm__lead"])
+    assert company.verdicts("crm.lead")[(1, 1)] == (
+        "quarantined",
+        "conflict: same key and version as load 2 row 1, other content",
+    )
+
+
+def test_lines_of_an_order_that_has_gone_from_its_snapshot_become_orphans(company):
+    company.land("erp.sales_order_header", [order("1", "2024-01-05"), order("2", "2024-01-06")], "snapshot")
+    company.land("erp.sales_order_detail", [line("101", "1"), line("102", "2")])
+    company.build(only=ORDERS)
+    company.land_difference("erp.sales_order_header", [], gone=[(1, 2)])
+    company.build(only=ORDERS)
+    assert company.verdicts("erp.sales_order_detail")[(2, 2)] == (
+        "quarantined",
+        "orphan: no kept order 2",
+    )
+    assert company.query("select order_line_id from marts.order_lines") == [(101,)]
+    before, after = rebuilt(company, "2024-03-31", only=ORDERS)
+    assert before == after

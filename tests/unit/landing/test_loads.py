@@ -49,6 +49,7 @@ def test_a_load_is_parquet_of_texts_with_a_manifest(shop):
         "cursor": None,
         "notes": [],
         "reading": "csv",
+        "difference": None,
     }
     schema = pq.read_schema(load.parquet)
     assert [str(field.type) for field in schema] == ["string"] * 5 + ["int64"]

@@ -65,8 +65,8 @@ def test_the_run_tables_tell_the_context_the_loads_and_the_control_totals(shop):
     shop.file("lines.csv", csv("1,tea,1.25,,", "2,pot,x,,", "3,cup,,,"))
     shop.land()
     assert shop.query("select * from landing_run.context") == [("shop", AS_OF, "run-1")]
-    ((load, system, table, source, mode, digest, rows, current, as_of, landed_at),) = shop.query(
-        "select * from landing_run.loads"
+    ((load, system, table, source, mode, digest, rows, current, as_of, landed_at, extract_rows),) = (
+        shop.query("select * from landing_run.loads")
     )
     assert (load, system, table, source, mode, rows, current) == (
         1,
@@ -77,7 +77,7 @@ def test_the_run_tables_tell_the_context_the_loads_and_the_control_totals(shop):
         3,
         True,
     )
-    assert (len(digest), as_of, type(landed_at)) == (64, AS_OF, datetime)
+    assert (len(digest), as_of, type(landed_at), extract_rows) == (64, AS_OF, datetime, 3)
     assert shop.query("select * from landing_run.control_totals") == [
         (1, "erp", "order_line", "Amount", Decimal("1.250000"), 2, 1)
     ]

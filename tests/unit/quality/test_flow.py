@@ -24,12 +24,12 @@ def flow(con):
     con.execute("create schema quarantine")
     con.execute(
         "create table landing_run.loads (load bigint, system varchar, table_name varchar, mode varchar,"
-        " rows bigint, is_current boolean)"
+        " rows bigint, is_current boolean, extract_rows bigint)"
     )
     con.execute(
         "insert into landing_run.loads values"
-        " (3, 'erp', 'lines', 'append', 99, false), (4, 'erp', 'lines', 'append', 2, true),"
-        " (5, 'erp', 'lines', 'append', 1, true), (6, 'crm', 'lead', 'incremental', 5, true)"
+        " (3, 'erp', 'lines', 'append', 99, false, 99), (4, 'erp', 'lines', 'append', 2, true, 2),"
+        " (5, 'erp', 'lines', 'append', 1, true, 1), (6, 'crm', 'lead', 'incremental', 5, true, 5)"
     )
     con.execute(
         "create table landing_run.control_totals (load bigint, system varchar, table_name varchar,"
@@ -68,9 +68,9 @@ def test_amounts_of_current_loads_are_plain_numbers(judge, flow):
 
 
 def test_a_load_of_half_or_twice_the_usual_size_is_told(judge, flow):
-    flow.execute("update landing_run.loads set rows = 20")
+    flow.execute("update landing_run.loads set extract_rows = 20")
     assert judge(usual_volume("erp.lines")).verdict == "passed"
-    flow.execute("update landing_run.loads set rows = 50 where load = 5")
+    flow.execute("update landing_run.loads set extract_rows = 50 where load = 5")
     result = judge(usual_volume("erp.lines"))
     assert result.message == "load 5 has 50 rows, those before 20 in the median"
     assert result.verdict == "failed"

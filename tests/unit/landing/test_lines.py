@@ -1,0 +1,169 @@
+"""Big snapshot files land as what they have besides the load before, and mean the same as whole ones."""
+
+import json
+import random
+import shutil
+from collections import Counter
+
+import pytest
+
+from plumbline.landing.files import connector
+from plumbline.landing.writer import file_sha256
+from tests.unit.landing.shop import csv
+
+STILL_THERE = (
+    "select LineID, Product, Amount from landing_erp.order_line anti join landing_run.gone_rows "
+    "on _load = load and _row_number = row_number order by all"
+)
+
+
+@pytest.fixture
+def shop(shop, monkeypatch):
+    monkeypatch.setattr(connector, "WORTH_COMPARING", 0)
+    shop.tables('order_line: {files: "lines.csv"}')
+    return shop
+
+
+def numbered(numbers, change=None):
+    return [f"{n},{(change or {}).get(n, 'tea')},{n},," for n in numbers]
+
+
+def test_only_new_lines_land_and_rows_that_have_gone_are_listed(shop):
+    shop.file("lines.csv", csv(*numbered(range(1, 41))))
+    shop.land()
+    path = shop.file("lines.csv", csv(*numbered([*range(1, 21), *range(22, 43)], {30: "pot"})))
+    outcome = shop.land_lines()
+    assert (outcome.status, outcome.rows, outcome.notes) == (
+        "landed", 3, ("since load 1: 3 new rows, 2 gone",)
+    )  # fmt: skip
+    assert shop.lines("_load, _row_number, LineID, Product")[40:] == [
+        (2, 30, "30", "pot"), (2, 41, "41", "tea"), (2, 42, "42", "tea"),
+    ]  # fmt: skip
+    assert shop.query("select * from landing_run.gone_rows") == [
+        ("erp", "order_line", 1, 22, 2), ("erp", "order_line", 1, 31, 2),
+    ]  # fmt: skip
+    load = shop.loads()[-1]
+    assert (load.sha256, load.bytes, load.rows) == (file_sha256(path), path.stat().st_size, 3)
+    assert (load.difference.follows, load.extract_rows, load.difference.gone_rows) == (1, 41, 2)
+    assert load.difference.gone_sha256 == file_sha256(load.gone)
+    assert shop.query("select load, rows, extract_rows, is_current from landing_run.loads") == [
+        (1, 40, 40, True), (2, 3, 41, True),
+    ]  # fmt: skip
+    assert shop.land_lines().status == "unchanged"
+
+
+def test_json_lines_land_as_differences_too(shop):
+    def lines(*objects):
+        return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in objects)
+
+    rows = [{"LineID": n, "Product": "茶", "Amount": n} for n in range(40)]
+    shop.tables("order_line: {files: lines.jsonl}")
+    shop.file("lines.jsonl", lines(*rows))
+    shop.land()
+    shop.file("lines.jsonl", lines(*rows[:39], {"LineID": 40, "Amount": 1.50, "Colour": "red"}))
+    assert shop.land_lines().rows == 1
+    assert shop.lines("_load, _row_number, LineID, Product, Amount")[-1] == (2, 40, "40", None, "1.5")
+    assert shop.loads()[-1].columns[-1] == "Colour"
+    shop.file("lines.jsonl", lines(*rows[:39]))
+    assert shop.land_lines().rows == 0
+    assert shop.query(f"select count(*) from ({STILL_THERE})") == [(39,)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_day_after_day_the_rows_that_are_there_are_those_of_the_file(shop, seed):
+    chance = random.Random(seed)
+    lines = numbered(range(60)) + numbered(range(3))
+    shop.file("lines.csv", csv(*lines, end=chance.choice(["\n", "\r\n"])))
+    shop.land()
+    for day in range(8):
+        for _ in range(chance.randrange(6)):
+            place = chance.randrange(len(lines))
+            chance.choice([
+                lambda place=place: lines.pop(place),
+                lambda place=place: lines.insert(place, chance.choice(lines)),
+                lambda place=place, day=day: lines.insert(place, f"{place},cup,{day},,"),
+                lambda: chance.shuffle(lines),
+            ])()  # fmt: skip
+        end = chance.choice(["", "\n"])
+        shop.file("lines.csv", csv(*lines).removesuffix("\n") + end)
+        shop.land()
+        expected = sorted(tuple(line.split(",")[:3]) for line in lines)
+        assert sorted(shop.query(STILL_THERE)) == expected
+    assert any(load.difference for load in shop.loads())
+
+
+def test_the_same_rows_in_another_order_are_no_new_load(shop):
+    shop.file("lines.csv", csv(*numbered(range(10))))
+    shop.land()
+    shop.file("lines.csv", csv(*reversed(numbered(range(10)))))
+    outcome = shop.land_lines()
+    assert (outcome.status, outcome.notes) == ("unchanged", ("the rows of load 1, in another order",))
+
+
+@pytest.mark.parametrize(
+    ("text", "because"),
+    [
+        (csv(*numbered(range(41)), header="LineID,Product,Amount,ModifiedDate,OrderDate"), "another header"),
+        (csv(*numbered(range(20, 60))), "too much of it is new"),
+        (csv(*numbered(range(40)), '41,"two\nlines",1,,'), "a record is more than a line"),
+        (csv(*numbered(range(20)), "", *numbered(range(20, 42))), "a line is blank"),
+        (csv(*numbered(range(42))).replace("\n", "\r"), "lines end in another way"),
+    ],
+)
+def test_a_file_lands_whole_where_lines_do_not_tell_what_is_new(shop, text, because):
+    shop.file("lines.csv", csv(*numbered(range(40))))
+    shop.land()
+    shop.file("lines.csv", text)
+    assert shop.land_lines().rows >= 40, because
+    assert shop.loads()[-1].difference is None
+    assert shop.query("select distinct _load from landing_erp.order_line") == [(2,)]
+
+
+def test_a_new_line_that_cannot_be_read_is_refused_with_its_line_in_the_file(shop):
+    shop.file("lines.csv", csv(*numbered(range(40))))
+    shop.land()
+    shop.file("lines.csv", csv(*numbered(range(30)), "30,tea,30", *numbered(range(31, 40))))
+    outcome = shop.land_lines()
+    assert (outcome.status, outcome.extracts[0].line) == ("refused", 32)
+    assert len(shop.lines()) == 40
+
+
+def test_without_what_is_remembered_of_its_lines_a_file_lands_whole(shop):
+    shop.file("lines.csv", csv(*numbered(range(40))))
+    shop.land()
+    shutil.rmtree(shop.home.landing / ".cache")
+    shop.file("lines.csv", csv(*numbered(range(41))))
+    assert shop.land_lines().rows == 41
+    shop.file("lines.csv", csv(*numbered(range(42))))
+    assert shop.land_lines().rows == 1
+
+
+def test_only_the_lines_of_the_newest_load_are_remembered(shop):
+    for day in range(3):
+        shop.file("lines.csv", csv(*numbered(range(40 + day))))
+        shop.land()
+    assert [path.name for path in (shop.home.landing / ".cache" / "lines").rglob("*.parquet")] == [
+        "3.parquet"
+    ]
+
+
+def test_a_difference_does_not_count_when_a_load_that_it_goes_on_from_is_missing(shop):
+    for day in range(3):
+        shop.file("lines.csv", csv(*numbered(range(40 + day))))
+        shop.land()
+    shutil.rmtree(shop.loads()[1].directory)
+    assert Counter(shop.lines("_load")) == {(1,): 40}
+    assert shop.land_lines().rows == 42
+    assert Counter(shop.lines("_load")) == {(4,): 42}
+
+
+def test_small_files_and_appended_files_land_whole(shop, monkeypatch):
+    shop.tables('order_line: {files: "lines*", load: append}')
+    for day in range(2):
+        shop.file("lines.csv", csv(*numbered(range(40 + day))))
+        assert shop.land_lines().rows == 40 + day
+    monkeypatch.setattr(connector, "WORTH_COMPARING", 1_000_000)
+    shop.tables("order_line: {files: lines.csv}")
+    for day in range(2):
+        shop.file("lines.csv", csv(*numbered(range(50 + day))))
+        assert shop.land_lines().rows == 50 + day
