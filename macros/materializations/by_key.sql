@@ -1,7 +1,10 @@
 {#
-  A mart that rebuilds only the keys that changed: `key` is the column, `changes` the model that names the changed keys
-  (those where `changes_where` holds), `reads` are the incremental staging models behind the mart. Its SQL narrows
-  itself to the same keys where only_changes() holds. How far each such mart has come is kept in
+  A mart that rebuilds only the keys that changed. `key` is the column; `reads` are the staging models behind the mart,
+  the first of which has the key. Keys have changed where rows were judged since the mart was last built, in that model
+  or, by a column that both have (`through: {model: column}`), in another; and where `dated`, a date of the first model,
+  is past since. A mart with other rules names a model of changed keys instead: `changes` (where `changes_where` holds).
+
+  Its SQL narrows itself to these keys where only_changes() holds. How far each such mart has come is kept in
   intermediate.progress, in the same transaction.
 
   Every key is built anew when the mart is new, when a staging model behind it was read anew from the start, when the
@@ -12,10 +15,17 @@
     {{ run_hooks(pre_hooks) }}
     {%- set statements -%}
         {%- if partial %}
+        {%- if not config.get('changes') %}
+        create or replace temporary table {{ changed_keys() }} as {{ find_changed_keys() }};
+        {%- endif %}
         delete from {{ this }}
         where {{ config.require('key') }} in (
+            {%- if config.get('changes') %}
             select {{ config.require('key') }} from {{ ref(config.require('changes')) }}
             where {{ config.get('changes_where', 'true') }}
+            {%- else %}
+            select {{ config.require('key') }} from {{ changed_keys() }}
+            {%- endif %}
         );
         insert into {{ this }} {{ get_column_names() }} {{ get_select_subquery(sql) }};
         {%- else %}
@@ -30,6 +40,40 @@
     {{ adapter.commit() }}
     {{ return({'relations': [this.incorporate(type='table')]}) }}
 {% endmaterialization %}
+
+{# A condition that narrows a mart by key to the keys that it builds: `and order_id in (…)`, or nothing. #}
+{% macro and_changed() -%}
+    {%- if only_changes() -%}
+        and {{ config.require('key') }} in (select {{ config.require('key') }} from {{ changed_keys() }})
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro changed_keys() -%}
+    {{ return(this.identifier ~ '__changed') }}
+{%- endmacro %}
+
+{% macro find_changed_keys() -%}
+    {%- set key = config.require('key') -%}
+    {%- set rows = base_of(ref(config.require('reads')[0])) -%}
+    {%- set dated = config.get('dated') -%}
+    with progress as (
+        select judged_load, as_of from {{ progress() }} where model = '{{ this.identifier }}'
+    )
+
+    select {{ key }} from {{ rows }} where _judged_load > (select judged_load from progress)
+    {%- for model, column in config.get('through', {}).items() %}
+    union
+    select {{ key }} from {{ rows }}
+    where {{ column }} in (
+        select {{ column }} from {{ base_of(ref(model)) }} where _judged_load > (select judged_load from progress)
+    )
+    {%- endfor %}
+    {%- if dated %}
+    union
+    select {{ key }} from {{ rows }}
+    where {{ dated }} > (select as_of from progress) and {{ dated }} <= {{ as_of() }}
+    {%- endif %}
+{%- endmacro %}
 
 {# Runs before the models: two of them at once must not both create it. #}
 {% macro create_progress() -%}

@@ -1,6 +1,7 @@
 {#
   A staging model is stored as two relations: the table base_<source> with every row and its verdict, and the view
-  stg_<source> with the rows that were kept. With `incremental: true` only new loads and the keys in them are read.
+  stg_<source> with the rows that were kept. Where the loads it knows are still current, only new ones are read, and the
+  rows that share a key with theirs.
 #}
 {% materialization staged, default %}
     {%- set base = base_of(this) -%}
@@ -51,7 +52,7 @@
         'is_partial': false, 'is_unchanged': false, 'new_loads': [],
         'has_gone': facts.has_gone, 'is_snapshot': facts.is_snapshot,
     } -%}
-    {%- if not config.get('incremental') or flags.FULL_REFRESH or not is_run() -%} {{ return(whole) }} {%- endif -%}
+    {%- if flags.FULL_REFRESH or not is_run() -%} {{ return(whole) }} {%- endif -%}
     {%- set base = base_of(this) -%}
     {%- if not relation_exists(base) -%} {{ return(whole) }} {%- endif -%}
     {%- set found = run_query(

@@ -7,12 +7,15 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.changes import models_to_build
 from orchestration.dbt_runner import BUILD, Dbt, NodeResult
 from orchestration.dbt_worker import DbtWorker
 from orchestration.defs.ingestion import landing_key
 from orchestration.defs.resources import Session, row_count, teams
 from orchestration.seeds import require_sound_seeds
 from plumbline.errors import ConfigurationError
+from plumbline.landing import changed_tables, note_built
+from plumbline.warehouse import connect
 
 _BUILT = {"model", "seed"}
 _workers: list[DbtWorker] = []
@@ -111,14 +114,15 @@ def build_models(session: Session, progress: Callable[[str, float | None], None]
 
     require_sound_seeds(session.project, session.prepared.semantic_manifest)
     full = session.must_rebuild
-    session.state.write(session.state_file, transforming=True)
     assert session.registered
+    command = [*BUILD, "--full-refresh"] if full else _changes(session)
+    session.state.write(session.state_file, transforming=True)
     warm_up()
     compiling = start_compiling(session.project, session.home)
     # The manifest stands written since the parsing, and nobody reads what else dbt would write.
-    command = [*BUILD, "--no-write-json", *(["--full-refresh"] if full else [])]
-    results = _run_dbt(session, command, progress)
+    results = _run_dbt(session, [*command, "--no-write-json"], progress) if command else []
     compiling.wait()
+    _note_built(session)
     session.state.write(
         session.state_file,
         transforming=False,
@@ -131,10 +135,28 @@ def build_models(session: Session, progress: Callable[[str, float | None], None]
     return results
 
 
+def _changes(session: Session) -> list[str]:
+    """Give dbt's command for what has changed since the last run; nothing when nothing has."""
+    with connect(session.home.warehouse) as connection:
+        changed = changed_tables(connection)
+        existing = set(
+            connection.execute("select table_schema, table_name from information_schema.tables").fetchall()
+        )
+    if changed is None:
+        return list(BUILD)
+    models = models_to_build(
+        session.prepared.manifest, changed, existing, new_day=session.state.as_of != session.as_of.isoformat()
+    )
+    return [*BUILD, "--select", *models] if models else []
+
+
+def _note_built(session: Session) -> None:
+    with connect(session.home.warehouse) as connection:
+        note_built(connection)
+
+
 def _require_data(session: Session) -> None:
     """Refuse to go on when every fact lies after the as-of date: the spine then has that one day only."""
-    from plumbline.warehouse import connect
-
     with connect(session.home.warehouse) as connection:
         days, first = connection.execute(
             "select (select count(*) from marts.time_spine_daily),"

@@ -8,7 +8,7 @@ from plumbline.landing.contract import Column, TableContract, load_contract
 from plumbline.landing.land import land_system
 from plumbline.landing.manifests import ControlTotal, Cursor, Manifest, current_loads, visible_loads
 from plumbline.landing.outcomes import ExtractOutcome, SystemResult, TableOutcome
-from plumbline.landing.register import register
+from plumbline.landing.register import changed_tables, note_built, register
 from plumbline.landing.sources import Sources, SystemSource, TableSource, load_sources, resolve_as_of
 
 __all__ = [
@@ -23,10 +23,12 @@ __all__ = [
     "TableContract",
     "TableOutcome",
     "TableSource",
+    "changed_tables",
     "current_loads",
     "land_system",
     "load_contract",
     "load_sources",
+    "note_built",
     "register",
     "resolve_as_of",
     "visible_loads",

@@ -60,6 +60,45 @@ def register(
         raise
 
 
+_BUILT = """
+create or replace table landing_run.built as
+select system, table_name, list(load order by load) as loads
+from landing_run.loads
+where is_current
+group by system, table_name
+"""
+
+_CHANGED = """
+with present as (
+    select system, table_name, list(load order by load) as loads
+    from landing_run.loads
+    where is_current
+    group by system, table_name
+)
+
+select system, table_name
+from present
+full join landing_run.built using (system, table_name)
+where present.loads is distinct from built.loads
+"""
+
+
+def note_built(con: DuckDBPyConnection) -> None:
+    """Note that the models are built from the loads that are current now."""
+    con.execute(_BUILT)
+
+
+def changed_tables(con: DuckDBPyConnection) -> set[tuple[str, str]] | None:
+    """Name the tables (system, table) whose current loads are not those that the models were built from.
+
+    None when nobody noted which those were.
+    """
+    noted = con.execute(
+        "select 1 from information_schema.tables where table_schema = 'landing_run' and table_name = 'built'"
+    ).fetchone()
+    return set(con.execute(_CHANGED).fetchall()) if noted else None
+
+
 def _create_views(con: DuckDBPyConnection, contract: Contract, current: Sequence[Manifest]) -> None:
     by_table: dict[tuple[str, str], list[Manifest]] = {}
     for load in current:

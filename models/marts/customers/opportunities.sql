@@ -1,5 +1,13 @@
+{{ config(
+    materialized='by_key',
+    key='opportunity_id',
+    reads=['stg_crm__opportunity', 'stg_crm__lead'],
+    through={'stg_crm__lead': 'lead_id'},
+    dated='created_date',
+) }}
+
 with opportunities as (
-    select * from {{ ref('stg_crm__opportunity') }} where created_date <= {{ as_of() }}
+    select * from {{ ref('stg_crm__opportunity') }} where created_date <= {{ as_of() }} {{ and_changed() }}
 ),
 
 leads as (

@@ -1,3 +1,10 @@
+{{ config(
+    materialized='by_key',
+    key='ticket_id',
+    reads=['stg_crm__service_ticket'],
+    dated='cast(opened_at as date)',
+) }}
+
 with tickets as (
     select *, cast(opened_at as date) as opened_date from {{ ref('stg_crm__service_ticket') }}
 )
@@ -22,4 +29,4 @@ select
     satisfaction,
     case when satisfaction is not null then {{ flag('satisfaction >= 4') }} end as is_satisfied
 from tickets
-where opened_date <= {{ as_of() }}
+where opened_date <= {{ as_of() }} {{ and_changed() }}

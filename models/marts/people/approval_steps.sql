@@ -1,9 +1,17 @@
+{{ config(
+    materialized='by_key',
+    key='request_id',
+    reads=['stg_oa__approval_step'],
+    dated='cast(started_at as date)',
+) }}
+
 with steps as (
     select
         *,
         cast(started_at as date) as started_date,
         lag(ended_at) over (partition by request_id order by started_at, step_number) as previous_ended_at
     from {{ ref('stg_oa__approval_step') }}
+    where true {{ and_changed() }}
 )
 
 select

@@ -1,5 +1,12 @@
+{{ config(
+    materialized='by_key',
+    key='request_id',
+    reads=['stg_oa__approval_step'],
+    dated='cast(started_at as date)',
+) }}
+
 with steps as (
-    select * from {{ ref('stg_oa__approval_step') }} where cast(started_at as date) <= {{ as_of() }}
+    select * from {{ ref('stg_oa__approval_step') }} where cast(started_at as date) <= {{ as_of() }} {{ and_changed() }}
 ),
 
 placed_steps as (

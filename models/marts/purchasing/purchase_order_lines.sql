@@ -1,9 +1,19 @@
+{{ config(
+    materialized='by_key',
+    key='purchase_order_id',
+    reads=['stg_erp__purchase_order_detail', 'stg_erp__purchase_order_header'],
+    through={'stg_erp__purchase_order_header': 'purchase_order_id'},
+) }}
+
+-- depends_on: {{ ref('stg_erp__purchase_order_header') }}
+
 with purchase_orders as (
     select * from {{ ref('purchase_orders') }}
 ),
 
 purchase_order_details as (
     select * from {{ ref('stg_erp__purchase_order_detail') }}
+    where true {{ and_changed() }}
 )
 
 select

@@ -1,3 +1,9 @@
+{{ config(
+    materialized='by_key',
+    key='purchase_order_id',
+    reads=['stg_erp__purchase_order_header'],
+) }}
+
 select
     purchase_order_id,
     vendor_id,
@@ -19,3 +25,4 @@ select
     {{ flag('status in (2, 3, 4)') }} as is_decided,
     {{ flag('status in (2, 4)') }} as is_approved
 from {{ ref('stg_erp__purchase_order_header') }}
+where true {{ and_changed() }}

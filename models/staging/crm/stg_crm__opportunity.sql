@@ -1,5 +1,3 @@
-{{ config(incremental=true) }}
-
 {{ staged_rows(
     'crm', 'opportunity',
     key=['opportunity_id'],

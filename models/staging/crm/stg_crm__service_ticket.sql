@@ -1,5 +1,3 @@
-{{ config(incremental=true) }}
-
 {{ staged_rows(
     'crm', 'service_ticket',
     key=['ticket_id'],

@@ -1,5 +1,3 @@
-{{ config(incremental=true) }}
-
 {{ staged_rows(
     'crm', 'store_traffic',
     key=['store_id', 'traffic_date'],

@@ -1,5 +1,3 @@
-{{ config(incremental=true) }}
-
 {{ staged_rows(
     'erp', 'inventory_snapshot',
     key=['snapshot_date', 'product_id', 'location_id'],

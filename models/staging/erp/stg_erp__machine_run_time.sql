@@ -1,5 +1,3 @@
-{{ config(incremental=true) }}
-
 {{ staged_rows(
     'erp', 'machine_run_time',
     key=['machine_id', 'run_date'],

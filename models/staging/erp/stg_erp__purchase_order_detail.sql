@@ -1,5 +1,3 @@
-{{ config(incremental=true) }}
-
 {{ staged_rows(
     'erp', 'purchase_order_detail',
     key=['purchase_order_line_id'],

@@ -1,5 +1,3 @@
-{{ config(incremental=true) }}
-
 {{ staged_rows(
     'erp', 'purchase_order_header',
     key=['purchase_order_id'],

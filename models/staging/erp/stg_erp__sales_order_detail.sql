@@ -1,5 +1,3 @@
-{{ config(incremental=true) }}
-
 {{ staged_rows(
     'erp', 'sales_order_detail',
     key=['order_line_id'],

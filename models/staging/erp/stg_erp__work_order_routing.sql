@@ -1,5 +1,3 @@
-{{ config(incremental=true) }}
-
 {{ staged_rows(
     'erp', 'work_order_routing',
     key=['work_order_id', 'product_id', 'operation_sequence'],

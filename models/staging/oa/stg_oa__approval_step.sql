@@ -1,5 +1,3 @@
-{{ config(incremental=true) }}
-
 {{ staged_rows(
     'oa', 'approval_step',
     key=['request_id', 'step_number'],
