@@ -42,3 +42,11 @@
         'source': column, 'name': name, 'kind': 'timestamp', 'type': 'timestamp', 'is': 'a time', 'required': required,
     }) }}
 {%- endmacro %}
+
+{#
+  A product of columns that a mart keeps as an amount with `scale` decimals. A row where it has more digits than that
+  leaves is set aside: otherwise it would stop the run.
+#}
+{% macro as_amount(factors, scale=4) -%}
+    {{ return({'factors': factors, 'type': 'decimal(18, ' ~ scale ~ ')'}) }}
+{%- endmacro %}

@@ -6,16 +6,17 @@
 
   `columns` says how each column is read (columns.sql); `key` and `version` are the columns that tell rows and their
   versions apart. `parent` names the column and the staging model without whose row a row means nothing:
-  {'column': 'order_id', 'model': 'stg_erp__sales_order_header', 'is': 'order'}.
+  {'column': 'order_id', 'model': 'stg_erp__sales_order_header', 'is': 'order'}. `amounts` are products of columns that
+  marts compute.
 #}
-{% macro staged_rows(system, table, key, columns, version=none, parent=none) -%}
+{% macro staged_rows(system, table, key, columns, version=none, parent=none, amounts=()) -%}
     {%- set landed = source(system, table) -%}
     {%- do source('run', 'loads') -%}
     {%- do source('run', 'gone_rows') -%}
     {%- set parents = ref(parent.model) if parent else none -%}
     {%- if execute -%}
         {%- set required = columns | selectattr('required') | map(attribute='name') | list -%}
-        {%- set rules = {'key': key, 'version': version, 'required': required} -%}
+        {%- set rules = {'key': key, 'version': version, 'required': required, 'amounts': amounts} -%}
         {{ judged_rows(landed, columns, rules, parent, parents, staged_scope(system, table, parents)) }}
     {%- else -%}
         select 1
@@ -81,7 +82,7 @@ landed_rows as {{ computed_once() }} (
         {{ business }},
         _load,
         _row_number,
-        {{ problem_of(columns, rules.required) }} as _problem
+        {{ problem_of(columns, rules) }} as _problem
     from typed
 ),
 
@@ -300,7 +301,8 @@ inner join gone_rows on ever_rows._load = gone_rows.load and ever_rows._row_numb
 {%- endmacro %}
 
 {# What is wrong with a row, for every column that is: NULL when nothing is. #}
-{% macro problem_of(columns, required) -%}
+{% macro problem_of(columns, rules) -%}
+        {%- set required = rules.required %}
         case
             when
                 {%- for column in columns %}
@@ -311,6 +313,9 @@ inner join gone_rows on ever_rows._load = gone_rows.load and ever_rows._row_numb
                 {%- elif loop.first %}
                 false
                 {%- endif %}
+                {%- endfor %}
+                {%- for amount in rules.amounts %}
+                or {{ is_too_large(amount, columns) }}
                 {%- endfor %}
                 then concat_ws(
                     '; '
@@ -326,8 +331,36 @@ inner join gone_rows on ever_rows._load = gone_rows.load and ever_rows._row_numb
                     end
                     {%- endif %}
                     {%- endfor %}
+                    {%- for amount in rules.amounts %},
+                    case
+                        when {{ is_too_large(amount, columns) }}
+                            then {{ text_of(["'" ~ sources_of(amount, columns) | join(' * ') ~ " = '",
+                                             product_of(amount, columns), "' is too large'"]) }}
+                    end
+                    {%- endfor %}
                 )
         end
+{%- endmacro %}
+
+{% macro is_too_large(amount, columns) -%}
+    {%- set product = product_of(amount, columns) -%}
+    ({{ product }} is not null and try_cast({{ product }} as {{ amount.type }}) is null)
+{%- endmacro %}
+
+{# The product of columns in a type that has room for it. #}
+{% macro product_of(amount, columns) -%}
+    {%- set first = columns | selectattr('name', 'equalto', amount.factors[0]) | first -%}
+    {%- set scale = first.type.split(',')[1].rstrip(')') | trim if 'decimal' in first.type else '0' -%}
+    cast({{ amount.factors[0] }} as decimal(38, {{ scale }}))
+    {%- for name in amount.factors[1:] %} * {{ name }} {%- endfor -%}
+{%- endmacro %}
+
+{% macro sources_of(amount, columns) -%}
+    {%- set sources = [] -%}
+    {%- for name in amount.factors -%}
+        {%- do sources.append((columns | selectattr('name', 'equalto', name) | first).source) -%}
+    {%- endfor -%}
+    {{ return(sources) }}
 {%- endmacro %}
 
 {#

@@ -28,7 +28,7 @@ select
     stock.location_id,
     stock.quantity,
     products.standard_cost,
-    cast(stock.quantity * products.standard_cost as decimal(18, 4)) as inventory_value,
+    try_cast(cast(products.standard_cost as decimal(38, 4)) * stock.quantity as decimal(18, 4)) as inventory_value,
     {{ flag('stock.quantity <= 0') }} as is_stock_out,
     {{ flag('stock.quantity < products.safety_stock') }} as is_below_safety
 from stock

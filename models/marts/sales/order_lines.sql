@@ -70,8 +70,8 @@ select
     cast(unit_price * quantity * unit_discount as decimal(18, 8)) as discount_amount,
     net_amount,
     unit_cost,
-    cast(unit_cost * quantity as decimal(18, 4)) as cost_amount,
-    cast(net_amount - unit_cost * quantity as decimal(18, 6)) as gross_profit,
+    try_cast(cast(unit_cost as decimal(38, 4)) * quantity as decimal(18, 4)) as cost_amount,
+    try_cast(net_amount - cast(unit_cost as decimal(38, 4)) * quantity as decimal(18, 6)) as gross_profit,
     quantity < 0 as is_refund,
     cast(case when quantity < 0 then -net_amount else 0 end as decimal(18, 6)) as refund_amount
 from costed_lines

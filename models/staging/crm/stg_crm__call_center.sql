@@ -1,6 +1,7 @@
 {{ staged_rows(
     'crm', 'call_center',
     key=['call_id'],
+    amounts=[as_amount(['calls', 'abandoned_fraction'], scale=6)],
     columns=[
         as_id('FactCallCenterID', 'call_id', required=true),
 

@@ -2,6 +2,10 @@
     'erp', 'sales_order_detail',
     key=['order_line_id'],
     version='modified_at',
+    amounts=[
+        as_amount(['unit_price', 'quantity']),
+        as_amount(['unit_price', 'quantity', 'unit_discount'], scale=8),
+    ],
     parent={'column': 'order_id', 'model': 'stg_erp__sales_order_header', 'is': 'order'},
     columns=[
         as_id('SalesOrderDetailID', 'order_line_id', required=true),
