@@ -204,9 +204,7 @@ class FilesConnector:
         extract.batches = held_to(len(changes.lines), file.source, changes.numbered(extract.batches))
         if extract.seen is not None:
             extract.seen.update(set(before.columns) - set(before.missing_columns))
-        extract.notes.append(
-            changes.since(before.load)
-        )
+        extract.notes.append(changes.since(before.load))
         difference = Difference(before.load, changes.rows, changes.gone.num_rows, "")
         return store(
             self._session, table, extract, reading=file.reading, difference=difference, gone=changes.gone
