@@ -52,6 +52,7 @@ COLUMN_COMMENTS: dict[str, str] = {
     "source": "Where the extract came from, without secrets. · 来源",
     "mode": "snapshot, append or incremental. · 装载方式",
     "rows": "Number of rows. · 行数",
+    "extract_rows": "Rows of the whole extract, of which `rows` are new. · 整份提取行数",
     "is_current": "Whether the figures use this load. · 是否当前批次",
     "landed_at": "When it was landed (UTC). · 落地时间（UTC）",
     "landed": "Rows that arrived in current loads. · 落地行数",

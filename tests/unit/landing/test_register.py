@@ -5,7 +5,7 @@ import sys
 from datetime import date, datetime
 from decimal import Decimal
 
-from plumbline.landing import load_sources, register
+from plumbline.landing import changed_tables, load_sources, note_built, register
 from plumbline.project import Home
 from plumbline.warehouse import connect
 from tests.unit.landing.shop import AS_OF, Shop, csv
@@ -97,6 +97,27 @@ def test_registering_again_replaces_what_was_there(shop):
         for run in ("run-1", "run-2"):
             register(connection, shop.home, shop.project, sources, date(2026, 1, 1), run)
         assert connection.execute("select run_id from landing_run.context").fetchall() == [("run-2",)]
+
+
+def test_tables_whose_loads_are_not_those_that_models_were_built_from_have_changed(shop):
+    shop.tables('order_line: {files: "lines*"}', "shop: {files: shop.csv}")
+    shop.file("lines.csv", csv("1,tea,1,,"))
+    shop.file("shop.csv", "ShopID\n1\n")
+    with connect() as connection:
+
+        def show():
+            shop.land()
+            sources = load_sources(shop.project, "shop")
+            register(connection, shop.home, shop.project, sources, AS_OF, "run-1")
+            return changed_tables(connection)
+
+        assert show() is None
+        note_built(connection)
+        assert show() == set()
+        shop.file("lines.csv", csv("1,tea,2,,"))
+        assert show() == {("erp", "order_line")}
+        shop.tables('order_line: {files: "lines*"}')
+        assert show() == {("erp", "order_line"), ("erp", "shop")}
 
 
 def test_a_home_with_glob_characters_in_its_path(tmp_path):
