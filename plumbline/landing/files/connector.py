@@ -159,8 +159,10 @@ class FilesConnector:
         if table.load != "snapshot" or text.size < WORTH_COMPARING:
             extract = _of_file(self._read(table, file, text, thorough), file)
             return store(self._session, table, extract, reading=file.reading)
-        with closing(Lines(text, header=format_of(file.path, table) != "jsonl")) as lines:
-            outcome = self._store_difference(table, file, text, lines, workspace)
+        before = self._snapshot_before(table, file)
+        known = self._session.known_lines(table.name, before.load) if before else None
+        with closing(Lines(text, header=format_of(file.path, table) != "jsonl", known=known)) as lines:
+            outcome = self._store_difference(table, file, lines, before, workspace)
             return outcome or self._store_whole(table, file, text, lines, thorough)
 
     def _store_whole(
@@ -169,20 +171,22 @@ class FilesConnector:
         extract = _of_file(self._read(table, file, text, thorough), file)
         outcome = store(self._session, table, extract, reading=file.reading)
         if outcome.load is not None and outcome.rows == lines.rows:
-            self._remember(table, lines, outcome.load)
+            self._remember(table, lines, outcome.load, whole=True)
         return outcome
 
+    def _snapshot_before(self, table: TableSource, file: _File) -> Manifest | None:
+        """Give the newest load, when it is a snapshot that was read in the same way."""
+        newest = self._session.current(table.name)[-1:]
+        return next(
+            (load for load in newest if (load.reading, load.mode) == (file.reading, table.load)), None
+        )
+
     def _store_difference(
-        self, table: TableSource, file: _File, text: TextFile, lines: Lines, workspace: Path
+        self, table: TableSource, file: _File, lines: Lines, before: Manifest | None, workspace: Path
     ) -> ExtractOutcome | None:
-        """Land what the file has besides the newest load; None when the whole file is to be landed."""
-        loads = self._session.current(table.name)
-        before = loads[-1] if loads else None
-        if before is None or (before.reading, before.mode) != (file.reading, "snapshot"):
-            return None
-        known = self._session.known_lines(table.name, before.load)
-        changes = lines.since(known) if known.is_file() else None
-        if changes is None:
+        """Land what the file has besides the load before; None when the whole file is to be landed."""
+        changes = lines.changes()
+        if before is None or changes is None:
             return None
         if not len(changes.lines) and not changes.gone.num_rows:
             file.hold_still()
@@ -194,7 +198,7 @@ class FilesConnector:
         except Refused:
             return None
         assert outcome.load is not None
-        self._remember(table, lines, outcome.load, changes, known)
+        self._remember(table, lines, outcome.load, whole=False)
         return outcome
 
     def _store_part(
@@ -210,17 +214,10 @@ class FilesConnector:
             self._session, table, extract, reading=file.reading, difference=difference, gone=changes.gone
         )
 
-    def _remember(
-        self,
-        table: TableSource,
-        lines: Lines,
-        load: int,
-        changes: Changes | None = None,
-        known: Path | None = None,
-    ) -> None:
+    def _remember(self, table: TableSource, lines: Lines, load: int, *, whole: bool) -> None:
         """Keep the lines of the newest load in mind; those of the loads before are not asked for again."""
         target = self._session.known_lines(table.name, load)
-        lines.remember(load, changes, known, target)
+        lines.remember(load, target, whole=whole)
         for path in target.parent.iterdir():
             if path != target:
                 path.unlink()

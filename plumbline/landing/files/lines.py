@@ -1,13 +1,17 @@
 """What a big text file has besides the load before it: their lines are compared by SHA-256.
 
 Landing remembers the digest of every line of the newest snapshot of a file, and where the row of that line
-lies. Of the next file only lines that are not there yet are read; rows whose line has gone are listed.
+lies. Of the next file only lines that are not there yet are read; rows whose line has gone are listed. Most
+files change near their end: blocks at the beginning that are the same as before are passed over.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,40 +23,31 @@ if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
 WORTH_COMPARING = MEGABYTE
-_CHUNKS_AT_ONCE = 8
+_BLOCKS_AT_ONCE = 8
 _LONGEST_LINE = 64 * MEGABYTE
 _SMALL_SHARE = 0.25
 _DIGEST = "unhex(left(sha256(line), 32))"
-_CHANGED = """
-create or replace table changed as
-select digest, sum(here) as here, sum(there) as there
-from (
-    select digest, 1 as here, 0 as there from present
-    union all
-    select digest, 0 as here, 1 as there from earlier
+_PAIRED = """
+create or replace table paired as
+with here as (
+    select digest, line, row_number() over (partition by digest order by line) as copy from present
+),
+there as (
+    select digest, load, row_number, row_number() over (partition by digest order by line) as copy
+    from known
+    where line > {same}
 )
-group by digest
-having sum(here) <> sum(there)
+select digest, here.line, there.load, there.row_number
+from here full join there using (digest, copy)
 """
-_NEW = """
-select line
-from (
-    select present.line, there, row_number() over (partition by digest order by present.line) as copy
-    from present inner join changed using (digest)
-)
-where copy > there
-order by line
-"""
-_GONE = """
-create or replace table gone as
-select load, row_number
-from (
-    select load, row_number, here, row_number() over (partition by digest order by load, row_number) as copy
-    from earlier inner join changed using (digest)
-)
-where copy > here
-order by load, row_number
-"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some whole lines of a file: the digest of their bytes, and how many they are."""
+
+    sha256: str
+    lines: int
 
 
 @dataclass(frozen=True)
@@ -70,34 +65,68 @@ class Changes:
 
     def numbered(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Give each row of the new lines, read by themselves, the number of its line in the whole file."""
+        import pyarrow as pa
+
         for batch in batches:
             place = batch.schema.get_field_index(ROW_NUMBER)
             numbers = self.lines[batch.column(place).to_numpy() - 1 - self.header]
-            yield batch.set_column(place, ROW_NUMBER, _numbers(numbers))
+            yield batch.set_column(place, ROW_NUMBER, pa.array(numbers, pa.int64()))
 
 
 class Lines:
-    """The lines of one inspected file, as digests in a small database of their own."""
+    """The lines of one inspected file, as digests in a small database of their own.
 
-    def __init__(self, text: TextFile, *, header: bool) -> None:
+    `known` is the file that remembers the lines of the load before, where there is one.
+    """
+
+    def __init__(self, text: TextFile, *, header: bool, known: Path | None = None) -> None:
         self._text = text
         self._header = header
+        self._known = known if known and known.is_file() else None
         self._con = connect()
         self._con.execute("create table present (digest blob, line bigint)")
-        self.count = 0
-        for arrays in _several(_line_arrays(text)):
-            self._add(arrays)
+        self._blocks: list[Block] = []
+        self._same, self._same_bytes = 0, text.start
+        for blocks in _several(self._changed_blocks()):
+            self._add(blocks)
 
-    def _add(self, arrays: list[pa.BinaryArray]) -> None:
+    def _changed_blocks(self) -> Iterator[bytes]:
+        """Pass over the blocks at the beginning that are as they were."""
+        passing = True
+        for data, before in zip_longest(_blocks(self._text, self._text.start), self._known_blocks()):
+            if data is None:
+                return
+            digest = hashlib.sha256(data).hexdigest()
+            passing = passing and before is not None and before.sha256 == digest
+            if passing:
+                self._same += before.lines
+                self._same_bytes += len(data)
+                self._blocks.append(before)
+            else:
+                self._blocks.append(Block(digest, data.count(b"\n") + (not data.endswith(b"\n"))))
+                yield data
+
+    def _known_blocks(self) -> list[Block]:
+        if self._known is None:
+            return []
+        facts = f"select decode(value) from parquet_kv_metadata({_text(glob_free(self._known))})"
+        rows = self._con.execute(f"{facts} where decode(key) = 'blocks'").fetchall()
+        return [Block(*block) for (text,) in rows for block in json.loads(text)]
+
+    def _add(self, blocks: list[bytes]) -> None:
         import numpy as np
         import pyarrow as pa
 
-        lines = pa.chunked_array(arrays)
-        numbers = np.arange(self.count + 1, self.count + 1 + len(lines), dtype=np.int64)
+        lines = pa.chunked_array([_split(data) for data in blocks])
+        first = sum(block.lines for block in self._blocks[: -len(blocks)]) + 1
+        numbers = np.arange(first, first + len(lines), dtype=np.int64)
         self._con.register("lines", pa.table({"line": lines, "number": numbers}))
         self._con.execute(f"insert into present select {_DIGEST}, number from lines")
         self._con.unregister("lines")
-        self.count += len(lines)
+
+    @property
+    def count(self) -> int:
+        return sum(block.lines for block in self._blocks)
 
     @property
     def rows(self) -> int:
@@ -105,13 +134,18 @@ class Lines:
         counted = self._text.lines + (not self._text.ends_with_newline)
         return self.count - self._header if self.count == counted else -1
 
-    def since(self, known: Path) -> Changes | None:
-        """Compare with what is known of the loads before; None when it is better to land the whole file."""
-        self._con.execute("create or replace view earlier as select * from " + _parquet(known))
-        self._con.execute(_CHANGED)
-        new = self._con.execute(_NEW).fetchnumpy()["line"]
-        self._con.execute(_GONE)
-        gone = self._con.table("gone").to_arrow_table()
+    def changes(self) -> Changes | None:
+        """Compare with the load before; None when the whole file is to be landed."""
+        if self._known is None or self.rows < 0:
+            return None
+        self._con.execute(f"create or replace view known as select * from {_parquet(self._known)}")
+        self._con.execute(_PAIRED.format(same=self._same))
+        new = self._con.execute("select line from paired where load is null order by line").fetchnumpy()[
+            "line"
+        ]
+        gone = self._con.sql(
+            "select load, row_number from paired where line is null order by load, row_number"
+        ).to_arrow_table()
         if self._header and len(new) and new[0] == 1:
             return None
         if len(new) + gone.num_rows > _SMALL_SHARE * self.count:
@@ -122,45 +156,42 @@ class Lines:
         """Write the header and the new lines into a file of their own."""
         import numpy as np
 
-        wanted = np.concatenate([[1], changes.lines]) if self._header else changes.lines
         ends = True
         with disk_errors(target), target.open("wb") as file:
-            before = 0
-            for array in _line_arrays(self._text):
-                first, last = np.searchsorted(wanted, [before + 1, before + len(array) + 1])
-                lines = array.take(wanted[first:last] - before - 1).to_pylist()
+            if self._header:
+                file.write(_first_line(self._text))
+            before = self._same
+            for data in _blocks(self._text, self._same_bytes):
+                array = _split(data)
+                first, last = np.searchsorted(changes.lines, [before + 1, before + len(array) + 1])
+                lines = array.take(changes.lines[first:last] - before - 1).to_pylist()
                 file.writelines(lines)
                 ends = lines[-1].endswith(b"\n") if lines else ends
                 before += len(array)
         size = target.stat().st_size
-        return replace(self._text, path=target, start=0, size=size, lines=len(wanted), ends_with_newline=ends)
+        count = len(changes.lines) + self._header
+        return replace(self._text, path=target, start=0, size=size, lines=count, ends_with_newline=ends)
 
-    def remember(self, load: int, changes: Changes | None, known: Path | None, target: Path) -> None:
+    def remember(self, load: int, target: Path, *, whole: bool) -> None:
         """Write the digest of every line, and which row of which load it is."""
-        import pyarrow as pa
-
-        new = f"select digest, {load} as load, line as row_number from present"
-        query = f"{new} where line > {int(self._header)}" if self._header else new
-        if self._header:
-            query += " union all select digest, 0, 1 from present where line = 1"
-        if changes is not None and known is not None:
-            self._con.register("new_lines", pa.table({"line": _numbers(changes.lines)}))
+        known = f"from {_parquet(self._known)} where line <= {self._same}" if self._known else ""
+        if whole:
+            query = f"select digest, line, {load} as load, line as row_number from present"
+            query += f" union all select digest, line, {load}, line {known}" if known else ""
+        else:
             query = (
-                f"{new} where line in (select line from new_lines) union all "
-                f"select earlier.* from {_parquet(known)} as earlier anti join gone using (load, row_number)"
+                f"select digest, line, coalesce(load, {load}) as load, "
+                "coalesce(row_number, line) as row_number from paired "
+                f"where line is not null union all select * {known}"
             )
+        blocks = json.dumps([(block.sha256, block.lines) for block in self._blocks])
         with disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._con.execute(f"copy ({query}) to {_text(str(target))} (format parquet)")
+            facts = f"format parquet, kv_metadata {{blocks: {_text(blocks)}}}"
+            self._con.execute(f"copy ({query}) to {_text(str(target))} ({facts})")
 
     def close(self) -> None:
         self._con.close()
-
-
-def _numbers(values: Any) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array(values, pa.int64())
 
 
 def _parquet(path: Path) -> str:
@@ -171,23 +202,23 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _several(arrays: Iterator[pa.BinaryArray]) -> Iterator[list[pa.BinaryArray]]:
-    """Give some arrays at once, so that two processors have work."""
-    waiting: list[pa.BinaryArray] = []
-    for array in arrays:
-        waiting.append(array)
-        if len(waiting) >= _CHUNKS_AT_ONCE:
+def _several(blocks: Iterator[bytes]) -> Iterator[list[bytes]]:
+    """Give some blocks at once, so that two processors have work."""
+    waiting: list[bytes] = []
+    for block in blocks:
+        waiting.append(block)
+        if len(waiting) >= _BLOCKS_AT_ONCE:
             yield waiting
             waiting = []
     if waiting:
         yield waiting
 
 
-def _line_arrays(text: TextFile) -> Iterator[pa.BinaryArray]:
-    """Give the lines of a file as bytes, with what ends them; stops at a line that is too long to be one."""
+def _blocks(text: TextFile, start: int) -> Iterator[bytes]:
+    """Give a file in blocks of whole lines; stops at a line that is too long to be one."""
     rest = b""
     with text.path.open("rb") as file:
-        file.seek(text.start)
+        file.seek(start)
         while chunk := file.read(CHUNK):
             chunk = rest + chunk
             end = chunk.rfind(b"\n") + 1
@@ -195,12 +226,19 @@ def _line_arrays(text: TextFile) -> Iterator[pa.BinaryArray]:
             if len(rest) > _LONGEST_LINE:
                 return
             if end:
-                yield _split(chunk[:end])
+                yield chunk[:end]
     if rest:
-        yield _split(rest)
+        yield rest
+
+
+def _first_line(text: TextFile) -> bytes:
+    with text.path.open("rb") as file:
+        file.seek(text.start)
+        return file.readline()
 
 
 def _split(data: bytes) -> pa.BinaryArray:
+    """Give lines as bytes, with what ends them."""
     import numpy as np
     import pyarrow as pa
 

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from plumbline.landing.files import connector
+from plumbline.landing.files import lines as lines_of_files
 from plumbline.landing.writer import file_sha256
 from tests.unit.landing.shop import csv
 
@@ -70,7 +71,8 @@ def test_json_lines_land_as_differences_too(shop):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_day_after_day_the_rows_that_are_there_are_those_of_the_file(shop, seed):
+def test_day_after_day_the_rows_that_are_there_are_those_of_the_file(shop, seed, monkeypatch):
+    monkeypatch.setattr(lines_of_files, "CHUNK", 200)
     chance = random.Random(seed)
     lines = numbered(range(60)) + numbered(range(3))
     shop.file("lines.csv", csv(*lines, end=chance.choice(["\n", "\r\n"])))
