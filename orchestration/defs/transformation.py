@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from graphlib import TopologicalSorter
 from typing import Any
 
 import dagster as dg
@@ -96,15 +97,27 @@ def models_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
             return
         with session.record.stage("models") as progress:
             results = build_models(session, progress.update)
-        nodes = {node["unique_id"]: node for node in _built_nodes(session.prepared.manifest)}
-        for result in results:
-            if result.unique_id in nodes:
-                yield dg.MaterializeResult(
-                    model_key(nodes[result.unique_id]),
-                    metadata={"seconds": round(result.seconds, 3), **row_count(result.rows)},
-                )
+        built = {result.unique_id: result for result in results}
+        for node in _in_order(_built_nodes(session.prepared.manifest)):
+            yield dg.MaterializeResult(
+                model_key(node), metadata=_facts_of_result(built.get(node["unique_id"]))
+            )
 
     return models
+
+
+def _in_order(nodes: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Put nodes behind those that they depend on."""
+    by_id = {node["unique_id"]: node for node in nodes}
+    parents = {name: [p for p in node["depends_on"]["nodes"] if p in by_id] for name, node in by_id.items()}
+    return [by_id[name] for name in TopologicalSorter(parents).static_order()]
+
+
+def _facts_of_result(result: NodeResult | None) -> dict[str, Any]:
+    """Tell what became of a model; Dagster skips what comes after an asset of which nothing is told."""
+    if result is None:
+        return {"unchanged": True}
+    return {"seconds": round(result.seconds, 3), **row_count(result.rows)}
 
 
 def build_models(session: Session, progress: Callable[[str, float | None], None]) -> list[NodeResult]:

@@ -69,7 +69,13 @@ def _tables() -> sa.MetaData:
             name,
             declared,
             *(
-                sa.Column(column, types[kind], primary_key=kind == schema.KEY, autoincrement=False)
+                sa.Column(
+                    column,
+                    types[kind],
+                    primary_key=kind == schema.KEY,
+                    autoincrement=False,
+                    index=column == "ModifiedDate" and name in schema.INDEXED,
+                )
                 for column, kind in columns.items()
             ),
         )

@@ -146,6 +146,18 @@ ERP: dict[str, Columns] = {
 }
 """The ERP's tables, in the order in which they are created."""
 
+INDEXED = (
+    "Sales_SalesOrderHeader",
+    "Sales_SalesOrderDetail",
+    "Production_InventorySnapshot",
+    "Production_WorkOrder",
+    "Production_WorkOrderRouting",
+    "Production_MachineRunTime",
+    "Purchasing_PurchaseOrderHeader",
+    "Purchasing_PurchaseOrderDetail",
+)
+"""The ERP's big tables, which have an index on `ModifiedDate`: it asks them what has changed."""
+
 NAMES = {
     "Sales_SalesOrderHeader": "erp.sales_order_header",
     "Sales_SalesOrderDetail": "erp.sales_order_detail",

@@ -53,10 +53,12 @@ class ErpDatabase:
         self._cursor.adbc_ingest(name, table, mode="append")
 
     def close(self) -> None:
-        """Wait until everything is written."""
+        """Wait until everything is written, and index it."""
         try:
             for waiting in self._waiting:
                 waiting.result()
+            for name in schema.INDEXED:
+                self._cursor.execute(f'create index "{name}_ModifiedDate" on "{name}" ("ModifiedDate")')
         finally:
             self._thread.shutdown()
             self._cursor.close()
