@@ -82,13 +82,24 @@ class Lines:
     def __init__(self, text: TextFile, *, header: bool, known: Path | None = None) -> None:
         self._text = text
         self._header = header
-        self._known = known if known and known.is_file() else None
         self._con = connect()
+        self._known = known if known and self._is_readable(known) else None
         self._con.execute("create table present (digest blob, line bigint)")
         self._blocks: list[Block] = []
         self._same, self._same_bytes = 0, text.start
         for blocks in _several(self._changed_blocks()):
             self._add(blocks)
+
+    def _is_readable(self, known: Path) -> bool:
+        import duckdb
+
+        try:
+            self._con.execute(
+                f"select digest, line, load, row_number from {_parquet(known)} limit 0"
+            ).fetchall()
+        except duckdb.Error:
+            return False
+        return True
 
     def _changed_blocks(self) -> Iterator[bytes]:
         """Pass over the blocks at the beginning that are as they were."""

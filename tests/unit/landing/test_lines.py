@@ -140,6 +140,15 @@ def test_without_what_is_remembered_of_its_lines_a_file_lands_whole(shop):
     assert shop.land_lines().rows == 1
 
 
+def test_a_file_whose_remembered_lines_are_damaged_lands_whole(shop):
+    shop.file("lines.csv", csv(*numbered(range(40))))
+    shop.land()
+    (known,) = (shop.home.landing / ".cache" / "lines").rglob("*.parquet")
+    known.write_bytes(known.read_bytes()[:-50])
+    shop.file("lines.csv", csv(*numbered(range(41))))
+    assert shop.land_lines().rows == 41
+
+
 def test_only_the_lines_of_the_newest_load_are_remembered(shop):
     for day in range(3):
         shop.file("lines.csv", csv(*numbered(range(40 + day))))
