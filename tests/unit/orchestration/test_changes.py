@@ -64,5 +64,18 @@ def test_a_new_day_builds_what_reads_the_as_of_day(manifest):
     assert built(manifest, new_day=True) == ["orders", "counts"]
 
 
+def test_seeds_and_what_reads_them_are_built_always(manifest):
+    manifest["nodes"]["seed.targets"] = {
+        "resource_type": "seed",
+        "name": "targets",
+        "schema": "seeds",
+        "alias": "targets",
+        "config": {},
+        "depends_on": {"macros": []},
+    }
+    manifest["nodes"]["model.plans"] = node("plans", "seed.targets", "model.shop")
+    assert built(manifest) == ["counts", "targets", "plans"]
+
+
 def test_a_model_that_is_not_there_is_built_with_all_that_stands_on_it(manifest):
     assert built(manifest, without=[("staging", "stg_shop")]) == ["stg_shop", "shops", "counts"]
