@@ -109,7 +109,10 @@ def models_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
 def _in_order(nodes: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Put nodes behind those that they depend on."""
     by_id = {node["unique_id"]: node for node in nodes}
-    parents = {name: [p for p in node["depends_on"]["nodes"] if p in by_id] for name, node in by_id.items()}
+    parents = {
+        name: [parent for parent in node["depends_on"].get("nodes", ()) if parent in by_id]
+        for name, node in by_id.items()
+    }
     return [by_id[name] for name in TopologicalSorter(parents).static_order()]
 
 
