@@ -37,6 +37,7 @@ from plumbline.definitions import TIMES, Measure
 
 _SPINE = "time_spine"
 _NUMBER = "number"
+_DAY = "day"
 
 
 @dataclass
@@ -250,33 +251,46 @@ class Writer:
     def _running(self, running: Running) -> str:
         """Add up, for each moment of the time spine, what its window has; then roll moments up to periods."""
         source = self._rows_by_moment(running)
-        moments = self._moments(running)
+        ends, within = self._ends(running, source)
         values = tuple(self._asked[running])
         name = self.column_of(values[0])
-        at = column(MOMENT, moments)
-        keys = [column(key.name, moments if key.is_time else source) for key in running.keys]
+        keys = [column(key.name, ends if key.is_time else source) for key in running.keys]
         rolled = bool(running.roll) and not _at_last(running)
         if rolled:
-            keys.append(at.copy())
+            keys.append(column(MOMENT, ends))
         total = self._total(running, source)
         if running.fill is not None:
             total = exp.Coalesce(this=total, expressions=[exp.Literal.number(running.fill)])
         columns = [key.name for key in running.keys] + ([MOMENT] if rolled else [])
-        within = both(_within(column(MOMENT, source), at, running))
-        select = exp.select(*named([*keys, total], [*columns, name])).from_(moments)
-        select = select.join(source, on=within, join_type="left" if running.outer else "inner")
-        select = _where(select, self._mixed(running, source, moments))
+        select = exp.select(*named([*keys, total], [*columns, name])).from_(ends)
+        select = select.join(source, on=within, join_type=_side(running))
+        select = _where(select, self._mixed(running, source, ends))
         table = self.add("running", _grouped(select, keys))
         return self.add("rolled", _rolled(running, table, name)) if rolled else table
 
     def _rows_by_moment(self, running: Running) -> str:
-        """Aggregate rows by moment where that loses nothing; each distinct item once; or all rows."""
+        """Aggregate rows by moment where that loses nothing; else keep each of them."""
         scan = running.source
         if scan in self._asked:
             return self.table_of(scan)
-        distinct = running.measure.agg == "count_distinct"
-        query = self._aggregated(scan, ()) if distinct else self._raw(scan, ())
-        return self.add(f"{scan.model}_moments", query)
+        return self.add(f"{scan.model}_moments", self._raw(scan, ()))
+
+    def _ends(self, running: Running, source: str) -> tuple[str, exp.Expr]:
+        """Give the moments that windows end with, and how they join the rows of their windows.
+
+        Where rows are many, the few days that they have are compared first, and rows are looked up by day.
+        """
+        moments = self._moments(running)
+        if running.measure.agg in DISTRIBUTIVE and all(key.is_time for key in running.keys):
+            return moments, both(_within(column(MOMENT, source), column(MOMENT, moments), running))
+        days = self.add("days", exp.select(column(MOMENT)).from_(source).distinct())
+        within = both(_within(column(MOMENT, days), column(MOMENT, moments), running))
+        names = self.tables[moments].named_selects
+        reached = exp.alias_(column(MOMENT, days), _DAY, quoted=True)
+        windows = exp.select(*(column(name, moments) for name in names), reached).from_(moments)
+        windows = windows.join(days, on=within, join_type=_side(running))
+        ends = self.add("windows", windows)
+        return ends, exp.EQ(this=column(_DAY, ends), expression=column(MOMENT, source))
 
     def _moments(self, running: Running) -> str:
         """Give the moments to add up to: all of them, or the last one of each period where that is enough."""
@@ -459,6 +473,10 @@ def _within(at: exp.Expr, moment: exp.Expr, running: Running) -> list[exp.Expr]:
         start = earlier(end.copy(), running.window.count, running.window.grain)
         found.append(exp.GT(this=at.copy(), expression=start))
     return found
+
+
+def _side(running: Running) -> str:
+    return "left" if running.outer else "inner"
 
 
 def _at_last(running: Running) -> bool:
