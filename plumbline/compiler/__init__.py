@@ -30,8 +30,10 @@ def compile(
 ) -> str:
     """Give the SQL of a query over the metrics of a semantic manifest.
 
-    Keys of `query`: metrics, group_by, where, order_by, limit, time_constraint [start, end], saved_query. The
-    result has the group-bys first (`metric_time__month`, `product__category`), then the metrics, as asked.
+    Keys of `query`: metrics, group_by, where, order_by, limit, time_constraint [start, end] (widened to whole
+    periods), range [first day, last day] (exactly these days, running totals as at the last; None is no
+    bound), saved_query. The result has the group-bys first (`metric_time__month`, `product__category`), then
+    the metrics, as asked.
     `cache` is a directory for compiled SQL. Raises DefinitionError, with the closest names.
     """
     from plumbline.compiler import cache as disk

@@ -16,6 +16,11 @@ from plumbline.errors import DefinitionError
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")
+# What reaches beyond the columns that a filter names, or does not belong to one row.
+_NO_COMPARISON = (
+    *(exp.Query, exp.UDTF, exp.Block, exp.Command, exp.Star, exp.Columns, exp.PositionalColumn, exp.Dot),
+    *(exp.AggFunc, exp.Window, exp.Placeholder, exp.Parameter),
+)
 _PLACEHOLDER = re.compile(r"__reference_(\d+)__")
 
 
@@ -112,12 +117,44 @@ def _simple(tree: exp.Expr) -> bool:
     )
 
 
+def bare_names(template: Template, dialect: str) -> list[str]:
+    """Name what stands in a filter without braces; raises DefinitionError for columns of tables."""
+    found = []
+    for part in _compared(template, dialect).find_all(exp.Column):
+        if not _PLACEHOLDER.fullmatch(part.name):
+            found.append(part.name)
+    return found
+
+
+def _compared(template: Template, dialect: str) -> exp.Expr:
+    """Read a filter, which compares what it names: it reaches no column of a table, and no other table."""
+    try:
+        tree = parsed(template.sql, dialect)
+    except DefinitionError:
+        raise _bad_filter(template, "It is no complete comparison.") from None
+    for part in tree.walk():
+        if isinstance(part, exp.Column) and part.table:
+            raise _bad_filter(template, f"{part.sql(dialect)!r} is a column of a table.")
+        if isinstance(part, _NO_COMPARISON):
+            raise _bad_filter(template, f"It has {part.sql(dialect)!r}, which is more than a comparison.")
+    return tree
+
+
+def _bad_filter(template: Template, why: str) -> DefinitionError:
+    return DefinitionError(
+        f"the condition {template.text!r} cannot be understood",
+        why=why,
+        todo="Compare dimensions or metrics with values, joined by AND, OR and NOT.",
+        code="bad-condition",
+    )
+
+
 def with_references(template: Template, calendar: Container[str], dialect: str) -> Template:
     """Read names of columns that stand in a filter without braces as references."""
-    tree = parsed(template.sql, dialect)
+    tree = _compared(template, dialect)
     references = list(template.references)
     for part in list(tree.find_all(exp.Column)):
-        if not part.table and not _PLACEHOLDER.fullmatch(part.name):
+        if not _PLACEHOLDER.fullmatch(part.name):
             references.append(Reference(_named(part.name, calendar)))
             part.set("this", exp.to_identifier(placeholder(len(references) - 1)))
     if len(references) == len(template.references):

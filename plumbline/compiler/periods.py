@@ -22,19 +22,17 @@ def filled(span: tuple[str, str], grain: str) -> Span:
 
 def looked_at(span: Span | None, shifts: Sequence[Shift], grain: str) -> Span | None:
     """Give the whole periods that a range looks at through shifts; None where that cannot be told."""
-    if not span:
+    if not span or not all(map(_is_known, shifts)):
         return None
-    start, end = (datetime.fromisoformat(text) for text in span)
-    last = end - timedelta(microseconds=1)
-    for shift in shifts:
-        if shift.to_grain:
-            start, last = _first(start, shift.to_grain), _first(last, shift.to_grain)
-        elif shift.window and shift.window.grain in _DAYS:
-            start, last = _earlier(start, shift.window), _earlier(last, shift.window)
-        else:
-            return None
+    start, end = span
     # A month is no fixed number of days: the end of one may look at more than the end of another.
-    return filled(((start - _SLACK).isoformat(), (last + _SLACK).isoformat()), grain)
+    if start:
+        first = _shifted(datetime.fromisoformat(start), shifts) - _SLACK
+        start = _first(first, grain).isoformat()
+    if end:
+        last = _shifted(datetime.fromisoformat(end) - timedelta(microseconds=1), shifts) + _SLACK
+        end = _next(_first(last, grain), grain).isoformat()
+    return start, end
 
 
 def led_up_to(span: Span | None, window: Window | None, grain_to_date: str) -> Span | None:
@@ -42,6 +40,8 @@ def led_up_to(span: Span | None, window: Window | None, grain_to_date: str) -> S
     if not span:
         return None
     start, end = span
+    if not start:
+        return span
     if grain_to_date:
         return _first(datetime.fromisoformat(start), grain_to_date).isoformat(), end
     if window and window.grain in _DAYS:
@@ -53,7 +53,7 @@ def followed(span: Span | None, window: Window | None) -> Span | None:
     """Give the moments at which something can follow the events of a range."""
     if not span:
         return None
-    if not window or window.grain not in _DAYS:
+    if not span[1] or not window or window.grain not in _DAYS:
         return span[0], ""
     end = datetime.fromisoformat(span[1])
     return span[0], (end + timedelta(days=window.count * _DAYS[window.grain]) + _SLACK).isoformat()
@@ -63,12 +63,30 @@ _DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 _SLACK = timedelta(days=3)
 
 
+def _is_known(shift: Shift) -> bool:
+    return bool(shift.to_grain or (shift.window and shift.window.grain in _DAYS))
+
+
+def _shifted(moment: datetime, shifts: Sequence[Shift]) -> datetime:
+    for shift in shifts:
+        if shift.to_grain:
+            moment = _first(moment, shift.to_grain)
+        elif shift.window:
+            moment = _earlier(moment, shift.window)
+    return moment
+
+
 def _earlier(moment: datetime, window: Window) -> datetime:
     if window.grain not in _MONTHS:
         return moment - timedelta(days=window.count * _DAYS[window.grain])
     months = moment.year * 12 + moment.month - 1 - window.count * _MONTHS[window.grain]
     year, month = months // 12, months % 12 + 1
     return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))
+
+
+def cuts(span: tuple[str, str], grain: str) -> bool:
+    """Whether a range begins or ends within a period; an open end does not."""
+    return any(_first(moment, grain) != moment for moment in map(datetime.fromisoformat, filter(None, span)))
 
 
 def _first(moment: datetime, grain: str) -> datetime:

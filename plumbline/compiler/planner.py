@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from plumbline.compiler.expressions import makes_values, parsed, with_references
+from plumbline.compiler.expressions import bare_names, makes_values, parsed, with_references
 from plumbline.compiler.graph import Column, Graph
 from plumbline.compiler.passes import separate_rows
-from plumbline.compiler.periods import filled, followed, led_up_to, looked_at
+from plumbline.compiler.periods import cuts, filled, followed, led_up_to, looked_at
 from plumbline.compiler.plan import (
     ITEM,
     MOMENT,
@@ -85,9 +85,9 @@ class _Planner:
         return Plan(keys, outputs, self._order(columns), self.request.limit, columns, shown)
 
     def _asked(self) -> str:
-        return (
-            f"{', '.join(self.request.metrics)} by {', '.join(item.column for item in self.request.group_by)}"
-        )
+        metrics = ", ".join(self.request.metrics)
+        by = ", ".join(item.column for item in self.request.group_by)
+        return f"{metrics} by {by}" if by else metrics
 
     def _order(self, columns: Sequence[str]) -> tuple[str, ...]:
         """Check what to order by; a time asked for without its grain is found with it."""
@@ -172,18 +172,30 @@ class _Planner:
         shown, filters = [], []
         for text in self.request.where:
             template = read_template(text)
-            if not template.references and self._names_metric(text):
+            if self._of_values(template):
                 shown.append(template)
             else:
                 filters.append(self._filter(text, models, self.coarsest))
         return tuple(shown), tuple(filters)
 
-    def _names_metric(self, text: str) -> bool:
-        from sqlglot import exp
-
-        return any(
-            column.name in self.request.metrics for column in parsed(text, self.dialect).find_all(exp.Column)
-        )
+    def _of_values(self, template: Template) -> bool:
+        """Whether a filter asks for the metrics; it must not ask for anything else that is no column."""
+        names = bare_names(template, self.dialect)
+        metrics = [name for name in names if name in self.request.metrics]
+        if not metrics:
+            return False
+        columns = {*self.request.metrics, *(item.column for item in self.items)}
+        others = [name for name in names if name not in columns]
+        if template.references or others:
+            other = others[0] if others else template.references[0].item.column
+            raise DefinitionError(
+                f"one condition asks for {metrics[0]!r}, a value of the result, and for {other!r}",
+                where=template.text,
+                why="Values are compared after the rows were added up, dimensions before.",
+                todo="Write two conditions.",
+                code="mixed-condition",
+            )
+        return True
 
     def _with_columns(self, template: Template) -> Template:
         """Read the names of output columns, written without braces, as references."""
@@ -277,9 +289,9 @@ class _Planner:
         )
 
     def _range(self) -> tuple[str, str] | None:
-        """Widen the time range to whole periods of the shortest grain asked for."""
+        """Give the exact range, or a time constraint widened to whole periods of the shortest grain."""
         if not self.request.time_constraint:
-            return None
+            return self.request.range
         grains = [item.grain for item in self.items if item.name == METRIC_TIME and item.grain in TIMES]
         grain = min(grains, key=TIMES.index) if grains else self.coarsest
         return filled(self.request.time_constraint, grain)
@@ -345,6 +357,7 @@ class _Planner:
         if shifts:
             self._check_shift(measure, keys)
             self._check_calendar(shifts)
+            self._check_whole(keys)
         beside = taken.join_to_timespine and any(key.is_time for key in keys)
         alone = alone or taken.fill_nulls_with is not None
         node: Node = (
@@ -433,6 +446,17 @@ class _Planner:
                 code="needs-time",
             )
 
+    def _check_whole(self, keys: tuple[Key, ...]) -> None:
+        """A part of a period must not be compared with the whole of another."""
+        grains = [key.column.grain for key in keys if key.is_time and key.column.grain in TIMES]
+        grain = min(grains, key=TIMES.index, default="day")
+        if self.request.range and cuts(self.request.range, grain):
+            raise DefinitionError(
+                f"{', '.join(self.request.metrics)} compares whole periods, and the range cuts a {grain}",
+                todo=f"Begin and end the range with a {grain}, or ask by day.",
+                code="partial-period",
+            )
+
     def _check_calendar(self, shifts: tuple[Shift, ...]) -> None:
         """Periods of the company's own calendar have no arithmetic: one such shift can be looked up."""
         own = [item.window.grain for item in shifts if item.window and item.window.grain not in TIMES]
@@ -462,7 +486,7 @@ class _Planner:
         everything = (*self._own((*taken.filters, *metric.filters), measure, metric), *filters)
         keys = self._keys(measure)
         times = [key.column for key in keys if key.is_time]
-        if not times:
+        if not times and self.request.range is None:
             if metric.window or metric.grain_to_date or shifts:
                 self._check_shift(measure, keys)
             return self._taken(taken, measure, everything, ())
@@ -484,7 +508,7 @@ class _Planner:
             keys=keys,
             window=metric.window,
             grain_to_date=metric.grain_to_date,
-            roll="" if base else metric.period_agg or "first",
+            roll="" if base or not times else metric.period_agg or "first",
             shifts=shifts,
             conditions=tuple(item for item in conditions if item.only_time or item.mixed),
             range=self._range(),

@@ -191,6 +191,8 @@ class Writer:
             )
             for value in values
         ]
+        if not keys_out:
+            totals = [_of_rows(value.measure, total) for value, total in zip(values, totals, strict=True)]
         columns = [*(key.name for key in scan.keys), *map(self.column_of, values)]
         select = exp.select(*named([*keys_out, *totals], columns)).from_(source)
         select = select.join(last, on=both(match), join_type="inner")
@@ -259,6 +261,8 @@ class Writer:
         if rolled:
             keys.append(column(MOMENT, ends))
         total = self._total(running, source)
+        if not keys:
+            total = _of_rows(running.measure, total)
         if running.fill is not None:
             total = exp.Coalesce(this=total, expressions=[exp.Literal.number(running.fill)])
         columns = [key.name for key in running.keys] + ([MOMENT] if rolled else [])
@@ -317,8 +321,11 @@ class Writer:
         moment_value = exp.Max(this=at) if last else at
         names = [*(name for name, _ in wanted), MOMENT]
         select = exp.select(*named([*values, moment_value], names)).from_(table)
-        where = met(spine, _SPINE, conditions, self.dialect)
-        select = _where(select, [*where, *between(raw, running.range)])
+        where = [*met(spine, _SPINE, conditions, self.dialect), *between(raw, running.range)]
+        if not times:
+            latest = _where(exp.select(exp.Max(this=raw.copy())).from_(table.copy()), where)
+            where = [exp.EQ(this=raw.copy(), expression=latest.subquery())]
+        select = _where(select, where)
         if last:
             return select.group_by(*(value.copy() for value in values))
         return select if spine.grain == base.base else select.distinct()
@@ -435,6 +442,14 @@ class Writer:
         first = exp.EQ(this=column(_NUMBER), expression=exp.Literal.number(1))
         source = numbered.from_(base).subquery("numbered")
         return exp.select(*(column(name) for name in names)).from_(source).where(first)
+
+
+def _of_rows(measure: Measure, total: exp.Expr) -> exp.Expr:
+    """Give no value, rather than 0, where nothing is there to be counted."""
+    if measure.agg != "count_distinct":
+        return total
+    there = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
+    return exp.Case().when(there, total)
 
 
 def _parts(measure: Measure) -> tuple[Value, ...]:

@@ -18,6 +18,7 @@ _KEYS = (
     "order_by",
     "limit",
     "time_constraint",
+    "range",
     "saved_query",
     "min_max_only",
     "apply_group_by",
@@ -34,6 +35,8 @@ class Request:
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     time_constraint: tuple[str, str] | None = None
+    # Exactly these days, and running totals as at the last of them; an end may be open ("").
+    range: tuple[str, str] | None = None
     min_max_only: bool = False
     apply_group_by: bool = True
 
@@ -65,6 +68,7 @@ def read_request(definitions: Definitions, query: Mapping[str, Any]) -> Request:
         order_by=tuple(_ordered(definitions, text) for text in _texts(query, "order_by")),
         limit=_limit(query.get("limit")),
         time_constraint=_time_constraint(query.get("time_constraint")),
+        range=_range(query.get("range")),
         min_max_only=bool(query.get("min_max_only")),
         apply_group_by=bool(query.get("apply_group_by", True)),
     )
@@ -133,6 +137,23 @@ def _time_constraint(value: Any) -> tuple[str, str] | None:
     return start, end
 
 
+def _range(value: Any) -> tuple[str, str] | None:
+    """Read two days, both included, as the first moment and the one after the last; None is no bound."""
+    if value is None:
+        return None
+    from datetime import date, timedelta
+
+    try:
+        start, end = (date.fromisoformat(str(part)) if part else None for part in value)
+    except ValueError:
+        todo = "Give [first day, last day], as ISO dates or None."
+        raise _wrong(f"the range {value!r} has no two days", todo, "bad-range") from None
+    if start and end and start > end:
+        raise _wrong(f"the range ends before it starts: {start}, {end}", "", "bad-range")
+    after = end + timedelta(days=1) if end else None
+    return start.isoformat() if start else "", after.isoformat() if after else ""
+
+
 def _with_saved_query(definitions: Definitions, request: Request, name: str) -> Request:
     saved = definitions.saved_queries.get(name)
     if not saved:
@@ -162,6 +183,8 @@ def _checked(definitions: Definitions, request: Request) -> Request:
         if name not in definitions.metrics:
             hint = did_you_mean(name, list(definitions.metrics))
             raise _wrong(f"unknown metric {name!r}", hint, "unknown-metric")
+    if request.range and request.time_constraint:
+        raise _wrong("the query has a range and a time constraint", "Give one of them.", "bad-query")
     columns = [*(item.column for item in request.group_by), *request.metrics]
     for repeated in sorted({name for name in columns if columns.count(name) > 1}):
         raise _wrong(f"{repeated!r} is asked for twice", "Ask for it once.", "asked-twice")

@@ -30,6 +30,21 @@ from plumbline.errors import DefinitionError
         ({"saved_query": "sales_monthly", "metrics": ["sales"]}, "bad-query", "alone"),
         ({"metrics": ["stock"], "group_by": ["order__number_of_customer"]}, "cannot-resolve", "Possible: "),
         ({"metrics": ["sales_to_date"]}, "needs-time", "metric_time"),
+        (
+            {"metrics": ["sales"], "where": ["product__category = "]},
+            "bad-condition",
+            "no complete comparison",
+        ),
+        ({"metrics": ["sales"], "where": ["orders.amount > 5"]}, "bad-condition", "column of a table"),
+        ({"metrics": ["sales"], "where": ["#1 > 5"]}, "bad-condition", "more than a comparison"),
+        ({"metrics": ["sales"], "where": ["COLUMNS(*) > 5"]}, "bad-condition", "more than a comparison"),
+        (
+            {"metrics": ["sales"], "where": ["exists (from orders)"]},
+            "bad-condition",
+            "more than a comparison",
+        ),
+        ({"metrics": ["sales"], "where": ["amount > 5"]}, "unknown-dimension", "amount"),
+        ({"metrics": ["sales"], "where": ["sales > 5 and amount > 5"]}, "mixed-condition", "two conditions"),
     ],
 )
 def test_a_wrong_question_is_refused(manifest: Path, query: dict[str, Any], code: str, hint: str) -> None:
