@@ -13,10 +13,9 @@ from plumbline.cli.text import SHARES, Column, render_table
 
 if TYPE_CHECKING:
     from plumbline.serving import Answer
-    from plumbline.serving.door import AnswerColumn
+    from plumbline.serving.answer import AnswerColumn
 
 _WIDE = Context(prec=80, rounding=ROUND_HALF_UP)
-_CJK = range(0x2E80, 0xA000)
 
 
 def register(subparsers: Any) -> None:
@@ -82,6 +81,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the answer on stdout, and where it comes from on stderr."""
     from plumbline.project import Project
     from plumbline.serving import Question, ask, open_generation, open_live
+    from plumbline.serving.vocabulary import is_chinese
 
     home = Project.find().home(options.company)
     question = Question(
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
         if options.explain:
             _explain(answer)
         else:
-            _print(answer, options.format, chinese=_is_chinese((*question.metrics, *question.by)))
+            _print(answer, options.format, chinese=is_chinese((*question.metrics, *question.by)))
     return 0
 
 
@@ -108,10 +108,6 @@ def _split(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(
         part.strip() for text in texts for part in text.replace("，", ",").split(",") if part.strip()
     )
-
-
-def _is_chinese(texts: Iterable[str]) -> bool:
-    return any(ord(character) in _CJK for text in texts for character in text)
 
 
 def _explain(answer: Answer) -> None:
@@ -143,12 +139,8 @@ def _print(answer: Answer, style: str, *, chinese: bool) -> None:
         print(line)
     if style == "table":
         print(f"{_count(len(rows))} · {_origin(answer)}", file=sys.stderr)
-        running = answer.still_running(rows)
-        if running:
-            print(
-                f"the period from {running} was not over yet: do not compare it with whole ones",
-                file=sys.stderr,
-            )
+    for note in answer.notes(rows):
+        print(note, file=sys.stderr)
 
 
 def _count(rows: int) -> str:
@@ -158,15 +150,32 @@ def _count(rows: int) -> str:
 def table_lines(
     columns: Sequence[AnswerColumn], rows: Sequence[Sequence[Any]], *, chinese: bool
 ) -> Iterable[str]:
-    """Render an answer for people: labels, units, figures at the right with thousands separators."""
-    headings = [Column(_heading(column, chinese), right=not column.is_key) for column in columns]
-    cells = [
-        [str(row[index]) if row[index] is not None else "" for row in rows]
-        if column.is_key
-        else show_figures([row[index] for row in rows], column.label.unit)
-        for index, column in enumerate(columns)
-    ]
+    """Render an answer for people: labels, units, figures at the right with thousands separators.
+
+    A star stands behind a period that is counted in part only, and `(none)` for a member without a name.
+    """
+    marks = [index for index, column in enumerate(columns) if column.is_mark]
+    partial = [bool(row[marks[0]]) if marks else False for row in rows]
+    none = "（无）" if chinese else "(none)"
+    headings, cells = [], []
+    for index, column in enumerate(columns):
+        values = [row[index] for row in rows]
+        if column.is_mark:
+            continue
+        headings.append(Column(_heading(column, chinese), right=not column.is_key))
+        if column.is_key:
+            cells.append(_members(column, values, partial, none))
+        else:
+            cells.append(show_figures(values, column.label.unit))
     return render_table(headings, list(zip(*cells, strict=True)))
+
+
+def _members(column: AnswerColumn, values: Sequence[Any], partial: Sequence[bool], none: str) -> list[str]:
+    starred = column.name.startswith("metric_time__")
+    return [
+        none if value is None else f"{value} *" if starred and cut else str(value)
+        for value, cut in zip(values, partial, strict=True)
+    ]
 
 
 def _heading(column: AnswerColumn, chinese: bool) -> str:

@@ -140,10 +140,14 @@ def _compared(template: Template, dialect: str) -> exp.Expr:
     return tree
 
 
+def _as_written(text: str, template: Template) -> str:
+    return _PLACEHOLDER.sub(lambda found: template.references[int(found[1])].item.column, text)
+
+
 def _bad_filter(template: Template, why: str) -> DefinitionError:
     return DefinitionError(
         f"the condition {template.text!r} cannot be understood",
-        why=why,
+        why=_as_written(why, template),
         todo="Compare dimensions or metrics with values, joined by AND, OR and NOT.",
         code="bad-condition",
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from plumbline.definitions import METRIC_TIME, GroupBy
 from plumbline.errors import UsageError
 from plumbline.publication.sql import identifier
-from plumbline.serving.periods import FIRST, Period, add_months
+from plumbline.serving.periods import Period, add_months, first_day
 
+# Tells of a period whether it is counted in part only.
+PARTIAL = "is_partial"
 # Suffix of the column: what it is called in English and Chinese.
 COMPARISONS = {
     "previous": ("previous period", "上期"),
@@ -17,8 +20,8 @@ COMPARISONS = {
     "change": ("change", "变化"),
     "change_rate": ("rate of change", "变化率"),
 }
-_STEPS = {"day": "1 day", "week": "7 days", "month": "1 month", "quarter": "3 months", "year": "1 year"}
-_YEARS = {**dict.fromkeys(_STEPS, "1 year"), "week": "364 days"}
+STEPS = {"day": "1 day", "week": "7 days", "month": "1 month", "quarter": "3 months", "year": "1 year"}
+_YEARS = {**dict.fromkeys(STEPS, "1 year"), "week": "364 days"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Comparison:
     suffix: str
     time: str = ""
     step: str = ""
+    grain: str = ""
 
     @classmethod
     def choose(cls, kind: str, group_by: Sequence[GroupBy], period: Period | None) -> Comparison:
@@ -43,14 +47,22 @@ class Comparison:
             )
         if not times:
             return cls(suffix)
-        if len(times) > 1 or times[0].grain not in _STEPS:
+        if len(times) > 1 or times[0].grain not in STEPS:
             raise UsageError(
                 "only one period, at a known grain, can be compared",
                 todo="Give one --grain: day, week, month, quarter or year.",
                 code="no-period",
             )
-        steps = _STEPS if suffix == "previous" else _YEARS
-        return cls(suffix, times[0].column, steps[times[0].grain])
+        steps = STEPS if suffix == "previous" else _YEARS
+        grain = times[0].grain
+        if period and period.cuts(grain):
+            raise UsageError(
+                f"the range cuts a {grain}, and only whole ones can be compared",
+                todo=f"Begin and end the range with a {grain}, or leave out --grain: "
+                "then the whole range is compared with the one before.",
+                code="partial-period",
+            )
+        return cls(suffix, times[0].column, steps[grain], grain)
 
     def columns(self, metrics: Sequence[str]) -> tuple[str, ...]:
         """Name the columns: the metrics, then for each the other value, the change and its rate."""
@@ -61,11 +73,11 @@ class Comparison:
 
     def before(self, period: Period | None) -> Period | None:
         """Give the range to read the other values from."""
-        if period is None or period.start == FIRST:
+        if period is None or period.start is None:
             return period
         if self.time:
             # Two years back hold the period before, and the year before, of any grain.
-            return Period(max(add_months(period.start, -24), FIRST), period.end)
+            return Period(first_day(add_months(period.start, -24), self.grain), period.end)
         return period.previous() if self.suffix == "previous" else period.year_ago()
 
 
@@ -75,30 +87,48 @@ def compare_sql(
     keys: Sequence[str],
     now: str,
     before: str,
-    *,
-    order: Sequence[str],
-    limit: int | None,
+    mark: str = "",
 ) -> str:
     """Join the figures of the other period: change = now - then, rate = change / |then|.
 
-    Split by periods, only periods asked for are rows; of two whole ranges, members of either are.
+    Split by periods, only periods asked for are rows; of two whole ranges, members of either are. `mark` is a
+    column more.
     """
     kind = "LEFT" if comparison.time else "FULL"
     on = " AND ".join(_same(comparison, key) for key in keys) or "true"
     columns = [_key(comparison, key) for key in keys]
     columns += [f"now_.{identifier(metric)}" for metric in metrics]
     columns += [column for metric in metrics for column in _compared(comparison, metric)]
+    columns += [mark] if mark else []
     lines = [
         f"WITH now_ AS (\n{now}\n), then_ AS (\n{before}\n)",
         "SELECT",
         ",\n".join(f"  {column}" for column in columns),
         f"FROM now_ {kind} JOIN then_ ON {on}",
     ]
-    if order:
-        lines.append("ORDER BY " + ", ".join(_ordered(name) for name in order))
-    if limit is not None:
-        lines.append(f"LIMIT {limit:d}")
     return "\n".join(lines)
+
+
+def marked_sql(answer: str, mark: str) -> str:
+    """Put a column more beside an answer."""
+    return f"WITH now_ AS (\n{answer}\n)\nSELECT now_.*, {mark}\nFROM now_"
+
+
+def partial_sql(time: str, grain: str, first: date | None, last: date | None) -> str:
+    """Tell of each period whether days of it before the first or after the last one are not counted."""
+    start = f"now_.{identifier(time)}"
+    parts = [f"{start} < DATE '{first}'"] if first else []
+    if last:
+        parts.append(f"{start} + INTERVAL {STEPS[grain]} > DATE '{last}' + INTERVAL 1 day")
+    told = " OR ".join(parts) if parts and grain != "day" else "false"
+    return f"coalesce({told}, false) AS {identifier(PARTIAL)}"
+
+
+def ordered_sql(order: Sequence[str], limit: int | None) -> str:
+    """Order the rows, those without a name or a value last, and limit them."""
+    lines = ["\nORDER BY " + ", ".join(_ordered(name) for name in order)] if order else []
+    lines += [f"\nLIMIT {limit:d}"] if limit is not None else []
+    return "".join(lines)
 
 
 def _same(comparison: Comparison, key: str) -> str:
@@ -123,4 +153,5 @@ def _compared(comparison: Comparison, metric: str) -> Iterator[str]:
 
 
 def _ordered(name: str) -> str:
-    return f"{identifier(name[1:])} DESC" if name.startswith("-") else identifier(name)
+    direction = "DESC" if name.startswith("-") else "ASC"
+    return f"{identifier(name.removeprefix('-'))} {direction} NULLS LAST"

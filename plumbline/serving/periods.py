@@ -10,57 +10,68 @@ from datetime import date, timedelta
 from plumbline.errors import UsageError
 
 _FORMS = re.compile(r"(\d{4})(?:-(?:Q([1-4])|(\d{2})(?:-(\d{2}))?))?", re.IGNORECASE)
-# What stands for an end that was left open: the compiler knows no time outside.
-FIRST, LAST = date(2000, 1, 1), date(2040, 12, 31)
+_YEARS = range(1000, 9999)
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
 @dataclass(frozen=True)
 class Period:
-    """A range of days, both ends included."""
+    """A range of days, both ends included; an end may be open (None)."""
 
-    start: date
-    end: date
+    start: date | None = None
+    end: date | None = None
 
     @property
     def is_open(self) -> bool:
         """Tell whether an end was left open."""
-        return self.start == FIRST or self.end == LAST
+        return self.start is None or self.end is None
 
-    @property
-    def months(self) -> int:
-        """Count whole calendar months, 0 when the range is not made of them."""
-        if self.start.day != 1 or self.end != _month_end(self.end):
-            return 0
-        return (self.end.year - self.start.year) * 12 + self.end.month - self.start.month + 1
+    def cuts(self, grain: str) -> bool:
+        """Tell whether the range begins or ends within a period of this grain."""
+        late = self.start is not None and first_day(self.start, grain) != self.start
+        early = self.end is not None and last_day(first_day(self.end, grain), grain) != self.end
+        return late or early
 
     def previous(self) -> Period:
-        """Give the range of the same length that ends the day before."""
+        """Give the range of the same length that ends the day before; an open one stays as it is."""
+        if self.start is None or self.end is None:
+            return self
         end = self.start - timedelta(days=1)
-        if self.months:
-            return Period(add_months(self.start, -self.months), end)
+        if months := _whole_months(self.start, self.end):
+            return Period(add_months(self.start, -months), end)
         return Period(self.start - (self.end - self.start) - timedelta(days=1), end)
 
     def year_ago(self) -> Period:
         """Give the same range of the year before; the end of a month stays the end of its month."""
+        if self.start is None or self.end is None:
+            return self
         end = add_months(self.end, -12)
-        return Period(add_months(self.start, -12), _month_end(end) if self.months else end)
+        whole = _whole_months(self.start, self.end)
+        return Period(add_months(self.start, -12), _month_end(end) if whole else end)
 
 
 def read_period(start: str | None, end: str | None) -> Period | None:
     """Read two dates: 2026, 2026-Q1, 2026-01 or 2026-01-31; an open end has no bound, two give None."""
     if not (start or end):
         return None
-    period = Period(_read(start)[0] if start else FIRST, _read(end)[1] if end else LAST)
-    if period.start > period.end:
-        raise UsageError(f"the range ends before it starts: {period.start} to {period.end}", code="bad-range")
-    return period
+    first, last = _read(start)[0] if start else None, _read(end)[1] if end else None
+    if first and last and first > last:
+        raise UsageError(f"the range ends before it starts: {first} to {last}", code="bad-range")
+    return Period(first, last)
+
+
+def first_day(day: date, grain: str) -> date:
+    """Give the first day of the period of this grain that a day lies in."""
+    if grain in _MONTHS:
+        return date(day.year, (day.month - 1) // _MONTHS[grain] * _MONTHS[grain] + 1, 1)
+    return day - timedelta(days=day.weekday() if grain == "week" else 0)
 
 
 def last_day(start: date, grain: str) -> date:
     """Give the last day of the period of this grain that begins at `start`."""
-    if grain in {"day", "week"}:
-        return start + timedelta(days=0 if grain == "day" else 6)
-    return add_months(start, {"month": 1, "quarter": 3, "year": 12}[grain]) - timedelta(days=1)
+    if grain in _MONTHS:
+        return add_months(start, _MONTHS[grain]) - timedelta(days=1)
+    return start + timedelta(days=6 if grain == "week" else 0)
 
 
 def add_months(day: date, months: int) -> date:
@@ -70,6 +81,13 @@ def add_months(day: date, months: int) -> date:
     return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
+def _whole_months(start: date, end: date) -> int:
+    """Count whole calendar months, 0 when the range is not made of them."""
+    if start.day != 1 or end != _month_end(end):
+        return 0
+    return (end.year - start.year) * 12 + end.month - start.month + 1
+
+
 def _read(text: str) -> tuple[date, date]:
     """Give the first and the last day that a text means."""
     match = _FORMS.fullmatch(text.strip())
@@ -77,6 +95,8 @@ def _read(text: str) -> tuple[date, date]:
         if not match:
             raise ValueError
         year, quarter, month, day = (int(part) if part else 0 for part in match.groups())
+        if year not in _YEARS:
+            raise ValueError
         if day:
             return (date(year, month, day),) * 2
         first, count = (month, 1) if month else (3 * quarter - 2, 3) if quarter else (1, 12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -32,6 +33,11 @@ class Source:
     manifest: Path
     library: str
     publication: Publication | None
+
+    @property
+    def as_of(self) -> date | None:
+        """The last business day of the figures; None for the private warehouse."""
+        return self.publication.as_of if self.publication else None
 
     def __enter__(self) -> Source:
         return self

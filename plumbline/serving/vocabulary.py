@@ -6,9 +6,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from plumbline.definitions import METRIC_TIME, Definitions, GroupBy, SemanticModel, parse_group_by
+from plumbline.definitions import METRIC_TIME, TIMES, Definitions, GroupBy, parse_group_by
 from plumbline.errors import DefinitionError, did_you_mean
+
+if TYPE_CHECKING:
+    from plumbline.compiler.graph import Graph
 
 _PERIODS = {
     "day": ("day", "daily", "日", "天"),
@@ -20,6 +24,7 @@ _PERIODS = {
 _GRAIN_OF = {word: grain for grain, words in _PERIODS.items() for word in words}
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[^\W\d]\w*|.""", re.DOTALL)
 
+_CJK = range(0x2E80, 0xA000)
 _BEYOND = re.compile(r"--|/\*|;|\bselect\b", re.IGNORECASE)
 _KEYWORDS = {
     *(
@@ -47,6 +52,7 @@ class Vocabulary:
 
     def __init__(self, definitions: Definitions) -> None:
         self.definitions = definitions
+        self._found: dict[str, set[str]] = {}
 
     def metric(self, text: str) -> str:
         """Name the metric; raises DefinitionError when none or several are called so."""
@@ -85,10 +91,34 @@ class Vocabulary:
             ) from None
 
     def where(self, text: str, metrics: Sequence[str]) -> str:
-        """Write a condition for the compiler: names of dimensions become its templates."""
+        """Write a condition for the compiler: names of dimensions become its templates.
+
+        A metric that is asked for filters the result by its value. Raises DefinitionError for any other name.
+        """
         tokens = _TOKEN.findall(text)
         _require_comparison(text, tokens)
-        return text if "{{" in text else "".join(self._template(token, metrics) for token in tokens)
+        template = text if "{{" in text else "".join(self._template(token, metrics) for token in tokens)
+        self._check_names(text, template, metrics)
+        return template
+
+    def base_grain(self, metric: str) -> str:
+        """Give the length of time by which the data of a metric are: the longest of its measures'."""
+        found = [
+            dimension.grain or "day"
+            for measure in self._measures_of(metric)
+            if (model := self.definitions.model_of(measure))
+            and (taken := self.definitions.measure(measure))
+            and (dimension := model.dimension(taken.time_dimension))
+        ]
+        return max(found, key=TIMES.index, default="day")
+
+    def times(self, metric: str) -> set[str]:
+        """Name the dimensions that are the time of the metric itself."""
+        return {
+            f"{model.primary_entity}__{found.time_dimension}"
+            for measure in self._measures_of(metric)
+            if (model := self.definitions.model_of(measure)) and (found := self.definitions.measure(measure))
+        }
 
     def dimensions(self, metrics: Sequence[str]) -> list[str]:
         """Name the dimensions that all of the metrics can be split by; without metrics all there are."""
@@ -147,6 +177,8 @@ class Vocabulary:
         dimension = self.definitions.dimensions.get(item.name)
         if dimension is None and item.name != METRIC_TIME and item.name not in self.definitions.entities:
             called = [] if token.upper() in _KEYWORDS else self._dimensions_called(text, metrics)
+            if text in metrics or not called:
+                return self._metric_in(token, text)
             if len(called) != 1:
                 return token
             item = GroupBy(called[0])
@@ -155,28 +187,75 @@ class Vocabulary:
             return f"{{{{ TimeDimension('{item.name}', '{item.grain or 'day'}') }}}}"
         return f"{{{{ {'Dimension' if dimension else 'Entity'}('{item.name}') }}}}"
 
-    def _reachable(self, metric: str) -> set[str]:
-        found = [self._reachable_from(model) for model in self._models_of(metric)]
-        return set.intersection(*found) if found else set()
+    def _metric_in(self, token: str, text: str) -> str:
+        """Name the metric that a condition means by a label; anything else stays as it is written."""
+        found = [] if token.upper() in _KEYWORDS else self._metrics.get(_plain(text), [])
+        return found[0] if len(found) == 1 else token
 
-    def _models_of(self, metric: str) -> Iterator[SemanticModel]:
+    def _check_names(self, text: str, template: str, metrics: Sequence[str]) -> None:
+        """Refuse what a condition names and the answer cannot have."""
+        from plumbline.compiler.expressions import bare_names
+        from plumbline.compiler.templates import read_template
+
+        try:
+            names = bare_names(read_template(template), "duckdb")
+        except DefinitionError as error:
+            raise _bad_condition(text, error.why) from None
+        for name in names:
+            if name in self.definitions.metrics and name not in metrics:
+                raise DefinitionError(
+                    f"the condition {text!r} compares {name!r}, which is not asked for",
+                    todo=f"Ask for {name} too.",
+                    code="not-asked-for",
+                )
+            if name not in metrics:
+                raise self._unknown_in(text, name, metrics)
+
+    def _unknown_in(self, text: str, name: str, metrics: Sequence[str]) -> DefinitionError:
+        found = self._dimensions_called(name, metrics)
+        if found:
+            return _unclear("dimension", name, found, ())
+        if f'"{name}"' in text:
+            return _bad_condition(text, f"There is no dimension {name!r}; a value stands in single quotes.")
+        unknown = _unclear("dimension", name, (), [*self._words_for(metrics), *metrics])
+        return DefinitionError(unknown.what, where=text, todo=unknown.todo, code=unknown.code)
+
+    def _reachable(self, metric: str) -> set[str]:
+        if metric not in self._found:
+            models = list(dict.fromkeys(self._models_of(metric)))
+            self._found[metric] = {name for name in self.definitions.dimensions if self._leads(models, name)}
+        return self._found[metric]
+
+    def _leads(self, models: Sequence[str], name: str) -> bool:
+        try:
+            return bool(models and self._graph.resolve(models, GroupBy(name), ""))
+        except DefinitionError:
+            return False
+
+    @cached_property
+    def _graph(self) -> Graph:
+        from plumbline.compiler.graph import Graph
+
+        return Graph(self.definitions)
+
+    def _models_of(self, metric: str) -> Iterator[str]:
+        for measure in self._measures_of(metric):
+            model = self.definitions.model_of(measure)
+            if model:
+                yield model.name
+
+    def _measures_of(self, metric: str) -> Iterator[str]:
+        """Name the measures whose rows the answer groups: of a conversion, that of the first event."""
         definition = self.definitions.metrics[metric]
         measures = definition.measures[:1] if definition.type == "conversion" else definition.measures
-        for measure in measures:
-            model = self.definitions.model_of(measure.name)
-            if model:
-                yield model
+        yield from (measure.name for measure in measures)
         for item in definition.inputs:
-            yield from self._models_of(item.name)
+            yield from self._measures_of(item.name)
 
-    def _reachable_from(self, model: SemanticModel) -> set[str]:
-        keys = {entity.name for entity in model.entities}
-        return {
-            f"{other.primary_entity}__{dimension.name}"
-            for other in self.definitions.models.values()
-            if other.primary_entity in keys
-            for dimension in other.dimensions
-        }
+
+def is_chinese(texts: Iterable[str]) -> bool:
+    """Tell whether somebody writes Chinese."""
+    return any(ord(character) in _CJK for text in texts for character in text)
 
 
 def _plain(text: str) -> str:
@@ -188,11 +267,16 @@ def _require_comparison(text: str, tokens: Sequence[str]) -> None:
     """Refuse what reaches beyond the rows at hand; what is left is for the database to understand."""
     code = "".join("''" if token[0] in "'\"" else token for token in tokens)
     if _BEYOND.search(code) or not _is_balanced(code):
-        raise DefinitionError(
-            f"the condition {text!r} is more than a comparison",
-            todo="Write `product__category = 'Bikes'`, joined by AND, OR and NOT: no query, no comment.",
-            code="bad-condition",
-        )
+        raise _bad_condition(text, "It is more than a comparison.")
+
+
+def _bad_condition(text: str, why: str) -> DefinitionError:
+    return DefinitionError(
+        f"the condition {text!r} cannot be understood",
+        why=why,
+        todo="Write `product__category = 'Bikes'`, joined by AND, OR and NOT: no query, no comment.",
+        code="bad-condition",
+    )
 
 
 def _is_balanced(code: str) -> bool:

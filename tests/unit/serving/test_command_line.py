@@ -29,11 +29,11 @@ def test_a_table_for_people(plumb):
     code, out, err = plumb("query", "net_sales", "--by", "category", "--grain", "year", "--limit", "3")
     assert code == 0
     assert out.splitlines() == [
-        "Year        Category  Net sales (currency)",
-        "──────────  ────────  ────────────────────",
-        "2025-01-01  Bikes                   130.00",
-        "2025-01-01  Helmets                  50.00",
-        "2026-01-01  Bikes                   200.00",
+        "Year          Category  Net sales (currency)",
+        "────────────  ────────  ────────────────────",
+        "2025-01-01    Bikes                   130.00",
+        "2025-01-01    Helmets                  50.00",
+        "2026-01-01 *  Bikes                   200.00",
     ]
     assert "publication demo-000001, as of 2026-02-28, certified" in err
 
@@ -47,7 +47,7 @@ def test_a_chinese_question_gets_chinese_headings(plumb):
 
 def test_a_period_that_is_not_over_is_named(plumb):
     _, _, err = plumb("query", "orders", "--grain", "year")
-    assert "the period from 2026-01-01 was not over yet" in err
+    assert "* the year from 2026-01-01 is not over yet: it counts 2026-01-01 to 2026-02-28" in err
     _, _, err = plumb("query", "orders", "--grain", "month")
     assert "not over" not in err
 
@@ -56,8 +56,8 @@ def test_json_keeps_every_digit(plumb):
     _, out, _ = plumb("query", "net_sales", "--grain", "year", "--format", "json")
     assert '"net_sales": 180.000001' in out
     assert json.loads(out) == [
-        {"metric_time__year": "2025-01-01", "net_sales": 180.000001},
-        {"metric_time__year": "2026-01-01", "net_sales": 250.0},
+        {"metric_time__year": "2025-01-01", "net_sales": 180.000001, "is_partial": False},
+        {"metric_time__year": "2026-01-01", "net_sales": 250.0, "is_partial": True},
     ]
 
 

@@ -1,0 +1,126 @@
+"""The answer to a question: its SQL, its columns, its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from plumbline.errors import DefinitionError
+from plumbline.publication import Publication
+from plumbline.publication.labels import Label
+from plumbline.serving.reader import Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+Rows = Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class AnswerColumn:
+    """One column of an answer: `is_key` for what it is split by, `is_date` where a time is a whole day.
+
+    `is_mark` stands for the column that tells whether a period is counted in part only.
+    """
+
+    name: str
+    label: Label
+    is_key: bool
+    is_date: bool
+    is_mark: bool = False
+
+
+class Answer:
+    """The answer to a question; the rows are read when they are asked for."""
+
+    def __init__(
+        self,
+        source: Source,
+        sql: str,
+        columns: tuple[AnswerColumn, ...],
+        *,
+        filtered: bool,
+        notes: Callable[[Rows, Sequence[date]], list[str]],
+    ) -> None:
+        self._source = source
+        self._filtered = filtered
+        self._notes = notes
+        self.sql = sql
+        self.columns = columns
+
+    @property
+    def publication(self) -> Publication | None:
+        """The publication that answers; None for the private warehouse."""
+        return self._source.publication
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Read the rows; money is Decimal, whole days are dates."""
+        dates = [index for index, column in enumerate(self.columns) if column.is_date]
+        with self._mending():
+            rows = self._source.connection.execute(self.sql).fetchall()
+        if not dates:
+            return rows
+        return [
+            tuple(_whole_day(value) if index in dates else value for index, value in enumerate(row))
+            for row in rows
+        ]
+
+    def notes(self, rows: Rows) -> list[str]:
+        """Say what a reader should know: cut periods, ranges without data, members that do not exist."""
+        return self._notes(rows, self.partial(rows))
+
+    def partial(self, rows: Rows) -> list[date]:
+        """Give the first days of the periods that are counted in part only, in order."""
+        marks = [index for index, column in enumerate(self.columns) if column.is_mark]
+        if not marks:
+            return []
+        times = [
+            index for index, column in enumerate(self.columns) if column.name.startswith("metric_time__")
+        ]
+        return sorted({min(row[index] for index in times) for row in rows if row[marks[0]]})
+
+    def arrow(self) -> pa.Table:
+        """Read the rows as an Arrow table; whole days are dates, counts are int64."""
+        import pyarrow as pa
+
+        with self._mending():
+            table = self._source.connection.sql(self.sql).to_arrow_table()
+        for index, (column, kind) in enumerate(zip(self.columns, table.schema.types, strict=True)):
+            wanted = pa.date32() if column.is_date and pa.types.is_timestamp(kind) else None
+            if kind == pa.decimal128(38, 0):
+                # What DuckDB adds up from integers is a HUGEINT, which Arrow knows as a decimal only.
+                wanted = pa.int64()
+            if wanted:
+                table = table.set_column(index, column.name, table.column(index).cast(wanted))
+        return table
+
+    @contextmanager
+    def _mending(self) -> Iterator[None]:
+        """Run the SQL only when it is one SELECT; blame the condition, where there is one, for what fails."""
+        import duckdb
+
+        try:
+            statements = self._source.connection.extract_statements(self.sql)
+            if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+                raise _bad_condition("It is more than a comparison of values.")
+            yield
+        except duckdb.Error as error:
+            if not self._filtered:
+                raise
+            raise _bad_condition(str(error).splitlines()[0]) from None
+
+
+def _bad_condition(why: str) -> DefinitionError:
+    return DefinitionError(
+        "a condition cannot be understood",
+        why=why,
+        todo="Write `product__category = 'Bikes'`; `plumb list dimensions` names what there is.",
+        code="bad-condition",
+    )
+
+
+def _whole_day(value: Any) -> Any:
+    return value.date() if isinstance(value, datetime) else value

@@ -1,0 +1,184 @@
+"""What a reader should know about an answer: cut periods, ranges without data, members that do not exist."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from plumbline.definitions import METRIC_TIME, Definitions
+from plumbline.errors import PlumblineError, did_you_mean
+from plumbline.serving.periods import Period, last_day
+from plumbline.serving.reader import Source
+from plumbline.serving.resolve import Question, Resolved
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+_CALL = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_PLACEHOLDER = re.compile(r"__reference_(\d+)__")
+_MEMBERS = 10_000
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question with what is needed to ask further ones about its answer."""
+
+    source: Source
+    definitions: Definitions
+    question: Question
+    resolved: Resolved
+    compiled: Callable[..., str]
+
+    def rows(self, query: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Answer a query of the compiler, at most some thousand rows."""
+        sql = self.compiled(query)
+        return self.source.connection.execute(sql).fetchmany(_MEMBERS)
+
+
+def notes(asked: Asked, rows: Sequence[tuple[Any, ...]], partial: Sequence[date]) -> list[str]:
+    """Say what a reader should know about the rows; `partial` are the periods counted in part only."""
+    found = [*_partial(asked, partial), *_outside(asked, partial)]
+    with suppress(PlumblineError):
+        found += _conditions(asked)
+    if not found and not _has_figures(asked, rows):
+        found.append("no rows meet the question: '-' is no value, not zero")
+    return found
+
+
+def _has_figures(asked: Asked, rows: Sequence[tuple[Any, ...]]) -> bool:
+    first = len(asked.resolved.group_by)
+    last = first + len(asked.resolved.metrics)
+    return any(value is not None for row in rows for value in row[first:last])
+
+
+def _partial(asked: Asked, partial: Sequence[date]) -> Iterator[str]:
+    time, period = asked.resolved.time, asked.resolved.period or Period()
+    if not time:
+        return
+    for start in partial[-_NAMED:]:
+        whole_end = last_day(start, time.grain)
+        first = max(start, period.start) if period.start else start
+        ends = [day for day in (whole_end, period.end, asked.source.as_of) if day]
+        reason = "is not over yet" if min(ends) == asked.source.as_of else "is cut by the range"
+        yield (
+            f"* the {time.grain} from {start} {reason}: it counts {first} to {min(ends)}; "
+            "do not compare it with whole ones"
+        )
+
+
+def _outside(asked: Asked, partial: Sequence[date]) -> Iterator[str]:
+    """Tell of a range that lies, or ends, where there are no data."""
+    period, as_of = asked.resolved.period, asked.source.as_of
+    if not period:
+        return
+    if as_of and period.start and period.start > as_of:
+        yield f"the range begins on {period.start}, after {as_of}, the as-of date: there are no data yet"
+    elif as_of and period.end and period.end > as_of and not partial:
+        yield f"the range ends on {period.end}; the data end on {as_of}, the as-of date"
+    first = _first_day(asked) if period.end else None
+    if first and period.end and period.end < first:
+        yield f"the range ends on {period.end}, before {first}, the first day with data"
+
+
+def _first_day(asked: Asked) -> date | None:
+    rows = asked.rows({"group_by": [f"{METRIC_TIME}__day"], "order_by": [f"{METRIC_TIME}__day"], "limit": 1})
+    return _day(rows[0][0]) if rows else None
+
+
+def _day(value: Any) -> date:
+    return value.date() if isinstance(value, datetime) else value
+
+
+# -- conditions
+
+
+def _conditions(asked: Asked) -> Iterator[str]:
+    for number, text in enumerate(asked.resolved.where):
+        yield from _Condition(asked, number, text).notes()
+
+
+class _Condition:
+    """One condition, read again for the members that it names and those that it leaves out unsaid."""
+
+    def __init__(self, asked: Asked, number: int, text: str) -> None:
+        from sqlglot import exp
+
+        from plumbline.compiler.expressions import parsed
+        from plumbline.compiler.templates import read_template
+
+        self.asked, self.number = asked, number
+        self.calls = _CALL.findall(text)
+        self.references = read_template(text).references
+        self.tree = exp.Paren(this=parsed(read_template(text).sql, "duckdb"))
+
+    def notes(self) -> Iterator[str]:
+        from sqlglot import exp
+
+        for compared in list(self.tree.find_all(exp.EQ, exp.NEQ, exp.In)):
+            yield from self._unknown(compared)
+        for denied in list(self.tree.find_all(exp.NEQ, exp.Not)):
+            yield from self._left_out(denied)
+
+    def _dimension(self, node: exp.Expr) -> str:
+        """Name the dimension that is compared, or ''; times and metrics have no members."""
+        from sqlglot import exp
+
+        found = _PLACEHOLDER.fullmatch(node.name) if isinstance(node, exp.Column) else None
+        item = self.references[int(found[1])].item if found else None
+        known = self.asked.definitions.dimensions
+        return item.name if item and item.name in known and known[item.name].type != "time" else ""
+
+    def _unknown(self, node: exp.Expr) -> Iterator[str]:
+        """Tell of members that do not exist, with the closest that do."""
+        from sqlglot import exp
+
+        name = self._dimension(node.this)
+        values = node.expressions if isinstance(node, exp.In) else [node.expression]
+        texts = [value.name for value in values if isinstance(value, exp.Literal) and value.is_string]
+        if not (name and texts):
+            return
+        members = [str(row[0]) for row in self.asked.rows({"group_by": [name]}) if row[0] is not None]
+        if len(members) >= _MEMBERS:
+            return
+        for text in texts:
+            if text not in members:
+                hint = did_you_mean(text, members)
+                yield f"{name} has no member {text!r}. {hint}".rstrip()
+
+    def _left_out(self, node: exp.Expr) -> Iterator[str]:
+        """Tell of rows without a name, which `!=` and NOT leave out, since no name is neither."""
+        from sqlglot import exp
+
+        compared = node.this.unnest() if isinstance(node, exp.Not) else node
+        if not isinstance(compared, exp.EQ | exp.NEQ | exp.In | exp.Like | exp.ILike):
+            return
+        name = self._dimension(compared.this)
+        if not name:
+            return
+        is_null = exp.Is(this=compared.this.copy(), expression=exp.null())
+        value = self._figure(node, is_null)
+        if value:
+            metric, figure = self.asked.resolved.metrics[0], f"{value:,.2f}".removesuffix(".00")
+            yield (
+                f"rows without {name} are left out ({metric} {figure}); to keep them, "
+                f'write "... or {name} is null"'
+            )
+
+    def _figure(self, node: exp.Expr, other: exp.Expr) -> Any:
+        """Ask for the first metric with another comparison in the place of one."""
+        place = next(number for number, part in enumerate(self.tree.walk()) if part is node)
+        tree = self.tree.copy()
+        list(tree.walk())[place].replace(other)
+        text = _PLACEHOLDER.sub(lambda found: self.calls[int(found[1])], tree.sql(dialect="duckdb"))
+        where = [*self.asked.resolved.where]
+        where[self.number] = text
+        period = self.asked.resolved.period or Period()
+        span = [day and day.isoformat() for day in (period.start, period.end)]
+        query = {"metrics": [self.asked.resolved.metrics[0]], "where": where, "range": span}
+        rows = self.asked.rows(query)
+        return rows[0][0] if rows else None

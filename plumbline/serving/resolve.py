@@ -1,0 +1,146 @@
+"""A question in people's words, put into the names of the definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from plumbline.definitions import METRIC_TIME, GroupBy, Metric
+from plumbline.errors import DefinitionError, UsageError
+from plumbline.serving.compare import PARTIAL, STEPS, Comparison
+from plumbline.serving.periods import Period, read_period
+from plumbline.serving.vocabulary import Vocabulary
+
+_ALL = "all"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What somebody asks, in words of their own: names, labels or synonyms in English or Chinese."""
+
+    metrics: tuple[str, ...]
+    by: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    start: str | None = None
+    end: str | None = None
+    grain: str | None = None
+    order: tuple[str, ...] = ()
+    limit: int | None = None
+    compare: str | None = None
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The same question in names of the definitions; `words` are those that it was asked in, by name."""
+
+    metrics: tuple[str, ...]
+    group_by: tuple[GroupBy, ...]
+    where: tuple[str, ...]
+    period: Period | None
+    order: tuple[str, ...]
+    limit: int | None
+    comparison: Comparison | None
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def time(self) -> GroupBy | None:
+        """The shortest period that the answer is split by, or None."""
+        times = [item for item in self.group_by if item.name == METRIC_TIME and item.grain in STEPS]
+        return min(times, key=lambda item: list(STEPS).index(item.grain), default=None)
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Name the columns with figures: the metrics, then what they are compared with."""
+        return self.comparison.columns(self.metrics) if self.comparison else self.metrics
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Name the columns of the answer."""
+        mark = (PARTIAL,) if self.time else ()
+        return (*(item.column for item in self.group_by), *self.figures, *mark)
+
+    def called(self, name: str) -> str:
+        """Name something as the question does, with its name in the definitions where that is another."""
+        word = self.words.get(name, name)
+        return repr(word) if word == name else f"{word!r} ({name})"
+
+
+def resolve(vocabulary: Vocabulary, question: Question) -> Resolved:
+    """Put a question into the names of the definitions; refuse periods that its metrics do not have."""
+    metrics = tuple(vocabulary.metric(text) for text in question.metrics)
+    grain = vocabulary.grain(question.grain) if question.grain else ""
+    group_by = [vocabulary.group_by(text, metrics, grain) for text in question.by]
+    words = dict(zip(metrics, question.metrics, strict=True))
+    words |= {item.name: text for item, text in zip(group_by, question.by, strict=True) if "__" not in text}
+    if grain and not any(item.grain == grain for item in group_by):
+        group_by.insert(0, GroupBy(METRIC_TIME, grain))
+    resolved = Resolved(
+        metrics=metrics,
+        group_by=tuple(group_by),
+        where=tuple(vocabulary.where(text, metrics) for text in question.where),
+        period=read_period(question.start, question.end),
+        order=(),
+        limit=question.limit,
+        comparison=None,
+        words=words,
+    )
+    require_periods(vocabulary, resolved)
+    if question.compare:
+        comparison = Comparison.choose(question.compare, group_by, resolved.period)
+        resolved = replace(resolved, comparison=comparison)
+    order = tuple(_order(vocabulary, resolved, text) for text in question.order)
+    return replace(resolved, order=order)
+
+
+def require_periods(vocabulary: Vocabulary, resolved: Resolved) -> None:
+    """Raise DefinitionError where a metric is asked for by a period that its definition does not offer."""
+    for name in resolved.metrics:
+        metric = vocabulary.definitions.metrics[name]
+        offered = metric.governance.grains
+        if not offered:
+            continue
+        asked = list(_asked_periods(vocabulary, resolved, metric))
+        if offered == (_ALL,) and (asked or resolved.period):
+            raise DefinitionError(
+                f"metric {resolved.called(name)} is a figure of all time: no period or range has one",
+                why="Its definition says `grains: [all]`.",
+                todo="Leave out --from, --to, --grain and --compare, or ask for the others without it.",
+                code="no-such-period",
+            )
+        for grain in asked:
+            if grain not in offered:
+                raise DefinitionError(
+                    f"metric {resolved.called(name)} says nothing by {grain}",
+                    why=f"Its definition says `grains: [{', '.join(offered)}]`.",
+                    todo=f"Ask by {' or '.join(item for item in offered if item != _ALL)}.",
+                    code="no-such-period",
+                )
+
+
+def _asked_periods(vocabulary: Vocabulary, resolved: Resolved, metric: Metric) -> Iterator[str]:
+    """Give the grains of the metric's own time that the question splits by."""
+    own = {METRIC_TIME, *vocabulary.times(metric.name)}
+    return (item.grain for item in resolved.group_by if item.grain and item.name in own)
+
+
+def _order(vocabulary: Vocabulary, resolved: Resolved, text: str) -> str:
+    """Name the output column to order by; `-` stands before a descending one."""
+    sign, name = ("-", text[1:]) if text.startswith("-") else ("", text)
+    if name in resolved.columns:
+        return text
+    with suppress(DefinitionError):
+        return sign + _in(resolved, vocabulary.metric(name))
+    with suppress(DefinitionError):
+        return sign + _in(resolved, vocabulary.group_by(name, resolved.metrics).column)
+    raise UsageError(
+        f"the answer has no column {name!r} to order by",
+        todo=f"It has {', '.join(resolved.columns)}.",
+        code="unknown-order",
+    )
+
+
+def _in(resolved: Resolved, name: str) -> str:
+    if name not in resolved.columns:
+        raise DefinitionError(name)
+    return name
