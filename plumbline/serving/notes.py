@@ -121,8 +121,9 @@ class _Condition:
 
         for compared in list(self.tree.find_all(exp.EQ, exp.NEQ, exp.In)):
             yield from self._unknown(compared)
-        for denied in list(self.tree.find_all(exp.NEQ, exp.Not)):
-            yield from self._left_out(denied)
+        for name in dict.fromkeys(self._denied(node) for node in self.tree.walk()):
+            if name:
+                yield from self._left_out(name)
 
     def _dimension(self, node: exp.Expr) -> str:
         """Name the dimension that is compared, or ''; times and metrics have no members."""
@@ -150,18 +151,14 @@ class _Condition:
                 hint = did_you_mean(text, members)
                 yield f"{name} has no member {text!r}. {hint}".rstrip()
 
-    def _left_out(self, node: exp.Expr) -> Iterator[str]:
-        """Tell of rows without a name, which `!=` and NOT leave out, since no name is neither."""
-        from sqlglot import exp
+    def _denied(self, node: exp.Expr) -> str:
+        """Name the dimension that a comparison with `!=` or NOT denies a member of, or ''."""
+        compared = _denied_comparison(node)
+        return self._dimension(compared.this) if compared else ""
 
-        compared = node.this.unnest() if isinstance(node, exp.Not) else node
-        if not isinstance(compared, exp.EQ | exp.NEQ | exp.In | exp.Like | exp.ILike):
-            return
-        name = self._dimension(compared.this)
-        if not name:
-            return
-        is_null = exp.Is(this=compared.this.copy(), expression=exp.null())
-        value = self._figure(node, is_null)
+    def _left_out(self, name: str) -> Iterator[str]:
+        """Tell of rows without a name, which `!=` and NOT leave out, since no name is neither."""
+        value = self._figure(name)
         if value:
             metric, figure = self.asked.resolved.metrics[0], f"{value:,.2f}".removesuffix(".00")
             yield (
@@ -169,11 +166,12 @@ class _Condition:
                 f'write "... or {name} is null"'
             )
 
-    def _figure(self, node: exp.Expr, other: exp.Expr) -> Any:
-        """Ask for the first metric with another comparison in the place of one."""
-        place = next(number for number, part in enumerate(self.tree.walk()) if part is node)
+    def _figure(self, name: str) -> Any:
+        """Ask for the first metric of the rows without a name in the place of what is denied."""
         tree = self.tree.copy()
-        list(tree.walk())[place].replace(other)
+        for node in [part for part in tree.walk() if self._denied(part) == name]:
+            compared = _denied_comparison(node)
+            node.replace(_is_null(compared.this if compared else node))
         text = _PLACEHOLDER.sub(lambda found: self.calls[int(found[1])], tree.sql(dialect="duckdb"))
         where = [*self.asked.resolved.where]
         where[self.number] = text
@@ -182,3 +180,19 @@ class _Condition:
         query = {"metrics": [self.asked.resolved.metrics[0]], "where": where, "range": span}
         rows = self.asked.rows(query)
         return rows[0][0] if rows else None
+
+
+def _denied_comparison(node: exp.Expr) -> exp.Expr | None:
+    """Give the comparison that is denied: by `!=`, by NOT before it, or within it (NOT LIKE)."""
+    from sqlglot import exp
+
+    kinds = (exp.EQ, exp.NEQ, exp.In, exp.Like, exp.ILike)
+    inner = node.this.unnest() if isinstance(node, exp.Not) else node
+    is_denied = isinstance(node, exp.Not | exp.NEQ) or bool(node.args.get("negate"))
+    return inner if is_denied and isinstance(inner, kinds) else None
+
+
+def _is_null(value: exp.Expr) -> exp.Expr:
+    from sqlglot import exp
+
+    return exp.Is(this=value.copy(), expression=exp.null())

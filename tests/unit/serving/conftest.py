@@ -1,15 +1,17 @@
 """A published shop of six order lines, answered through the real compiler."""
 
-import shutil
+import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from plumbline.project import Home
 from plumbline.publication import Publication, RunFacts, publish
+from tests.unit.definitions import shop as definitions
 
 MANIFEST = Path(__file__).with_name("shop_manifest.json")
 
@@ -39,13 +41,36 @@ CREATE TABLE candidates.sales_monthly AS SELECT DATE '2025-01-01' AS metric_time
 """
 
 
+def manifest() -> dict[str, Any]:
+    """The shop's definitions, with metrics that have periods of their own."""
+    content: dict[str, Any] = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    a_month_ago = definitions.offset("net_sales", "before", 1, "month")
+    growth: dict[str, Any] = {
+        "expr": "net_sales - before",
+        "metrics": [{"name": "net_sales"}, a_month_ago],
+        "told": definitions.meta(label_zh="环比", grains=["month"]),
+    }
+    content["metrics"] += [
+        _cumulative("sales_so_far", None),
+        _cumulative("sales_this_year", "year"),
+        definitions.metric("monthly_growth", "derived", **growth),
+        definitions.metric("orders_ever", measure="order_count", told=definitions.meta(grains=["all"])),
+    ]
+    return content
+
+
+def _cumulative(name: str, since: str | None) -> dict[str, Any]:
+    params = definitions.cumulative(since)
+    return definitions.metric(name, "cumulative", measure="net_amount", cumulative_type_params=params)
+
+
 class Shop:
     """The company's home with a private warehouse, and what publishes it."""
 
     def __init__(self, root: Path) -> None:
         self.home = Home(root / "demo")
         self.home.target.mkdir(parents=True)
-        shutil.copy(MANIFEST, self.home.semantic_manifest)
+        definitions.write(self.home.semantic_manifest, manifest())
         self.change(TABLES)
 
     def change(self, sql: str) -> None:

@@ -1,0 +1,107 @@
+"""Conditions reach dimensions and the metrics asked for, nothing else; what they leave out is told."""
+
+from decimal import Decimal
+
+import pytest
+
+from plumbline.errors import DefinitionError
+from plumbline.serving import Question, ask, open_generation, query
+
+
+def told(shop, *metrics, **question):
+    """Give the notes of an answer."""
+    with open_generation(shop.home, sealed=True) as source:
+        answer = ask(shop.home, source, Question(metrics, **question))
+        return answer.notes(answer.rows())
+
+
+def test_a_metric_filters_the_result(published):
+    for condition in ("net_sales > 100", "净销售额 > 100", '"Net sales" > 100', "revenue > 100"):
+        table = query(published.home, ["net_sales"], by=["product__category"], where=[condition])
+        assert table.column("product__category").to_pylist() == ["Bikes"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "code", "hint"),
+    [
+        ("net_amount > 5", "unknown-dimension", "plumb list dimensions"),
+        ("order_lines.net_amount > 5", "bad-condition", "column of a table"),
+        (
+            "{{ Dimension('product__category') }} = 'x' or order_lines.net_amount > 5",
+            "bad-condition",
+            "table",
+        ),
+        ("#1 > 5", "bad-condition", "more than a comparison"),
+        ("COLUMNS('net.*') > 5", "bad-condition", "more than a comparison"),
+        ("count(product__category) > 5", "bad-condition", "COUNT(product__category)"),
+        ("rowid = 1", "unknown-dimension", "rowid"),
+        ("product__category = ", "bad-condition", "no complete comparison"),
+        ("product__category = 'x'; drop table x", "bad-condition", "more than a comparison"),
+        ("product__category = $1", "bad-condition", "more than a comparison"),
+        ('product__category = "Bikes"', "bad-condition", "single quotes"),
+        ("product__categry = 'Bikes'", "unknown-dimension", "Did you mean 'product__category'"),
+        ("类 = 'Bikes'", "unknown-dimension", "类别"),
+        ("orders > 5", "not-asked-for", "Ask for orders too"),
+        ("net_sales > 5 and product__category = 'Bikes'", "mixed-condition", "two conditions"),
+        ("lead__channel = 'x'", "unreachable-dimension", "cannot be limited by 'lead__channel'"),
+    ],
+)
+def test_a_condition_that_cannot_be_is_refused_as_it_was_written(published, condition, code, hint):
+    with pytest.raises(DefinitionError) as caught:
+        query(published.home, ["net_sales"], by=["product__category"], where=[condition])
+    assert caught.value.code == code
+    assert hint in str(caught.value)
+    assert "{{" not in str(caught.value).replace("{{ Dimension('product__category') }}", "")
+    assert "__reference" not in str(caught.value)
+
+
+def test_a_member_that_does_not_exist_is_told_with_the_closest(published):
+    assert told(published, "net_sales", where=("product__category = 'Bikess'",)) == [
+        "product__category has no member 'Bikess'. Did you mean 'Bikes'?"
+    ]
+    assert told(published, "net_sales", where=("类别 in ('Bikes', 'Helmet')",)) == [
+        "product__category has no member 'Helmet'. Did you mean 'Helmets'?"
+    ]
+    assert told(published, "net_sales", where=("product__category = 'Bikes'",)) == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "product__category != 'Bikes'",
+        "product__category not in ('Bikes')",
+        "not product__category = 'Bikes'",
+        "product__category not like 'B%' and product__category != 'Bikes'",
+    ],
+)
+def test_rows_without_a_name_that_a_condition_leaves_out_are_told(published, condition):
+    note = "rows without product__category are left out (net_sales 9.50); to keep them, write"
+    assert told(published, "net_sales", where=(condition,)) == [f'{note} "... or product__category is null"']
+    table = query(published.home, ["net_sales"], where=[f"({condition}) or product__category is null"])
+    assert table.column("net_sales").to_pylist() == [Decimal(100)]
+
+
+def test_nothing_is_told_where_no_row_lacks_a_name(published):
+    assert told(published, "orders", where=("order__channel != 'online'",)) == []
+
+
+@pytest.mark.parametrize(
+    ("span", "note"),
+    [
+        ({"start": "2030"}, "the range begins on 2030-01-01, after 2026-02-28, the as-of date"),
+        ({"start": "2026-02", "end": "2026-03"}, "the data end on 2026-02-28, the as-of date"),
+        ({"end": "2001"}, "the range ends on 2001-12-31, before 2025-01-01, the first day with data"),
+        ({"start": "2025-06", "end": "2025-06"}, "no rows meet the question"),
+    ],
+)
+def test_a_range_without_data_says_why(published, span, note):
+    notes = told(published, "net_sales", **span)
+    assert len(notes) == 1
+    assert note in notes[0]
+
+
+def test_a_word_of_the_question_stands_in_its_errors(published):
+    with pytest.raises(DefinitionError) as caught:
+        query(published.home, ["订单数"], by=["类别"])
+    assert caught.value.what == "metric '订单数' (orders) cannot be split by '类别' (product__category)"
+    assert "渠道 (order__channel)" in caught.value.todo
