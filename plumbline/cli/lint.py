@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from plumbline.cli.company import home_of
 from plumbline.project import Project
 
 
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     from plumbline.serving.vocabulary import Vocabulary
 
     project = Project.find()
-    home = project.home(options.company)
+    home = home_of(options.company)
     if not home.semantic_manifest.is_file():
         raise ConfigurationError(
             "the definitions have not been parsed yet", todo="`plumb run` parses them.", code="not-parsed"

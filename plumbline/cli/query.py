@@ -15,6 +15,26 @@ if TYPE_CHECKING:
     from plumbline.serving import Answer
     from plumbline.serving.answer import AnswerColumn
 
+_EPILOG = """\
+A range is exactly the days from --from to --to. Sums count the rows of these
+days; running totals (to date, of a window, of all time) and stock are those at
+the end of the range, or at the as-of date where there is none. With --grain a
+period that the range cuts, or that is not over yet, has a star (is_partial in
+JSON, CSV and files); --compare and metrics that compare periods need whole ones.
+
+A member without a name is shown as (none), and comes last. Conditions with !=
+or NOT leave it out: add "or product__category is null" to keep it.
+
+Examples:
+  plumb query net_sales --by product__category --grain month --from 2026-01
+  plumb query 净销售额 --by 销售渠道 --order=-净销售额
+  plumb query net_sales --by product__category --where "net_sales > 1000000"
+  plumb query orders --grain month --to 2026-10 --compare year-ago
+
+Exit codes: 0 answered; 1 nothing published; 2 an unknown name, a condition that
+cannot be understood, a period that a metric does not have, or a metric that is
+not available.
+"""
 _WIDE = Context(prec=80, rounding=ROUND_HALF_UP)
 
 
@@ -25,10 +45,8 @@ def register(subparsers: Any) -> None:
         help="ask for metrics, split and filtered as you like",
         description="Answer a question from what is published. Metrics and dimensions may be given by name, "
         "label or synonym, in English or Chinese; `plumb list` names them.",
-        epilog="Examples: plumb query net_sales --by category --grain month --from 2026-01 --to 2026-06; "
-        "plumb query 净销售额 --by 渠道 --order=-净销售额; "
-        "plumb query orders --grain month --compare year-ago. "
-        "Exit codes: 0 answered; 1 nothing published; 2 an unknown name, or a metric that is not available.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("metrics", nargs="+", metavar="METRIC", help="what to ask for")
     parser.add_argument(
@@ -43,11 +61,13 @@ def register(subparsers: Any) -> None:
         action="append",
         default=[],
         metavar="CONDITION",
-        help="\"product__category = 'Bikes'\"; repeatable",
+        help='"product__category = \'Bikes\'", or a metric that is asked for: "net_sales > 1000"; repeatable',
     )
-    parser.add_argument("--from", dest="start", metavar="DATE", help="2026-01-31, 2026-01, 2026-Q1 or 2026")
     parser.add_argument(
-        "--to", dest="end", metavar="DATE", help="the last day, month, quarter or year included"
+        "--from", dest="start", metavar="DATE", help="the first day: 2026-01-31, 2026-01, 2026-Q1 or 2026"
+    )
+    parser.add_argument(
+        "--to", dest="end", metavar="DATE", help="the last day, month, quarter or year, included"
     )
     parser.add_argument("--grain", metavar="GRAIN", help="split by day, week, month, quarter or year")
     parser.add_argument(
@@ -57,11 +77,11 @@ def register(subparsers: Any) -> None:
         metavar="COLUMN",
         help="order by it; --order=-COLUMN for descending",
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="at most N rows")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N rows; 0 gives none")
     parser.add_argument(
         "--compare",
         choices=("previous", "year-ago"),
-        help="put another period's figures and the change beside",
+        help="put another period's figures and the change beside; periods must be whole",
     )
     parser.add_argument(
         "--format",
@@ -69,7 +89,7 @@ def register(subparsers: Any) -> None:
         default="table",
         help="default: table",
     )
-    parser.add_argument("--explain", action="store_true", help="print the SQL and where it runs instead")
+    parser.add_argument("--explain", action="store_true", help="print the SQL, and what it reads, instead")
     parser.add_argument("--company", default="demo", help="whose figures (default: demo)")
     parser.add_argument(
         "--live", action="store_true", help="ask the private warehouse, not what is published"
@@ -79,11 +99,11 @@ def register(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the answer on stdout, and where it comes from on stderr."""
-    from plumbline.project import Project
+    from plumbline.cli.company import home_of
     from plumbline.serving import Question, ask, open_generation, open_live
     from plumbline.serving.vocabulary import is_chinese
 
-    home = Project.find().home(options.company)
+    home = home_of(options.company)
     question = Question(
         metrics=_split(options.metrics),
         by=_split(options.by),
@@ -112,6 +132,8 @@ def _split(texts: Iterable[str]) -> tuple[str, ...]:
 
 def _explain(answer: Answer) -> None:
     print(answer.sql)
+    tables = ", ".join(answer.tables) or "no table"
+    print(f"-- calculated from {tables}; no published table is read", file=sys.stderr)
     print(f"-- {_origin(answer)}", file=sys.stderr)
 
 

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from plumbline.cli.company import require_company
 from plumbline.errors import UsageError
 from plumbline.project import Home, Project
 
@@ -63,22 +64,6 @@ def run(options: argparse.Namespace) -> int:
 def _look_for_garbage_rarely() -> None:
     """Spare the imports of Dagster and Great Expectations half a second of looking at what stays anyway."""
     gc.set_threshold(50_000, 20, 100)
-
-
-def require_company(project: Project, company: str) -> None:
-    """Raise UsageError, with the names that are known, when a company has no sources file."""
-    from plumbline.errors import did_you_mean
-
-    known = project.companies()
-    if company not in known:
-        raise UsageError(
-            f"there is no company {company!r}",
-            where=str(project.sources),
-            why=f"Known companies: {', '.join(known)}.",
-            todo=did_you_mean(company, known)
-            or f"Describe its sources in orchestration/sources/{company}.yml.",
-            code="unknown-company",
-        )
 
 
 def _date(text: str | None) -> date | None:

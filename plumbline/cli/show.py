@@ -52,10 +52,10 @@ def register(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the list or the entry on stdout."""
-    from plumbline.project import Project
+    from plumbline.cli.company import home_of
     from plumbline.serving import open_generation, open_live
 
-    home = Project.find().home(options.company)
+    home = home_of(options.company)
     with open_live(home) if options.live else open_generation(home) as source:
         options.show(source, options)
     return 0

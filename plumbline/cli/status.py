@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from plumbline.cli.company import home_of
 from plumbline.cli.text import Column, render_table
-from plumbline.project import Home, Project
+from plumbline.project import Home
 
 _SHOWN = 10
 
@@ -29,7 +30,7 @@ def register(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the status; exit code 0 also when nothing was published yet."""
-    home = Project.find().home(options.company)
+    home = home_of(options.company)
     runs = read_runs(home.runs)
     if options.format == "json":
         print(json.dumps({"current": _current(home), "runs": runs}, ensure_ascii=False, indent=2))

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from plumbline.cli.run import launcher_name, require_company
+from plumbline.cli.company import require_company
+from plumbline.cli.run import launcher_name
 from plumbline.project import Home, Project
 
 

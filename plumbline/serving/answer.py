@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from plumbline.serving.reader import Source
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
+_TABLE = re.compile(r'"warehouse"\."(?:\w+)"\."(\w+)"')
 Rows = Sequence[tuple[Any, ...]]
 
 
@@ -55,6 +57,11 @@ class Answer:
     def publication(self) -> Publication | None:
         """The publication that answers; None for the private warehouse."""
         return self._source.publication
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Name the marts that the SQL reads."""
+        return tuple(dict.fromkeys(_TABLE.findall(self.sql)))
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Read the rows; money is Decimal, whole days are dates."""

@@ -45,8 +45,8 @@ def notes(asked: Asked, rows: Sequence[tuple[Any, ...]], partial: Sequence[date]
     found = [*_partial(asked, partial), *_outside(asked, partial)]
     with suppress(PlumblineError):
         found += _conditions(asked)
-    if not found and not _has_figures(asked, rows):
-        found.append("no rows meet the question: '-' is no value, not zero")
+    if not found and asked.resolved.limit != 0 and not _has_figures(asked, rows):
+        found.append("no rows meet the question: there is no value, which is not zero")
     return found
 
 

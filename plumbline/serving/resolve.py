@@ -68,6 +68,10 @@ class Resolved:
 
 def resolve(vocabulary: Vocabulary, question: Question) -> Resolved:
     """Put a question into the names of the definitions; refuse periods that its metrics do not have."""
+    if question.limit is not None and question.limit < 0:
+        raise UsageError(
+            f"the limit {question.limit} is no number of rows", todo="Give 0 or more.", code="bad-limit"
+        )
     metrics = tuple(vocabulary.metric(text) for text in question.metrics)
     grain = vocabulary.grain(question.grain) if question.grain else ""
     group_by = [vocabulary.group_by(text, metrics, grain) for text in question.by]

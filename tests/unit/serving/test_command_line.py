@@ -156,3 +156,38 @@ def test_two_shares_differ_by_percentage_points():
     assert figure_label("margin__year_ago", labels).unit == "ratio"
     assert figure_label("net_sales__change", labels).unit == ""
     assert show_figures([0.0062], "percentage_points") == ["0.62 pp"]
+
+
+def test_a_member_without_a_name_is_shown_and_comes_last(plumb):
+    for order in ("--order=product__category", "--order=-product__category"):
+        _, out, _ = plumb("query", "net_sales", "--by", "product__category", order)
+        assert out.splitlines()[-1].split() == ["(none)", "9.50"]
+    _, out, _ = plumb("query", "净销售额", "--by", "类别")
+    assert out.splitlines()[-1].split() == ["（无）", "9.50"]
+
+
+def test_a_limit_of_no_rows_gives_none_and_a_negative_one_is_refused(plumb):
+    code, out, err = plumb("query", "net_sales", "--by", "product__category", "--limit", "0")
+    assert (code, len(out.splitlines())) == (0, 2)
+    assert err.startswith("0 rows")
+    code, _, err = plumb("query", "net_sales", "--limit", "-1")
+    assert code == 2
+    assert "[bad-limit]" in err
+
+
+def test_explain_tells_what_is_read(plumb):
+    _, _, err = plumb("query", "net_sales", "--by", "product__category", "--explain")
+    assert "-- calculated from order_lines, products; no published table is read" in err
+
+
+def test_a_condition_that_cannot_be_understood_exits_with_2(plumb):
+    code, out, err = plumb("query", "net_sales", "--where", "product__category = ")
+    assert (code, out) == (2, "")
+    assert "the condition 'product__category = ' cannot be understood [bad-condition]" in err
+
+
+def test_notes_stand_beside_the_answer_of_every_format(plumb):
+    for style in ("table", "json", "csv"):
+        _, out, err = plumb("query", "orders", "--from", "2030", "--format", style)
+        assert "after 2026-02-28, the as-of date" in err
+        assert "as-of" not in out
