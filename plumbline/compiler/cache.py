@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from pathlib import Path
+
+from plumbline.replacing import replace_text
 
 # Raise it whenever the SQL of an unchanged question changes.
 VERSION = "4"
@@ -32,9 +33,7 @@ def write(path: Path, sql: str) -> None:
         if not path.parent.exists():
             path.parent.mkdir(parents=True)
             _forget_old_manifests(path.parent.parent)
-        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-        unfinished.write_text(sql, encoding="utf-8")
-        unfinished.replace(path)
+        replace_text(path, sql, durable=False)
     except OSError:
         return
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from plumbline.publication.digests import file_digest, text_digest
 from plumbline.publication.facts import MartPart, TableFacts
-from plumbline.publication.shelf import Shelf, settle, temporary
+from plumbline.publication.shelf import Shelf
 from plumbline.publication.sql import Column, file_literal, identifier, in_parallel, literal, names
+from plumbline.replacing import settle, temporary
 from plumbline.warehouse.contents import UNDATED, Contents, MartContent, Part, condition, inspect_contents
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -46,8 +45,9 @@ from plumbline.publication.marts import (
     view_sql,
     write_parts,
 )
-from plumbline.publication.shelf import Shelf, settle, temporary
+from plumbline.publication.shelf import Shelf
 from plumbline.publication.sql import database_of, identifier, literal, names, tables_of
+from plumbline.replacing import replace_text, settle, temporary
 
 if TYPE_CHECKING:
     import duckdb
@@ -290,16 +290,13 @@ def _read_history(con: duckdb.DuckDBPyConnection, path: Path) -> History:
 def _copy_definitions(shelf: Shelf, manifest: Path, digest: str) -> None:
     path = shelf.definition(digest)
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(manifest, temporary(path))
-        settle(temporary(path), path)
+        replace_text(path, manifest.read_text(encoding="utf-8"))
 
 
 def _write_facts(shelf: Shelf, publication: Publication) -> None:
     path = shelf.facts(publication.generation)
     text = json.dumps(publication.as_json(), ensure_ascii=False, indent=1)
-    temporary(path).write_text(text + "\n", encoding="utf-8")
-    settle(temporary(path), path)
+    replace_text(path, text + "\n")
 
 
 @contextmanager

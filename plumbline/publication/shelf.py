@@ -22,33 +22,9 @@ from pathlib import Path
 
 from plumbline.errors import LockedError
 from plumbline.publication.facts import Publication
+from plumbline.replacing import TEMPORARY, sync, temporary
 
 _NAME = re.compile(r"gen-(\d{6,})\.duckdb")
-_TEMPORARY = ".tmp-"
-
-
-def temporary(path: Path) -> Path:
-    """Name a file of this process beside `path` that only becomes visible when it is renamed."""
-    return path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
-
-
-def settle(written: Path, path: Path) -> None:
-    """Give a written file its name so that it survives a power cut."""
-    sync_file(written)
-    os.replace(written, path)
-    sync_directory(path.parent)
-
-
-def sync_file(path: Path) -> None:
-    """Wait until the file's bytes are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-sync_directory = sync_file
 
 
 @dataclass(frozen=True)
@@ -121,12 +97,12 @@ class Shelf:
         link.unlink(missing_ok=True)
         os.symlink(self.database(generation).name, link)
         os.replace(link, self.link)
-        sync_directory(self.root)
+        sync(self.root)
 
     def tidy(self) -> None:
         """Remove what an interrupted publication left: temporary files and generations never switched to."""
         for directory in (self.root, self.definitions, *self._mart_directories()):
-            for path in directory.glob(f"{_TEMPORARY}*"):
+            for path in directory.glob(f"{TEMPORARY}*"):
                 path.unlink()
         current = self.current()
         for generation in self.generations():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+
+from plumbline.replacing import replace_text
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,4 @@ class RunState:
 
 def write_json(path: Path, content: object) -> None:
     """Write JSON so that readers see the old or the new file, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "w", encoding="utf-8") as handle:
-        json.dump(content, handle, ensure_ascii=False, indent=2, default=str)
-        handle.write("\n")
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(temporary, path)
+    replace_text(path, json.dumps(content, ensure_ascii=False, indent=2, default=str) + "\n")

@@ -7,7 +7,6 @@ skipped and why, and the extracts that everything rests on.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from plumbline.quality.report.evidence import RunEvidence
 from plumbline.quality.report.markup import Html, element, joined, void
 from plumbline.quality.report.widgets import symbols
 from plumbline.quality.results import StageResult
+from plumbline.replacing import replace_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,12 +32,9 @@ def write_report(
 ) -> Path:
     """Write quality/<run_id>.html and quality/latest.html, each replaced as a whole; gives the first."""
     page = render_report(results, RunEvidence.of(con), context=context)
-    home.quality.mkdir(parents=True, exist_ok=True)
     named = home.quality / f"{context.run_id}.html"
     for path in (named, home.quality / "latest.html"):
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text(page, encoding="utf-8")
-        draft.replace(path)
+        replace_text(path, page)
     return named
 
 
