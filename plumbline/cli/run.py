@@ -104,8 +104,7 @@ def _execute(
     """Load the code location that pyproject.toml names, and run its daily job in this process."""
     os.environ["PLUMBLINE_COMPANY"] = options.company
     os.environ["PLUMBLINE_PROJECT"] = str(project.root)
-    sys.path.insert(0, str(project.root))
-    launcher = _launcher(project)
+    launcher = function_of(project, "launcher")
 
     def before() -> None:
         if options.company == "demo" and options.data is None:
@@ -119,17 +118,23 @@ def _execute(
 
 def launcher_name(project: Project) -> str:
     """Give `module:function` of the project's launcher, as pyproject.toml names it."""
+    return _named(project, "launcher")
+
+
+def function_of(project: Project, name: str) -> Any:
+    """Import a function of the project's own code: `launcher` or `parser`, as pyproject.toml names it."""
+    from importlib import import_module
+
+    sys.path.insert(0, str(project.root))
+    module, _, function = _named(project, name).partition(":")
+    return getattr(import_module(module), function)
+
+
+def _named(project: Project, name: str) -> str:
     import tomllib
 
     settings = tomllib.loads((project.root / "pyproject.toml").read_text(encoding="utf-8"))
-    return str(settings["tool"]["plumbline"]["launcher"])
-
-
-def _launcher(project: Project) -> Any:
-    from importlib import import_module
-
-    module, _, function = launcher_name(project).partition(":")
-    return getattr(import_module(module), function)
+    return str(settings["tool"]["plumbline"][name])
 
 
 def _report(home: Home, record: dict[str, Any], style: str) -> int:
