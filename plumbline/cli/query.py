@@ -193,9 +193,8 @@ def table_lines(
 
 
 def _members(column: AnswerColumn, values: Sequence[Any], partial: Sequence[bool], none: str) -> list[str]:
-    starred = column.name.startswith("metric_time__")
     return [
-        none if value is None else f"{value} *" if starred and cut else str(value)
+        none if value is None else f"{value} *" if column.is_marked and cut else str(value)
         for value, cut in zip(values, partial, strict=True)
     ]
 

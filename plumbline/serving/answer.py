@@ -25,13 +25,15 @@ Rows = Sequence[tuple[Any, ...]]
 class AnswerColumn:
     """One column of an answer: `is_key` for what it is split by, `is_date` where a time is a whole day.
 
-    `is_mark` stands for the column that tells whether a period is counted in part only.
+    `is_mark` stands for the column that tells whether the period in the column that `is_marked` is counted in
+    part only.
     """
 
     name: str
     label: Label
     is_key: bool
     is_date: bool
+    is_marked: bool = False
     is_mark: bool = False
 
 
@@ -81,13 +83,11 @@ class Answer:
 
     def partial(self, rows: Rows) -> list[date]:
         """Give the first days of the periods that are counted in part only, in order."""
-        marks = [index for index, column in enumerate(self.columns) if column.is_mark]
-        if not marks:
+        found = [index for index, column in enumerate(self.columns) if column.is_marked or column.is_mark]
+        if not found:
             return []
-        times = [
-            index for index, column in enumerate(self.columns) if column.name.startswith("metric_time__")
-        ]
-        return sorted({min(row[index] for index in times) for row in rows if row[marks[0]]})
+        time, mark = found
+        return sorted({row[time] for row in rows if row[mark]})
 
     def arrow(self) -> pa.Table:
         """Read the rows as an Arrow table; whole days are dates, counts are int64."""

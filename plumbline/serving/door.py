@@ -142,7 +142,7 @@ def _columns(definitions: Definitions, resolved: Resolved) -> tuple[AnswerColumn
     columns = []
     for item in resolved.group_by:
         label = label_column(item.column, labels) or Label(item.column)
-        columns.append(AnswerColumn(item.column, label, True, item.grain in STEPS))
+        columns.append(AnswerColumn(item.column, label, True, item.grain in STEPS, item == resolved.time))
     columns += [AnswerColumn(name, figure_label(name, labels), False, False) for name in resolved.figures]
     if resolved.time:
         label = Label(PARTIAL, "Counted in part", "非完整周期")

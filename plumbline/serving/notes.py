@@ -45,15 +45,20 @@ def notes(asked: Asked, rows: Sequence[tuple[Any, ...]], partial: Sequence[date]
     found = [*_partial(asked, partial), *_outside(asked, partial)]
     with suppress(PlumblineError):
         found += _conditions(asked)
-    if not found and asked.resolved.limit != 0 and not _has_figures(asked, rows):
-        found.append("no rows meet the question: there is no value, which is not zero")
+    empty = _without_figures(asked, rows)
+    if not found and empty and asked.resolved.limit != 0:
+        found.append(f"no rows of {', '.join(empty)} meet the question: no value, which is not zero")
     return found
 
 
-def _has_figures(asked: Asked, rows: Sequence[tuple[Any, ...]]) -> bool:
+def _without_figures(asked: Asked, rows: Sequence[tuple[Any, ...]]) -> list[str]:
+    """Name the metrics, as they were asked for, that have no value in any row."""
     first = len(asked.resolved.group_by)
-    last = first + len(asked.resolved.metrics)
-    return any(value is not None for row in rows for value in row[first:last])
+    return [
+        word
+        for index, word in enumerate(asked.question.metrics, start=first)
+        if all(row[index] is None for row in rows)
+    ]
 
 
 def _partial(asked: Asked, partial: Sequence[date]) -> Iterator[str]:
@@ -143,8 +148,8 @@ class _Condition:
         texts = [value.name for value in values if isinstance(value, exp.Literal) and value.is_string]
         if not (name and texts):
             return
-        members = [str(row[0]) for row in self.asked.rows({"group_by": [name]}) if row[0] is not None]
-        if len(members) >= _MEMBERS:
+        members = [row[0] for row in self.asked.rows({"group_by": [name]}) if row[0] is not None]
+        if len(members) >= _MEMBERS or not all(isinstance(member, str) for member in members):
             return
         for text in texts:
             if text not in members:

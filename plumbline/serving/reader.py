@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,18 +27,15 @@ _TRIES = 5
 class Source:
     """Where figures come from: `connection` holds database `warehouse`; `manifest` defines its metrics.
 
-    `library` is the schema with the indicator library; `publication` is None for the private warehouse.
+    `library` is the schema with the indicator library; `publication` is None for the private warehouse, and
+    `as_of` is the last business day of the figures.
     """
 
     connection: DuckDBPyConnection
     manifest: Path
     library: str
     publication: Publication | None
-
-    @property
-    def as_of(self) -> date | None:
-        """The last business day of the figures; None for the private warehouse."""
-        return self.publication.as_of if self.publication else None
+    as_of: date | None = None
 
     def __enter__(self) -> Source:
         return self
@@ -91,7 +89,17 @@ def open_live(home: Home) -> Source:
     except duckdb.IOException as error:
         connection.close()
         raise _not_readable(home.warehouse, error) from None
-    return Source(connection, home.semantic_manifest, "candidates", None)
+    return Source(connection, home.semantic_manifest, "candidates", None, _as_of(connection))
+
+
+def _as_of(connection: DuckDBPyConnection) -> date | None:
+    """Give the as-of date of the run that wrote the private warehouse, if it says one."""
+    import duckdb
+
+    with suppress(duckdb.CatalogException):
+        row = connection.execute("SELECT as_of FROM warehouse.landing_run.context").fetchone()
+        return row[0] if row else None
+    return None
 
 
 def _open(shelf: Shelf, generation: int, sealed: bool) -> Source | None:
@@ -123,7 +131,8 @@ def _open(shelf: Shelf, generation: int, sealed: bool) -> Source | None:
     except PlumblineError:
         connection.close()
         raise
-    return Source(connection, shelf.definition(publication.definitions_digest), "published", publication)
+    definitions = shelf.definition(publication.definitions_digest)
+    return Source(connection, definitions, "published", publication, publication.as_of)
 
 
 def _connect() -> DuckDBPyConnection:

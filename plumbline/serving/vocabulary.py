@@ -86,9 +86,8 @@ class Vocabulary:
         try:
             return _GRAIN_OF[text.strip().lower()]
         except KeyError:
-            raise DefinitionError(
-                f"unknown grain {text!r}", todo=f"Known: {', '.join(_PERIODS)}.", code="unknown-grain"
-            ) from None
+            hint = did_you_mean(text, list(_PERIODS)) or f"Known: {', '.join(_PERIODS)}."
+            raise DefinitionError(f"unknown grain {text!r}", todo=hint, code="unknown-grain") from None
 
     def where(self, text: str, metrics: Sequence[str]) -> str:
         """Write a condition for the compiler: names of dimensions become its templates.

@@ -91,7 +91,7 @@ def test_nothing_is_told_where_no_row_lacks_a_name(published):
         ({"start": "2030"}, "the range begins on 2030-01-01, after 2026-02-28, the as-of date"),
         ({"start": "2026-02", "end": "2026-03"}, "the data end on 2026-02-28, the as-of date"),
         ({"end": "2001"}, "the range ends on 2001-12-31, before 2025-01-01, the first day with data"),
-        ({"start": "2025-06", "end": "2025-06"}, "no rows meet the question"),
+        ({"start": "2025-06", "end": "2025-06"}, "no rows of net_sales meet the question"),
     ],
 )
 def test_a_range_without_data_says_why(published, span, note):
@@ -105,3 +105,8 @@ def test_a_word_of_the_question_stands_in_its_errors(published):
         query(published.home, ["订单数"], by=["类别"])
     assert caught.value.what == "metric '订单数' (orders) cannot be split by '类别' (product__category)"
     assert "渠道 (order__channel)" in caught.value.todo
+
+
+def test_a_metric_without_a_value_is_named_beside_one_that_has_one(published):
+    notes = told(published, "sales_so_far", "订单数", start="2025-06", end="2025-06")
+    assert notes == ["no rows of 订单数 meet the question: no value, which is not zero"]

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from plumbline.errors import DefinitionError, UsageError
-from plumbline.serving import query
+from plumbline.serving import Question, ask, open_generation, query
 
 
 def only(table, name):
@@ -118,3 +118,19 @@ def test_every_answer_ends_with_the_mark_only_when_it_is_split_by_periods(publis
     assert table.column_names == ["order__channel", "orders"]
     table = query(published.home, ["orders"], grain="month", start="2026-01", end="2026-01")
     assert table.to_pylist() == [{"metric_time__month": date(2026, 1, 1), "orders": 1, "is_partial": False}]
+
+
+def test_of_two_periods_the_shorter_one_is_marked(published):
+    with open_generation(published.home, sealed=True) as source:
+        question = Question(("orders",), by=("month", "year"), start="2026-01", end="2026-02-20")
+        answer = ask(published.home, source, question)
+        notes = answer.notes(answer.rows())
+    cut = "* the month from 2026-02-01 is cut by the range: it counts 2026-02-01 to 2026-02-20"
+    assert [note.partition(";")[0] for note in notes] == [cut]
+
+
+def test_the_private_warehouse_knows_its_as_of_date(shop):
+    shop.change("CREATE SCHEMA landing_run")
+    shop.change("CREATE TABLE landing_run.context AS SELECT DATE '2026-02-20' AS as_of")
+    table = query(shop.home, ["orders"], grain="month", start="2026-01", live=True)
+    assert only(table, "is_partial") == [False, True]
