@@ -84,7 +84,8 @@ def _outside(asked: Asked, partial: Sequence[date]) -> Iterator[str]:
     if as_of and period.start and period.start > as_of:
         yield f"the range begins on {period.start}, after {as_of}, the as-of date: there are no data yet"
     elif as_of and period.end and period.end > as_of and not partial:
-        yield f"the range ends on {period.end}; the data end on {as_of}, the as-of date"
+        whole = ": do not compare it with a whole one" if asked.resolved.comparison else ""
+        yield f"the range ends on {period.end}; the data end on {as_of}, the as-of date{whole}"
     first = _first_day(asked) if period.end else None
     if first and period.end and period.end < first:
         yield f"the range ends on {period.end}, before {first}, the first day with data"

@@ -72,6 +72,8 @@ def resolve(vocabulary: Vocabulary, question: Question) -> Resolved:
         raise UsageError(
             f"the limit {question.limit} is no number of rows", todo="Give 0 or more.", code="bad-limit"
         )
+    if not question.metrics:
+        raise UsageError("no metric is asked for", todo="`plumb list metrics` names them.", code="no-metric")
     metrics = tuple(vocabulary.metric(text) for text in question.metrics)
     grain = vocabulary.grain(question.grain) if question.grain else ""
     group_by = [vocabulary.group_by(text, metrics, grain) for text in question.by]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plumbline.compiler.templates import read_template
-from plumbline.definitions import GRAINS, METRIC_TIME, GroupBy
+from plumbline.definitions import GRAINS, METRIC_TIME, TIMES, GroupBy
 from plumbline.errors import DefinitionError
 from plumbline.serving.resolve import Question, Resolved
 from plumbline.serving.vocabulary import Vocabulary, is_chinese
@@ -50,25 +50,41 @@ class _Told:
             for item in self.resolved.group_by:
                 if self._is_away(item, possible):
                     return self._away(metric, item, "split by", possible)
-            for text in self.resolved.where:
-                for reference in read_template(text).references:
-                    if self._is_away(reference.item, possible):
-                        return self._away(metric, reference.item, "limited by", possible)
-        return None
+            for item in self._compared():
+                if self._is_away(item, possible):
+                    return self._away(metric, item, "limited by", possible)
+        return self._apart() if len(self.resolved.metrics) > 1 else None
+
+    def _apart(self) -> DefinitionError:
+        """Say that each metric can be split so, but not the same way as the others."""
+        items = [item for item in (*self.resolved.group_by, *self._compared()) if item.name != METRIC_TIME]
+        names = dict.fromkeys(self.resolved.called(item.name) for item in items)
+        return DefinitionError(
+            f"{self._metrics()} cannot be split together by {', '.join(names)}",
+            why="They get there by different keys, so the members do not mean the same.",
+            todo="Ask for them one by one.",
+            code="different-keys",
+        )
 
     def too_fine(self) -> DefinitionError | None:
         """Say which metric has no such short periods."""
-        for item in self.resolved.group_by:
+        for item in (*self.resolved.group_by, *self._compared()):
             for name in self.resolved.metrics if item.name == METRIC_TIME else ():
                 base = self.vocabulary.base_grain(name)
-                if item.grain in GRAINS and GRAINS.index(item.grain) < GRAINS.index(base):
+                if item.grain in TIMES and TIMES.index(item.grain) < TIMES.index(base):
                     return DefinitionError(
                         f"metric {self.resolved.called(name)} says nothing by {item.grain}",
                         why=f"Its data are by {base}.",
-                        todo=f"Ask by {' or '.join(GRAINS[GRAINS.index(base) :])}.",
+                        todo=f"Ask by {' or '.join(TIMES[TIMES.index(base) :])}.",
                         code="grain-too-fine",
                     )
         return None
+
+    def _compared(self) -> list[GroupBy]:
+        """Give what the conditions compare."""
+        return [
+            reference.item for text in self.resolved.where for reference in read_template(text).references
+        ]
 
     def condition(self, error: DefinitionError) -> DefinitionError:
         """Put the condition as it was written in the place of the template made of it."""

@@ -202,6 +202,7 @@ def test_a_condition_can_do_no_harm(published, condition):
         ({"compare": "previous"}, "no-period"),
         ({"compare": "previous", "start": "2026-01"}, "no-period"),
         ({"order": ["units"]}, "unknown-order"),
+        ({"limit": -1}, "bad-limit"),
     ],
 )
 def test_impossible_wishes_are_refused(published, options, code):
@@ -233,3 +234,18 @@ def test_a_dimension_that_no_key_leads_to_is_refused(published):
         query(published.home, ["net_sales", "orders"], by=["product__category"])
     assert str(caught.value).startswith("metric 'orders' cannot be split by 'product__category'")
     assert caught.value.todo == "Possible: order__channel, order__order_date."
+
+
+def test_a_question_without_a_metric_says_where_they_are(published):
+    with pytest.raises(UsageError, match="no metric"):
+        query(published.home, [])
+
+
+@pytest.mark.parametrize(
+    "asked", [{"by": ["metric_time__hour"]}, {"where": ["metric_time__hour > '2026-01-01'"]}]
+)
+def test_periods_shorter_than_the_data_are_refused(published, asked):
+    with pytest.raises(DefinitionError) as caught:
+        query(published.home, ["净销售额"], **asked)
+    assert caught.value.what == "metric '净销售额' (net_sales) says nothing by hour"
+    assert caught.value.todo == "Ask by day or week or month or quarter or year."

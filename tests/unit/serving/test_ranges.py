@@ -134,3 +134,10 @@ def test_the_private_warehouse_knows_its_as_of_date(shop):
     shop.change("CREATE TABLE landing_run.context AS SELECT DATE '2026-02-20' AS as_of")
     table = query(shop.home, ["orders"], grain="month", start="2026-01", live=True)
     assert only(table, "is_partial") == [False, True]
+
+
+def test_a_range_that_is_not_over_is_no_whole_one_to_compare(published):
+    with open_generation(published.home, sealed=True) as source:
+        question = Question(("orders",), start="2026-02", end="2026-03", compare="previous")
+        answer = ask(published.home, source, question)
+        assert answer.notes(answer.rows())[0].endswith("do not compare it with a whole one")
