@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.dbt_runner import run_dbt
+from orchestration.dbt_runner import BUILD, run_dbt
 from plumbline.compiler import compile
 from plumbline.indicators import Candidates, build_candidates
 from plumbline.landing import land_system, load_sources, register
@@ -206,7 +206,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         land_system(project, built, sources, system, data=DATA, as_of=AS_OF)
     with duckdb.connect(str(built.warehouse)) as con:
         register(con, built, project, sources, AS_OF, "run")
-    run_dbt(project, built, ["run", "--full-refresh"])
+    run_dbt(project, built, [*BUILD, "--full-refresh"])
     return built
 
 
