@@ -82,7 +82,7 @@ class Dbt:
     def invoke(self, args: Sequence[str]) -> tuple[NodeResult, ...]:
         """Run one dbt command; see `run_dbt`."""
         self._home.target.mkdir(parents=True, exist_ok=True)
-        with _environment(self._home, self._threads), _quiet_imports():
+        with _environment(self._project, self._home, self._threads), _quiet_imports():
             outcome = self._invoke(args)
         if args[0] == "parse" and outcome.success:
             self.manifest = outcome.result
@@ -120,9 +120,17 @@ class Dbt:
             self._on_node(event.data.node_info.node_name)
 
 
+def staging_models(project: Project) -> list[str]:
+    """Name the staging models: macros/staging/staging_models.sql needs them before dbt has its graph."""
+    return sorted(path.stem for path in (project.root / "models" / "staging").glob("*/stg_*.sql"))
+
+
 @contextmanager
-def _environment(home: Home, threads: int | None) -> Iterator[None]:
-    wanted = {"PLUMBLINE_WAREHOUSE": str(home.warehouse)}
+def _environment(project: Project, home: Home, threads: int | None) -> Iterator[None]:
+    wanted = {
+        "PLUMBLINE_WAREHOUSE": str(home.warehouse),
+        "PLUMBLINE_STAGING_MODELS": " ".join(staging_models(project)),
+    }
     if threads is not None:
         wanted["PLUMBLINE_THREADS"] = str(threads)
     before = {name: os.environ.get(name) for name in wanted}

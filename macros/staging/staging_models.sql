@@ -1,31 +1,27 @@
 {#
-  Every staging model with its source: [{'model': …, 'system': …, 'table': …, 'base': relation}, …]. The models are
-  named here for dbt to know the order of building; a test holds the list against the folders.
+  Every staging model with its source: [{'model': …, 'system': …, 'table': …, 'base': relation}, …], from dbt's graph.
+  dbt must know already while it parses, before there is a graph, what is to be built first: for that the names come
+  in PLUMBLINE_STAGING_MODELS (orchestration/dbt_runner.py lists the files of models/staging/).
 #}
 {% macro staging_models() -%}
-    {%- set tables = {
-        'erp': [
-            'inventory_snapshot', 'location', 'machine_run_time', 'product', 'product_category',
-            'product_cost_history', 'product_inventory', 'product_subcategory', 'purchase_order_detail',
-            'purchase_order_header', 'sales_order_detail', 'sales_order_header', 'scrap_reason', 'ship_method',
-            'special_offer', 'vendor', 'work_order', 'work_order_routing',
-        ],
-        'crm': [
-            'call_center', 'campaign', 'customer', 'lead', 'opportunity', 'person', 'sales_person',
-            'sales_person_quota_history', 'sales_territory', 'service_ticket', 'store', 'store_traffic',
-        ],
-        'oa': [
-            'approval_step', 'department', 'dim_account', 'dim_department_group', 'dim_organization', 'dim_scenario',
-            'employee', 'employee_department_history', 'fact_finance', 'project',
-        ],
-    } -%}
+    {%- set named = env_var('PLUMBLINE_STAGING_MODELS', '').split() -%}
+    {%- for name in named -%} {%- do ref(name) -%} {%- endfor -%}
     {%- set found = [] -%}
-    {%- for system, names in tables.items() -%}
-        {%- for table in names -%}
+    {%- for node in (graph.nodes.values() | sort(attribute='name') if execute else []) -%}
+        {%- if node.config.materialized == 'staged' -%}
+            {%- if node.name not in named -%} {{ unnamed_staging_model(node) }} {%- endif -%}
             {%- do found.append({
-                'system': system, 'table': table, 'base': base_of(ref('stg_' ~ system ~ '__' ~ table)),
+                'model': node.name, 'system': node.sources[0][0], 'table': node.sources[0][1],
+                'base': base_of(ref(node.name)),
             }) -%}
-        {%- endfor -%}
+        {%- endif -%}
     {%- endfor -%}
     {{ return(found) }}
+{%- endmacro %}
+
+{% macro unnamed_staging_model(node) -%}
+    {%- do exceptions.raise_compiler_error(
+        node.original_file_path ~ ': rows that ' ~ node.name ~ ' rejects would be lost out of sight, because '
+        ~ 'PLUMBLINE_STAGING_MODELS does not name it. `plumb run` names every models/staging/<system>/stg_*.sql.'
+    ) -%}
 {%- endmacro %}

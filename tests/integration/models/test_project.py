@@ -1,12 +1,14 @@
 """The dbt project as a whole: it builds without data, keeps to its contracts, and fails with a reason."""
 
 import re
+import shutil
 
 import pytest
 
-from orchestration.dbt_runner import Dbt, DefinitionsError, ModelError
+from orchestration.dbt_runner import Dbt, DefinitionsError, ModelError, staging_models
 from plumbline.landing import load_contract
 from plumbline.project import Home, Project
+from tests.integration.models.conftest import Company
 
 COLUMN = re.compile(r"as_(\w+)\('(\w+)', '(\w+)'(.*)\),$", re.MULTILINE)
 WORK_ORDER = {
@@ -79,14 +81,46 @@ def test_every_source_table_has_a_staging_model_that_reads_it_as_declared(projec
         assert (version in text) == bool(table.version), where
 
 
-def test_quarantine_looks_at_every_staging_model(project_root, staging):
-    listed = (project_root / "macros" / "staging" / "staging_models.sql").read_text()
-    tables = {
-        (system, table)
-        for system, names in re.findall(r"'(\w+)': \[(.*?)\]", listed, re.DOTALL)
-        for table in re.findall(r"'(\w+)'", names)
-    }
-    assert tables == staging.keys()
+@pytest.fixture
+def with_a_new_source(project_root, tmp_path):
+    """A company of a project to which a source table was added, and nothing else."""
+    root = tmp_path / "project"
+    for name in ("models", "macros", "metrics"):
+        shutil.copytree(project_root / name, root / name)
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copyfile(project_root / name, root / name)
+    folder = root / "models" / "staging" / "lms"
+    folder.mkdir()
+    (folder / "_lms__sources.yml").write_text(
+        "sources: [{name: lms, schema: landing_lms, tables: [{name: training, columns: "
+        "[{name: TrainingID}, {name: Hours}]}]}]\n"
+    )
+    (folder / "stg_lms__training.sql").write_text(
+        "{{ staged_rows('lms', 'training', key=['training_id'], columns=["
+        "as_id('TrainingID', 'training_id', required=true), as_decimal('Hours', 'hours')]) }}"
+    )
+    return Company(Project(root), tmp_path / "tiny", None)
+
+
+def test_the_rejected_rows_of_an_added_source_are_in_quarantine(with_a_new_source):
+    company = with_a_new_source
+    company.land(
+        "lms.training", [{"TrainingID": "1", "Hours": "8"}, {"TrainingID": "2", "Hours": "1.234,56"}]
+    )
+    company.build(only=["rejected_rows", "reconciliation", *staging_models(company.project)])
+    assert company.query("select system, table_name, row_key, reason from quarantine.rejected_rows") == [
+        ("lms", "training", "2", "Hours '1.234,56' is not a plain number")
+    ]
+    counted = "select landed, staged, quarantined from quarantine.reconciliation where system = 'lms'"
+    assert company.query(counted) == [(2, 1, 1)]
+
+
+def test_a_staging_model_that_dbt_was_not_told_of_stops_the_run(with_a_new_source, monkeypatch):
+    monkeypatch.setattr("orchestration.dbt_runner.staging_models", lambda project: [])
+    with_a_new_source.show("2024-03-31")
+    with pytest.raises(ModelError) as caught:
+        with_a_new_source.dbt("run", "--select", "rejected_rows")
+    assert "PLUMBLINE_STAGING_MODELS does not name it" in caught.value.why
 
 
 def test_a_model_that_fails_is_named_with_its_file_and_what_the_database_said(company):

@@ -75,8 +75,20 @@ def test_no_expectation_is_there_twice(stage, context: StageContext):
 
 def test_each_source_table_has_a_landing_and_a_staging_suite(contract):
     assert {suite.table.removeprefix("landing_") for suite in STAGES["landing"]} == set(contract)
-    staged = {suite.needs[0] for suite in STAGES["staging"] if suite.table.startswith("staging.stg_")}
+    staged = {suite.needs[0] for suite in staging.DESCRIBED if suite.table.startswith("staging.stg_")}
     assert staged == set(contract)
+
+
+def test_a_source_table_without_a_suite_of_its_own_is_still_watched_for_lost_rows():
+    [watched] = staging.undescribed(
+        tuple(suite for suite in staging.DESCRIBED if "erp.vendor" not in suite.needs)
+    )
+    assert (watched.table, watched.needs) == ("staging.stg_erp__vendor", ("erp.vendor",))
+    assert {type(expectation.rule).__name__ for expectation in watched.expectations} == {
+        "Received",
+        "Reconciled",
+        "SetAside",
+    }
 
 
 def test_landing_suites_name_the_keys_of_the_contract(contract):
