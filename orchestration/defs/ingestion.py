@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -81,6 +82,7 @@ def _landing_asset(sources: Sources, system: str, owners: Owners) -> dg.AssetsDe
                 progress=progress.update,
             )
         session.record.landing += [_entry(system, outcome) for outcome in result.outcomes]
+        session.record.refusals += [asdict(refusal) for refusal in result.refusals]
         yield from _events(system, result)
 
     return land

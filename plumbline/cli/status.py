@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "status",
         help="what is published, and how the last runs went",
-        description="Show the published generation of a company and its last runs.",
+        description="Show the published generation of a company, the extracts that were refused and that nothing "
+        "has replaced yet, and the last runs.",
     )
     parser.add_argument("--company", default="demo", help="a file in orchestration/sources/ (default: demo)")
     parser.add_argument("--format", choices=("table", "json"), default="table")
@@ -30,12 +32,16 @@ def register(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the status; exit code 0 also when nothing was published yet."""
+    from plumbline.landing import open_refusals
+
     home = home_of(options.company)
     runs = read_runs(home.runs)
+    refusals = [asdict(refusal) for refusal in open_refusals(home)]
     if options.format == "json":
-        print(json.dumps({"current": _current(home), "runs": runs}, ensure_ascii=False, indent=2))
+        content = {"current": _current(home), "refusals": refusals, "runs": runs}
+        print(json.dumps(content, ensure_ascii=False, indent=2))
     else:
-        print("\n".join(_lines(home, runs)))
+        print("\n".join(_lines(home, runs, refusals)))
     return 0
 
 
@@ -49,9 +55,15 @@ def _current(home: Home) -> str:
     return os.readlink(home.current) if home.current.is_symlink() else ""
 
 
-def _lines(home: Home, runs: list[dict[str, Any]]) -> Iterable[str]:
+def _lines(home: Home, runs: list[dict[str, Any]], refusals: list[dict[str, Any]]) -> Iterable[str]:
+    from plumbline.cli.summary import tell_refusal
+
     current = _current(home)
     yield f"Published: {current} in {home.published}" if current else "Nothing is published yet: `plumb run`."
+    if refusals:
+        yield ""
+        yield "Attention:"
+        yield from (f"  {line}" for refusal in refusals for line in tell_refusal(refusal))
     if not runs:
         return
     yield ""

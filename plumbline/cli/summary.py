@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
 from plumbline.cli.text import SHARES, SUFFIXES, Column, paint, render_table
+from plumbline.landing.outcomes import sentence
 from plumbline.project import Home
 
 _MARKS = {"up": "▲", "down": "▼", "same": "=", "unknown": ""}
 _REFUSED = {"refused", "unavailable"}
+_TOLD = {*_REFUSED, "absent"}
 _SHOWN_LEVELS = ("strategic", "process")
 _NAMES_SHOWN = 6
 
@@ -38,8 +40,9 @@ class Headline:
 
 
 def exit_code(record: dict[str, Any]) -> int:
-    """Give 4 when a source could not be read or an extract was refused, else 0."""
-    return 4 if any(entry["status"] in _REFUSED for entry in record["landing"]) else 0
+    """Give 4 when a source could not be read or a refused extract has not been replaced, else 0."""
+    troubled = any(entry["status"] in _REFUSED for entry in record["landing"])
+    return 4 if troubled or record["refusals"] else 0
 
 
 def print_summary(home: Home, record: dict[str, Any], style: str) -> None:
@@ -106,7 +109,7 @@ def _nothing_new(home: Home, record: dict[str, Any]) -> Iterable[str]:
     seconds = sum(stage["seconds"] for stage in record["stages"])
     yield f"Nothing new as of {record['as_of']}: no extract, definition or rule changed. No work was done."
     yield f"The published indicators stay: {home.current.resolve().name} ({seconds:.1f} s)."
-    yield from _trouble(record)
+    yield from attention(record)
 
 
 def _indicator_section(headlines: Sequence[Headline]) -> Iterable[str]:
@@ -214,21 +217,54 @@ def _stage_section(record: dict[str, Any]) -> Iterable[str]:
     yield f"Seconds: {total:.1f} ({parts})"
 
 
-def _trouble(record: dict[str, Any]) -> Iterable[str]:
-    troubled = [entry for entry in record["landing"] if entry["status"] in _REFUSED]
-    if troubled or record["failed_expectations"]:
+def attention(record: dict[str, Any]) -> Iterable[str]:
+    """Tell what needs a hand: what did not land, what is still refused, which expectations failed."""
+    lines = [*_not_landed(record["landing"]), *_still_refused(record)]
+    if lines or record["failed_expectations"]:
         yield ""
         yield "Attention:"
-    for entry in troubled:
-        reason = str(entry["reason"]).replace("\n", "\n    ")
-        yield f"  {entry['system']}.{entry['table']} {entry['status']}: {reason}"
+    yield from lines
     for failure in record["failed_expectations"]:
         yield f"  {failure['severity']}: {failure['table']}: {failure['expected']}"
         yield f"    {failure['message']}; {failure['owner']}"
 
 
+def _not_landed(landing: Sequence[dict[str, Any]]) -> Iterable[str]:
+    """Tell what did not arrive; tables of one system with one and the same reason share a line."""
+    tables: dict[tuple[str, str, str], list[str]] = {}
+    for entry in landing:
+        if entry["status"] in _TOLD:
+            key = entry["system"], entry["status"], str(entry["reason"])
+            tables.setdefault(key, []).append(entry["table"])
+    for (system, status, reason), names in tables.items():
+        what = f"{system}.{names[0]}" if len(names) == 1 else f"{system}: {len(names)} tables"
+        yield f"  {what} {status}: {reason}".replace("\n", "\n    ")
+
+
+def _still_refused(record: dict[str, Any]) -> Iterable[str]:
+    """Tell what earlier runs refused and nothing has replaced since."""
+    now = {(entry["system"], entry["table"]) for entry in record["landing"] if entry["status"] == "refused"}
+    yield from (
+        f"  {line}"
+        for refusal in record["refusals"]
+        if (refusal["system"], refusal["table"]) not in now
+        for line in tell_refusal(refusal)
+    )
+
+
+def tell_refusal(refusal: Mapping[str, Any]) -> Iterable[str]:
+    """Say what is refused, since when, why, where it lies, and how it ends."""
+    place = f"{refusal['source']}:{refusal['line']}" if refusal["line"] else refusal["source"]
+    yield (
+        f"{refusal['system']}.{refusal['table']} refused since {refusal['since'][:10]}: "
+        f"{place}: {' '.join(sentence(text) for text in (refusal['reason'], refusal['todo']) if text)}"
+    )
+    if refusal["kept"]:
+        yield f"  It lies in {refusal['kept']}; remove it and the note beside it if no other will come."
+
+
 def _next_section(home: Home, record: dict[str, Any]) -> Iterable[str]:
-    yield from _trouble(record)
+    yield from attention(record)
     company = "" if record["company"] == "demo" else f" --company {record['company']}"
     yield ""
     yield "Where to look next:"

@@ -7,7 +7,8 @@ sources file → connector → inspection → Parquet + manifest → one rename 
 from plumbline.landing.contract import Column, TableContract, load_contract
 from plumbline.landing.land import land_system
 from plumbline.landing.manifests import ControlTotal, Cursor, Manifest, current_loads, visible_loads
-from plumbline.landing.outcomes import ExtractOutcome, SystemResult, TableOutcome
+from plumbline.landing.outcomes import ExtractOutcome, OpenRefusal, SystemResult, TableOutcome
+from plumbline.landing.quarantine import open_refusals
 from plumbline.landing.register import changed_tables, note_built, register
 from plumbline.landing.sources import Sources, SystemSource, TableSource, load_sources, resolve_as_of
 
@@ -17,6 +18,7 @@ __all__ = [
     "Cursor",
     "ExtractOutcome",
     "Manifest",
+    "OpenRefusal",
     "Sources",
     "SystemResult",
     "SystemSource",
@@ -29,6 +31,7 @@ __all__ = [
     "load_contract",
     "load_sources",
     "note_built",
+    "open_refusals",
     "register",
     "resolve_as_of",
     "visible_loads",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
@@ -13,14 +14,16 @@ from typing import Protocol
 from plumbline.errors import ConfigurationError, PlumblineError, StorageError, UsageError, did_you_mean
 from plumbline.landing.contract import load_contract
 from plumbline.landing.outcomes import (
+    LANDED,
     REFUSED,
     UNAVAILABLE,
+    UNCHANGED,
     ExtractOutcome,
     Refused,
     SystemResult,
     TableOutcome,
 )
-from plumbline.landing.quarantine import Refusal, put_aside
+from plumbline.landing.quarantine import Refusal, kept_file, open_refusals, put_aside, settle
 from plumbline.landing.secrets import Secrets
 from plumbline.landing.session import Progress, Session
 from plumbline.landing.sources import Sources, TableSource
@@ -74,12 +77,58 @@ def land_system(
         wait=wait,
     )
     remove_leftovers(home.landing / system)
-    outcomes = _land_tables(session, progress or (lambda _: None))
-    for refusal in session.refusals:
-        put_aside(home, system, refusal, session.system.refused)
+    outcomes = _with_places(session, _land_tables(session, progress or (lambda _: None)))
+    settle(home, system, lambda table, source: _is_replaced(session, outcomes, table, source))
     session.cache.save()
     session.totals.close()
-    return SystemResult(system, tuple(outcomes), round(time.perf_counter() - started, 3))
+    seconds = round(time.perf_counter() - started, 3)
+    return SystemResult(system, tuple(outcomes), seconds, tuple(open_refusals(home, system)))
+
+
+def _with_places(session: Session, outcomes: list[TableOutcome]) -> list[TableOutcome]:
+    """Put refused extracts aside, and say in their outcomes where they are now."""
+    places = {}
+    waiting = Counter(refusal.file for refusal in session.refusals)
+    for refusal in session.refusals:
+        waiting[refusal.file] -= 1
+        shared = refusal.file in session.accepted or waiting[refusal.file] > 0
+        source = session.secrets.redact(refusal.outcome.source)
+        told = replace(refusal, outcome=replace(refusal.outcome, source=source))
+        places[refusal.table, source] = _put_aside(
+            session, told, "copy" if shared else session.system.refused
+        )
+    return [
+        TableOutcome.of(
+            outcome.table,
+            [
+                replace(extract, kept=places.get((outcome.table, extract.source), ""))
+                for extract in outcome.extracts
+            ],
+            outcome.seconds,
+        )
+        for outcome in outcomes
+    ]
+
+
+def _put_aside(session: Session, refusal: Refusal, how: str) -> str:
+    """Put a refused extract aside, and say where; a file that other tables were read from is only copied."""
+    kept = kept_file(put_aside(session.home, session.system.name, refusal, how))
+    if kept is None:
+        return ""
+    place = kept.relative_to(session.root) if kept.is_relative_to(session.root) else kept
+    return f"It was moved to {place}" if refusal.file and how == "move" else f"A copy is in {place}"
+
+
+def _is_replaced(session: Session, outcomes: list[TableOutcome], table: str, source: str) -> bool:
+    """Tell whether an extract of that name was accepted now, or any extract of a table that has one only."""
+    listed = session.system.tables.get(table)
+    whole = session.system.connector != "files" or (listed is not None and listed.load == "snapshot")
+    return any(
+        extract.status in (LANDED, UNCHANGED) and (whole or extract.source == source)
+        for outcome in outcomes
+        if outcome.table == table
+        for extract in outcome.extracts
+    )
 
 
 def _land_tables(session: Session, progress: Progress) -> list[TableOutcome]:
@@ -92,7 +141,7 @@ def _land_tables(session: Session, progress: Progress) -> list[TableOutcome]:
             try:
                 connector = connector or _connect(session)
             except (PlumblineError, OSError) as error:
-                failed = _failure(session, table, error)
+                failed = _failure(session, session.system.name, error)
                 return outcomes + [
                     TableOutcome.of(name, [failed], 0.0) for name in list(session.system.tables)[number - 1 :]
                 ]
@@ -127,13 +176,14 @@ def _land_table(session: Session, connector: Connector, table: TableSource) -> I
     except StorageError:
         raise
     except (PlumblineError, OSError) as error:
-        outcome = _failure(session, table, error)
+        outcome = _failure(session, f"{session.system.name}.{table.name}", error)
         if outcome.status == REFUSED:
             session.refusals.append(Refusal(table.name, outcome))
         yield outcome
 
 
-def _failure(session: Session, table: TableSource, error: PlumblineError | OSError) -> ExtractOutcome:
+def _failure(session: Session, asked: str, error: PlumblineError | OSError) -> ExtractOutcome:
+    """Say what went wrong with what was asked for: a table, or the system as a whole."""
     hide = session.secrets.redact
     if isinstance(error, Refused):
         reason, status = error.what, REFUSED
@@ -141,12 +191,14 @@ def _failure(session: Session, table: TableSource, error: PlumblineError | OSErr
         reason, status = _sentence(error), UNAVAILABLE
     else:
         reason, status = str(error), UNAVAILABLE
-    where = (
-        error.where if isinstance(error, PlumblineError) and not isinstance(error, ConfigurationError) else ""
-    )
+    where = ""
+    if isinstance(error, Refused):
+        where = error.file
+    elif isinstance(error, PlumblineError) and not isinstance(error, ConfigurationError):
+        where = error.where
     return ExtractOutcome(
         status,
-        hide(where or f"{session.system.name}.{table.name}"),
+        hide(where or asked),
         line=getattr(error, "line", None),
         reason=hide(reason),
         todo=hide(getattr(error, "todo", "")),

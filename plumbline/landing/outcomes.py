@@ -9,11 +9,12 @@ from plumbline.errors import RefusedExtract
 
 LANDED = "landed"
 UNCHANGED = "unchanged"
+ABSENT = "absent"
 REFUSED = "refused"
 UNAVAILABLE = "unavailable"
 MISSING = "missing"
 _TELL = 3
-_GRAVEST_FIRST = (REFUSED, UNAVAILABLE, LANDED, UNCHANGED, MISSING)
+_GRAVEST_FIRST = (REFUSED, UNAVAILABLE, LANDED, UNCHANGED, ABSENT, MISSING)
 
 
 class Refused(RefusedExtract):
@@ -27,7 +28,11 @@ class Refused(RefusedExtract):
 
 @dataclass(frozen=True)
 class ExtractOutcome:
-    """What became of one extract: a file, a sheet, a table of a database, an endpoint."""
+    """What became of one extract: a file, a sheet, a table of a database, an endpoint.
+
+    `absent`: it landed once, and is not there now; `missing`: it never came. `kept` says where a refused
+    extract lies.
+    """
 
     status: str
     source: str
@@ -39,6 +44,7 @@ class ExtractOutcome:
     reason: str = ""
     todo: str = ""
     notes: tuple[str, ...] = ()
+    kept: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class TableOutcome:
         """Sum up the extracts of a table; there is at least one."""
         found = tuple(extracts)
         status = next(name for name in _GRAVEST_FIRST if any(one.status == name for one in found))
-        told = [one for one in found if one.status in (REFUSED, UNAVAILABLE, MISSING)]
+        told = [one for one in found if one.status in (REFUSED, UNAVAILABLE, ABSENT, MISSING)]
         return cls(
             table=table,
             status=status,
@@ -93,16 +99,36 @@ def _and_more(rest: list[ExtractOutcome]) -> list[str]:
 
 def _told(one: ExtractOutcome) -> str:
     place = f"{one.source}:{one.line}" if one.line else one.source
-    return f"{place}: {one.reason}" + (f" {one.todo}" if one.todo else "")
+    return " ".join([f"{place}:", *(sentence(text) for text in (one.reason, one.todo, one.kept) if text)])
+
+
+def sentence(text: str) -> str:
+    """End a text with a full stop, unless it ends with a mark already."""
+    return text if text.endswith((".", "?", "!", "…", ":")) else f"{text}."
+
+
+@dataclass(frozen=True)
+class OpenRefusal:
+    """A refused extract that nothing has replaced: since when, and where it is kept (empty: no file)."""
+
+    system: str
+    table: str
+    source: str
+    line: int | None
+    reason: str
+    todo: str
+    since: str
+    kept: str
 
 
 @dataclass(frozen=True)
 class SystemResult:
-    """What became of every table that the sources file lists for a system."""
+    """What became of every table that the sources file lists for a system, and what is still refused."""
 
     system: str
     outcomes: tuple[TableOutcome, ...]
     seconds: float = 0.0
+    refusals: tuple[OpenRefusal, ...] = ()
 
     def __getitem__(self, table: str) -> TableOutcome:
         return next(outcome for outcome in self.outcomes if outcome.table == table)

@@ -22,7 +22,10 @@ Progress = Callable[[str], None]
 
 @dataclass
 class Session:
-    """One landing of one system; relative paths of the sources file start at `root`."""
+    """One landing of one system; relative paths of the sources file start at `root`.
+
+    `accepted` are the files of which at least one table has landed, now or before.
+    """
 
     root: Path
     home: Home
@@ -34,6 +37,7 @@ class Session:
     wait: Callable[[float], None]
     totals: Totals = field(default_factory=Totals)
     refusals: list[Refusal] = field(default_factory=list)
+    accepted: set[Path] = field(default_factory=set)
     _current: dict[str, list[Manifest]] = field(default_factory=dict)
 
     @cached_property

@@ -27,7 +27,8 @@ class RunRecord:
 
     `status`: running | published | nothing_new | held | failed; a killed run stays running. `stages`: name
     and seconds, in order.
-    `landing`: one entry per source table (system, table, status, rows, load, reason …).
+    `landing`: one entry per source table (system, table, status, rows, load, reason …). `refusals`: the
+    extracts that were refused, now or before, and that nothing has replaced.
     """
 
     run_id: str
@@ -38,6 +39,7 @@ class RunRecord:
     full: bool = False
     stages: list[dict[str, Any]] = field(default_factory=list)
     landing: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[dict[str, Any]] = field(default_factory=list)
     models: dict[str, Any] = field(default_factory=dict)
     reconciliation: list[dict[str, Any]] = field(default_factory=list)
     quality: dict[str, Any] = field(default_factory=dict)

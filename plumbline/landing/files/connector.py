@@ -15,7 +15,16 @@ from plumbline.landing.files.inspection import TextFile, check_size, open_text
 from plumbline.landing.files.lines import WORTH_COMPARING, Changes, Lines
 from plumbline.landing.files.patterns import format_of, matching_files
 from plumbline.landing.manifests import Difference, Manifest
-from plumbline.landing.outcomes import MISSING, REFUSED, UNAVAILABLE, UNCHANGED, ExtractOutcome, Refused
+from plumbline.landing.outcomes import (
+    ABSENT,
+    LANDED,
+    MISSING,
+    REFUSED,
+    UNAVAILABLE,
+    UNCHANGED,
+    ExtractOutcome,
+    Refused,
+)
 from plumbline.landing.quarantine import Refusal
 from plumbline.landing.session import Session
 from plumbline.landing.sources import TableSource
@@ -87,6 +96,8 @@ class FilesConnector:
         skipped = files[:-1] if table.load == "snapshot" else []
         for path in files[len(skipped) :]:
             outcome = self._file(table, path)
+            if outcome.status in (LANDED, UNCHANGED):
+                self._session.accepted.add(path)
             if skipped:
                 notes = (*outcome.notes, f"the last by name of {len(files)} files; the others are older")
                 outcome = replace(outcome, notes=notes)
@@ -96,7 +107,8 @@ class FilesConnector:
         """Tell a table of which nothing ever came from a folder that was emptied after landing."""
         source = ", ".join(table.origin)
         if self._session.current(table.name):
-            return ExtractOutcome(UNCHANGED, source, notes=("no file there now; what has landed stays",))
+            reason = f"no such file in {self._folder} now; what has landed stays."
+            return ExtractOutcome(ABSENT, source, reason=reason)
         return ExtractOutcome(MISSING, source, reason=f"no such file in {self._folder}.")
 
     def _file(self, table: TableSource, path: Path) -> ExtractOutcome:

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from plumbline.cli.summary import Headline, _domain_table, exit_code, show_change, show_value
+from plumbline.cli.summary import Headline, _domain_table, attention, exit_code, show_change, show_value
 from plumbline.cli.text import display_width, paint
 
 
@@ -64,5 +64,46 @@ def test_a_target_stands_between_change_and_quality(capsys):
 
 
 def test_a_refused_extract_shows_in_the_exit_code():
-    assert exit_code({"landing": [{"status": "landed"}]}) == 0
-    assert exit_code({"landing": [{"status": "landed"}, {"status": "refused"}]}) == 4
+    assert exit_code({"landing": [{"status": "landed"}], "refusals": []}) == 0
+    assert exit_code({"landing": [{"status": "landed"}, {"status": "refused"}], "refusals": []}) == 4
+
+
+def record(*landing, refusals=()):
+    entries = [
+        {"system": "erp", "table": table, "status": status, "reason": reason}
+        for table, status, reason in landing
+    ]
+    return {"landing": entries, "refusals": list(refusals), "failed_expectations": []}
+
+
+REFUSAL = {
+    "system": "oa",
+    "table": "employee",
+    "source": "hr.xlsx#Employee",
+    "line": None,
+    "reason": "the workbook has no sheet 'Employee'",
+    "todo": "",
+    "since": "2026-01-02T03:04:05+00:00",
+    "kept": "quarantine/files/oa/employee/1-hr.xlsx",
+}
+
+
+def test_a_refusal_that_nothing_replaced_stays_in_the_exit_code_and_in_the_words():
+    later = record(("employee", "absent", "no such file"), refusals=[REFUSAL])
+    assert exit_code(later) == 4
+    assert list(attention(later))[2:] == [
+        "  erp.employee absent: no such file",
+        "  oa.employee refused since 2026-01-02: hr.xlsx#Employee: the workbook has no sheet 'Employee'.",
+        "    It lies in quarantine/files/oa/employee/1-hr.xlsx; remove it and the note beside it if no other "
+        "will come.",
+    ]
+
+
+def test_tables_of_a_system_that_did_not_land_for_one_reason_share_a_line():
+    down = record(*((name, "unavailable", "erp: the variable is not set.") for name in ("a", "b", "c")))
+    assert list(attention(down)) == [
+        "",
+        "Attention:",
+        "  erp: 3 tables unavailable: erp: the variable is not set.",
+    ]
+    assert list(attention(record(("a", "landed", "")))) == []

@@ -123,6 +123,11 @@ def test_a_bad_sheet_does_not_keep_the_others_from_landing(shop):
     result = shop.land()
     assert (result["order_line"].status, result["shop"].status) == ("refused", "landed")
     assert "has no sheet 'Nowhere'" in result["order_line"].reason
+    assert "A copy is in" in result["order_line"].reason
+    assert (shop.data / "book.xlsx").exists()
+    again = shop.land()
+    assert (again["order_line"].status, again["shop"].status) == ("refused", "unchanged")
+    assert len(again.refusals) == 1
     assert "Cover, Lines" in result["order_line"].todo
 
 

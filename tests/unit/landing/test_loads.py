@@ -167,6 +167,54 @@ def test_a_bad_file_is_moved_to_quarantine_and_the_rest_goes_on(shop):
     assert told["what_to_do"]
 
 
+def test_a_refused_file_says_where_it_went(shop):
+    shop.file("lines.csv", csv("2,pot"))
+    outcome = shop.land_lines()
+    kept, _ = shop.quarantined()
+    assert "this line has 2 values, the header has 5 columns. The file looks cut off" in outcome.reason
+    assert outcome.reason.endswith(f"It was moved to {kept}.")
+
+
+def test_a_refused_file_stays_open_until_a_file_of_its_name_lands(shop):
+    shop.tables('order_line: {files: "lines*", load: append}')
+    shop.file("lines_1.csv", csv("1,tea,1,,"))
+    shop.file("lines_2.csv", csv("2,pot"))
+    first = shop.land().refusals
+    assert [(refusal.source, refusal.line) for refusal in first] == [("lines_2.csv", 2)]
+    shop.file("lines_3.csv", csv("3,cup,1,,"))
+    assert shop.land().refusals == first
+    shop.file("lines_2.csv", csv("2,pot,1,,"))
+    assert shop.land().refusals == ()
+
+
+def test_any_newer_file_of_a_snapshot_replaces_a_refused_one(shop):
+    shop.file("lines_1.csv", csv("2,pot"))
+    assert len(shop.land().refusals) == 1
+    shop.file("lines_2.csv", csv("2,pot,1,,"))
+    assert shop.land().refusals == ()
+
+
+def test_a_file_that_is_refused_again_in_another_state_counts_from_its_first_time(shop):
+    shop.file("lines.csv", csv("2,pot"))
+    [first] = shop.land().refusals
+    note = shop.quarantined()[-1]
+    note.write_text(note.read_text().replace(first.since, "2026-01-01T00:00:00+00:00"))
+    shop.file("lines.csv", csv())
+    [again] = shop.land().refusals
+    assert (again.since, again.reason) == (
+        "2026-01-01T00:00:00+00:00",
+        "there is a header, but no rows",
+    )
+
+
+def test_a_refusal_whose_note_was_removed_is_settled(shop):
+    shop.file("lines.csv", csv("2,pot"))
+    shop.land()
+    for path in shop.quarantined():
+        path.unlink()
+    assert shop.land().refusals == ()
+
+
 def test_a_bad_file_of_somebody_else_is_copied_to_quarantine_once(shop):
     shop.tables('order_line: {files: "lines*"}', extra="    refused: copy\n")
     bad = shop.file("lines.csv", csv("2,pot"))
@@ -244,7 +292,8 @@ def test_an_emptied_folder_changes_nothing(shop):
     shop.land()
     (shop.data / "lines.csv").unlink()
     outcome = shop.land_lines()
-    assert (outcome.status, outcome.notes) == ("unchanged", ("no file there now; what has landed stays",))
+    assert outcome.status == "absent"
+    assert "no such file" in outcome.reason
     assert len(shop.lines()) == 1
 
 
@@ -257,6 +306,7 @@ def test_a_missing_folder_makes_every_table_unavailable(shop):
     result = shop.land()
     assert [outcome.status for outcome in result.outcomes] == ["unavailable", "unavailable"]
     assert "the folder is not there" in result["shop"].reason
+    assert result["shop"].reason == result["order_line"].reason
 
 
 def test_a_variable_that_is_not_set_makes_the_system_unavailable_and_names_it(shop):
