@@ -22,8 +22,8 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "status",
         help="what is published, and how the last runs went",
-        description="Show the published generation of a company, the extracts that were refused and that nothing "
-        "has replaced yet, and the last runs.",
+        description="Show the published generation of a company, the refused extracts that nothing has "
+        "replaced yet, and the last runs.",
     )
     parser.add_argument("--company", default="demo", help="a file in orchestration/sources/ (default: demo)")
     parser.add_argument("--format", choices=("table", "json"), default="table")

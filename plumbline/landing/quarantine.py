@@ -1,7 +1,7 @@
 """Put refused extracts aside with the reason beside them, and know which of them nobody has replaced yet.
 
-The note beside a refused extract is the one place that says so: it is open until an extract of that name lands, and
-whoever removes the note has settled the matter by hand.
+The note beside a refused extract is the one place that says so: it is open until an extract of that name
+lands, and whoever removes the note has settled the matter by hand.
 """
 
 from __future__ import annotations
