@@ -107,6 +107,7 @@ class _Run:
         from orchestration.defs.resources import open_session
 
         with open_session(**self._settings) as session:
+            session.require_extracts()
             if session.nothing_new:
                 session.record.status = "nothing_new"
             return session.nothing_new

@@ -4,23 +4,50 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 import dagster as dg
 
 from orchestration.defs.resources import Session
+from plumbline.errors import ConfigurationError, PlumblineError
 from plumbline.landing import Sources
 from plumbline.quality import CheckResult, Freshness, StageResult, StageSuites
 
+_RULES = "expectations"
 STAGES = ("landing", "staging", "marts", "indicators")
 
 
 def suites_of(stage: str) -> StageSuites:
-    """Give the suites of a stage from expectations/<stage>.py."""
+    """Give the suites of a stage from expectations/<stage>.py, or raise ConfigurationError."""
     from importlib import import_module
 
-    suites: StageSuites = import_module(f"expectations.{stage}").suites()
+    try:
+        suites: StageSuites = import_module(f"expectations.{stage}").suites()
+    except PlumblineError:
+        raise
+    except Exception as error:  # whatever Python says about a rule that somebody wrote
+        raise _unreadable(stage, error) from error
     return suites
+
+
+def _unreadable(stage: str, error: Exception) -> ConfigurationError:
+    """Name the line of the rule file that is wrong, as Python met it last."""
+    own = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).parent.name == _RULES]
+    file, line = f"{stage}.py", own[-1].lineno if own else None
+    if isinstance(error, SyntaxError) and error.filename:
+        file, line = Path(error.filename).name, error.lineno
+    elif own:
+        file = Path(own[-1].filename).name
+    what = error.msg if isinstance(error, SyntaxError) else str(error)
+    return ConfigurationError(
+        "the rules of this file cannot be read",
+        where=f"{_RULES}/{file}:{line}" if line else f"{_RULES}/{file}",
+        why=f"{type(error).__name__}: {what}.",
+        todo="Mend that line, and run again. What is published stays as it is.",
+        code="bad-expectations",
+    )
 
 
 def owners() -> dict[dg.AssetKey, str]:

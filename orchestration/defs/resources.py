@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from orchestration.prepare import Prepared, prepare
+from plumbline.errors import ConfigurationError, PlumblineError, SourceError
 from plumbline.landing import Sources, load_sources, resolve_as_of, visible_loads
 from plumbline.project import Home, Project
 from plumbline.quality import StageResult
@@ -21,6 +22,8 @@ from plumbline.runs import Fingerprint, RunLock, RunRecord, RunState, fingerprin
 
 if TYPE_CHECKING:
     from plumbline.warehouse.contents import Contents
+
+_NAMED = 6
 
 
 @dataclass
@@ -60,6 +63,11 @@ class Session:
         published = self.state.published_fingerprint == self.inputs.everything
         return published and not self.full and self.home.current.exists()
 
+    def require_extracts(self) -> None:
+        """Raise ConfigurationError or SourceError when no extract has ever landed: there is nothing to do."""
+        if not visible_loads(self.home):
+            raise nothing_landed(self.sources, self.record.landing)
+
     @cached_property
     def registered(self) -> bool:
         """Make what has landed visible in the warehouse, once per run."""
@@ -91,6 +99,30 @@ class Session:
             or state.models_digest != self.inputs.models
             or self.as_of.isoformat() < state.as_of
         )
+
+
+def nothing_landed(sources: Sources, landing: list[dict[str, Any]]) -> PlumblineError:
+    """Say why a company has no extract at all: a source could not be read, or nothing was there."""
+    folders = {name for name, system in sources.systems.items() if system.connector == "files"}
+    troubled = [entry for entry in landing if entry["status"] in ("refused", "unavailable")]
+    reasons = "\n  ".join(dict.fromkeys(str(entry["reason"]) for entry in troubled))
+    if any(entry["status"] == "refused" or entry["system"] not in folders for entry in troubled):
+        return SourceError(
+            "no extract could be read, and none had landed before",
+            where=sources.company,
+            why=reasons,
+            todo="There is nothing to publish from yet. Mend the source, and run again.",
+        )
+    tables = [table for system in sources.systems.values() for table in system.tables.values()]
+    asked = "; ".join(", ".join(table.origin) for table in tables[:_NAMED])
+    more = f" and {len(tables) - _NAMED} more" if len(tables) > _NAMED else ""
+    return ConfigurationError(
+        "there is no extract",
+        where=str(sources.file),
+        why=reasons or f"No file matched: {asked}{more}.",
+        todo="Name the directory of the extracts with --data, or mend the names in this file.",
+        code="no-data",
+    )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from orchestration.dbt_runner import BUILD, Dbt, NodeResult
 from orchestration.dbt_worker import DbtWorker
 from orchestration.defs.ingestion import landing_key
 from orchestration.defs.resources import Session, row_count, teams
-from orchestration.seeds import require_sound_seeds
+from orchestration.lint import require_sound_definitions
 from plumbline.errors import ConfigurationError
 from plumbline.landing import changed_tables, note_built
 from plumbline.warehouse import connect
@@ -128,7 +128,9 @@ def build_models(session: Session, progress: Callable[[str, float | None], None]
     from plumbline.indicators.precompile import start_compiling
     from plumbline.quality import warm_up
 
-    require_sound_seeds(session.project, session.prepared.semantic_manifest)
+    session.require_extracts()
+    findings = require_sound_definitions(session.project, session.prepared)
+    session.record.findings = [str(finding) for finding in findings]
     full = session.must_rebuild
     assert session.registered
     command = [*BUILD, "--full-refresh"] if full else _changes(session)

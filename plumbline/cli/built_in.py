@@ -13,15 +13,40 @@ from plumbline.errors import UsageError
 _SCALE = "PLUMBLINE_DEMO_SCALE"
 
 
-def grow(directory: Path, as_of: date | None) -> None:
-    """Generate the company in `directory` up to `as_of` (default: yesterday), unless it is that old already.
+def day_to_live_to(directory: Path, as_of: date | None, today: date | None = None) -> date:
+    """Give the day up to which a run takes the company in `directory`: the one asked for, or yesterday.
+
+    The company never goes back: its extracts are as they were known on the last day that it lived, and so are
+    its figures. UsageError for an earlier day, and for a company that was generated beyond today.
+    """
+    yesterday = (today or datetime.now(UTC).date()) - timedelta(days=1)
+    latest = today or max(datetime.now(UTC).date(), date.today())
+    lived = _lived_to(directory)
+    day = as_of or max(filter(None, [lived, yesterday]))
+    if lived and (day < lived or lived > latest):
+        raise UsageError(
+            f"the built-in company cannot go back to {min(day, latest)}",
+            where="--as-of" if as_of else str(directory),
+            why=f"It has lived until {lived}, and its extracts are as they were known then.",
+            todo="Run it with another PLUMBLINE_HOME: there it is generated as of the day that you ask for.",
+            code="lived-on",
+        )
+    return day
+
+
+def _lived_to(directory: Path) -> date | None:
+    lived = _read(directory / "company.json")
+    return date.fromisoformat(lived["as_of"]) if lived else None
+
+
+def grow(directory: Path, goal: date) -> None:
+    """Generate the company in `directory` up to the day `goal`, unless it is that old already.
 
     The company keeps its scale, seed and start; a new one has the scale of PLUMBLINE_DEMO_SCALE (default 1).
     """
     from plumbline.demo import generate
     from plumbline.runs import current_progress
 
-    goal = as_of or datetime.now(UTC).date() - timedelta(days=1)
     lived = _read(directory / "company.json")
     if lived and date.fromisoformat(lived["as_of"]) >= goal:
         return

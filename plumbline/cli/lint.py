@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the findings; exit code 2 when there are any."""
     findings, metrics = _lint(Project.find(), home_of(options.company))
     for finding in findings:
-        print(finding)
+        print(f"warning: {finding}" if finding.is_warning else finding)
     counted = f"{_counted(len(findings), 'finding')} in {_counted(metrics, 'metric')}"
     print(counted if findings else f"{metrics} metrics are sound", file=sys.stderr)
     return 2 if findings else 0
@@ -43,19 +43,13 @@ def _lint(project: Project, home: Home) -> tuple[list[Finding], int]:
     from plumbline.cli.progress import TerminalProgress
     from plumbline.cli.run import function_of
     from plumbline.definitions import load
-    from plumbline.governance import lint, lint_seeds
     from plumbline.runs import install_progress
-    from plumbline.serving.vocabulary import Vocabulary
+    from plumbline.serving.lint import lint_project
 
     install_progress(TerminalProgress())
     parsed = function_of(project, "parser")(project, home)
     definitions = load(parsed.semantic_manifest, project.root)
-    vocabulary = Vocabulary(definitions)
-    findings = lint(definitions, parsed.manifest)
-    findings += lint_seeds(
-        project.root, definitions, project.companies(), lambda metric: vocabulary.dimensions([metric])
-    )
-    return findings, len(definitions.metrics)
+    return lint_project(project, definitions, parsed.manifest), len(definitions.metrics)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -47,13 +47,14 @@ def register(subparsers: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the company's definitions in this process and print what came of it."""
     from plumbline.cli.progress import TerminalProgress
+    from plumbline.landing import asked_day
     from plumbline.runs import RunLock, install_progress
 
     project = Project.find()
     require_company(project, options.company)
     home = project.home(options.company)
-    as_of = _date(options.as_of)
-    data = _data_directory(options, home)
+    as_of = asked_day(options.as_of) if options.as_of else None
+    data = _data_directory(project, options, home)
     _look_for_garbage_rarely()
     with RunLock(home.lock):
         install_progress(TerminalProgress())
@@ -66,19 +67,15 @@ def _look_for_garbage_rarely() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _date(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"{text!r} is not a date", where="--as-of", todo="Write it as 2026-01-31.", code="bad-date"
-        ) from None
+def _is_built_in(options: argparse.Namespace) -> bool:
+    """Tell whether this run generates its own extracts."""
+    return bool(options.company == "demo" and options.data is None)
 
 
-def _data_directory(options: argparse.Namespace, home: Home) -> Path:
+def _data_directory(project: Project, options: argparse.Namespace, home: Home) -> Path:
     if options.data is None:
+        if not (home.data.is_dir() or _is_built_in(options)):
+            _require_no_data(project, options.company)
         return home.data
     directory = Path(options.data).resolve()
     if not directory.is_dir():
@@ -91,11 +88,19 @@ def _data_directory(options: argparse.Namespace, home: Home) -> Path:
     return directory
 
 
-def _grow_demo(directory: Path, as_of: date | None) -> None:
-    """Generate the built-in company, or let it live on until the day before today."""
-    from plumbline.cli.built_in import grow
+def _require_no_data(project: Project, company: str) -> None:
+    """Raise UsageError when a system of the company lies under {data}, and nobody said where that is."""
+    from plumbline.landing import load_sources
 
-    grow(directory, as_of)
+    for system in load_sources(project, company).systems.values():
+        if "{data}" in system.location:
+            raise UsageError(
+                f"company {company!r} needs --data DIR",
+                where=system.where,
+                why=f"its {system.label} lies in {system.location}.",
+                todo="Name the directory of the extracts with --data.",
+                code="no-data",
+            )
 
 
 def _execute(
@@ -105,10 +110,14 @@ def _execute(
     os.environ["PLUMBLINE_COMPANY"] = options.company
     os.environ["PLUMBLINE_PROJECT"] = str(project.root)
     launcher = function_of(project, "launcher")
+    if _is_built_in(options):
+        from plumbline.cli.built_in import day_to_live_to, grow
+
+        as_of = day_to_live_to(home.data, as_of)
 
     def before() -> None:
-        if options.company == "demo" and options.data is None:
-            _grow_demo(home.data, as_of)
+        if _is_built_in(options) and as_of:
+            grow(home.data, as_of)
 
     record: dict[str, Any] = launcher(
         project, home, options.company, data=data, as_of=as_of, full=options.full, before=before

@@ -219,7 +219,7 @@ def _stage_section(record: dict[str, Any]) -> Iterable[str]:
 
 def attention(record: dict[str, Any]) -> Iterable[str]:
     """Tell what needs a hand: what did not land, what is still refused, which expectations failed."""
-    lines = [*_not_landed(record["landing"]), *_still_refused(record)]
+    lines = [*_not_landed(record["landing"]), *_still_refused(record), *_findings(record)]
     if lines or record["failed_expectations"]:
         yield ""
         yield "Attention:"
@@ -239,6 +239,10 @@ def _not_landed(landing: Sequence[dict[str, Any]]) -> Iterable[str]:
     for (system, status, reason), names in tables.items():
         what = f"{system}.{names[0]}" if len(names) == 1 else f"{system}: {len(names)} tables"
         yield f"  {what} {status}: {reason}".replace("\n", "\n    ")
+
+
+def _findings(record: dict[str, Any]) -> Iterable[str]:
+    yield from ("  definition: " + str(finding).replace("\n", "\n  ") for finding in record["findings"])
 
 
 def _still_refused(record: dict[str, Any]) -> Iterable[str]:

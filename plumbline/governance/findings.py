@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from plumbline.definitions import Location
 
+_WARNINGS = {"review-overdue", "missing-synonyms", "missing-synonyms-zh"}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -15,6 +17,11 @@ class Finding:
     what: str
     todo: str
     code: str
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether the figures may be published all the same: what is found harms nobody who reads them."""
+        return self.code in _WARNINGS
 
     def __str__(self) -> str:
         return f"{self.location}: {self.what} [{self.code}]\n  {self.todo}"

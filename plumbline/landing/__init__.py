@@ -10,7 +10,14 @@ from plumbline.landing.manifests import ControlTotal, Cursor, Manifest, current_
 from plumbline.landing.outcomes import ExtractOutcome, OpenRefusal, SystemResult, TableOutcome
 from plumbline.landing.quarantine import open_refusals
 from plumbline.landing.register import changed_tables, note_built, register
-from plumbline.landing.sources import Sources, SystemSource, TableSource, load_sources, resolve_as_of
+from plumbline.landing.sources import (
+    Sources,
+    SystemSource,
+    TableSource,
+    asked_day,
+    load_sources,
+    resolve_as_of,
+)
 
 __all__ = [
     "Column",
@@ -25,6 +32,7 @@ __all__ = [
     "TableContract",
     "TableOutcome",
     "TableSource",
+    "asked_day",
     "changed_tables",
     "current_loads",
     "land_system",

@@ -139,15 +139,34 @@ class Sources:
 def resolve_as_of(sources: Sources, text: str | None = None, today: date | None = None) -> date:
     """Give the as-of date: the one asked for, else that of the sources file, else yesterday (UTC)."""
     if text and text != "yesterday":
-        try:
-            return date.fromisoformat(text)
-        except ValueError as error:
-            raise UsageError(
-                f"{text!r} is no date", why=str(error), todo="Write it as 2026-01-31.", code="bad-date"
-            ) from error
+        return asked_day(text, today)
     if sources.as_of is not None and text is None:
         return sources.as_of
     return (today or datetime.now(UTC).date()) - timedelta(days=1)
+
+
+def asked_day(text: str, today: date | None = None) -> date:
+    """Read the as-of date that somebody asks for; UsageError when it is none, or has not come yet."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{text!r} is not a date",
+            where="--as-of",
+            why=f"{error}.",
+            todo="Write it as 2026-01-31.",
+            code="bad-date",
+        ) from error
+    today = today or max(datetime.now(UTC).date(), date.today())
+    if day > today:
+        raise UsageError(
+            f"{day} has not come yet",
+            where="--as-of",
+            why=f"Today is {today}; figures as of a later day would be made of what nobody knows.",
+            todo="Name today or an earlier day.",
+            code="future-date",
+        )
+    return day
 
 
 def load_sources(project: Project, company: str) -> Sources:

@@ -28,7 +28,7 @@ class RunRecord:
     `status`: running | published | nothing_new | held | failed; a killed run stays running. `stages`: name
     and seconds, in order.
     `landing`: one entry per source table (system, table, status, rows, load, reason …). `refusals`: the
-    extracts that were refused, now or before, and that nothing has replaced.
+    extracts that were refused, now or before, and that nothing has replaced. `findings`: warnings of lint.
     """
 
     run_id: str
@@ -40,6 +40,7 @@ class RunRecord:
     stages: list[dict[str, Any]] = field(default_factory=list)
     landing: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
     models: dict[str, Any] = field(default_factory=dict)
     reconciliation: list[dict[str, Any]] = field(default_factory=list)
     quality: dict[str, Any] = field(default_factory=dict)

@@ -100,9 +100,26 @@ def test_an_unknown_company_is_told_with_those_that_are_known(company):
     assert "Did you mean 'adventureworks'?" in done.stderr
 
 
+def test_a_day_that_has_not_come_yet_is_refused_and_changes_nothing(company):
+    before = (company / "demo" / "data" / "company.json").read_bytes()
+    done = plumb("run", "--as-of", "2099-01-01", home=company)
+    assert done.returncode == 2
+    assert "2099-01-01 has not come yet" in done.stderr
+    assert (company / "demo" / "data" / "company.json").read_bytes() == before
+
+
+def test_a_company_whose_extracts_nobody_named_is_refused(company, tmp_path):
+    done = plumb("run", "--company", "adventureworks", home=company)
+    assert done.returncode == 2
+    assert "needs --data DIR" in done.stderr
+    done = plumb("run", "--company", "adventureworks", "--data", tmp_path, home=company)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "there is no extract" in done.stderr
+
+
 def test_a_day_before_the_first_data_is_refused(company):
     before = generation(company)
-    done = plumb("run", "--as-of", "2001-01-01", home=company)
+    done = plumb("run", "--as-of", "2001-01-01", "--data", company / "demo" / "data", home=company)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "2001-01-01" in done.stderr
     assert "Traceback" not in done.stderr

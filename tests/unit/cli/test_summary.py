@@ -73,7 +73,7 @@ def record(*landing, refusals=()):
         {"system": "erp", "table": table, "status": status, "reason": reason}
         for table, status, reason in landing
     ]
-    return {"landing": entries, "refusals": list(refusals), "failed_expectations": []}
+    return {"landing": entries, "refusals": list(refusals), "findings": [], "failed_expectations": []}
 
 
 REFUSAL = {

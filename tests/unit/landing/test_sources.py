@@ -125,6 +125,13 @@ def test_the_as_of_date_is_asked_for_or_configured_or_yesterday(shop):
         resolve_as_of(sources, "2018-02-29")
 
 
+def test_a_day_that_has_not_come_yet_is_refused_for_every_company(shop):
+    sources = load_sources(shop.project, "shop")
+    assert resolve_as_of(sources, "2026-03-01", today=date(2026, 3, 1)) == date(2026, 3, 1)
+    with pytest.raises(UsageError, match="2026-03-02 has not come yet"):
+        resolve_as_of(sources, "2026-03-02", today=date(2026, 3, 1))
+
+
 def test_the_companies_of_the_project_load():
     for company in PROJECT.companies():
         sources = load_sources(PROJECT, company)
