@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ _NOISE = (
     "> in macro",
     "> called",
 )
+_FILE_NAMED = re.compile(r"\(((?:models|metrics|macros|seeds)/[^()\s]+)\)")
+_SHOWN = 10
 _FAILED = ("error", "fail", "runtime error", "partial success")
 
 
@@ -94,12 +97,7 @@ class Dbt:
         if failures:
             raise _model_error(failures)
         if not outcome.success:
-            raise DefinitionsError(
-                "the dbt project cannot be read" if "parse" in args else "dbt stopped before it ran a model",
-                where=str(self._project.root / "dbt_project.yml"),
-                why=_plain(str(outcome.exception or "dbt gave no reason.")),
-                todo="Mend the file that is named, and run again.",
-            )
+            raise _definitions_error(self._project, str(outcome.exception or "dbt gave no reason."))
         return tuple(result for _, result in results)
 
     def _invoke(self, args: Sequence[str]) -> Any:
@@ -188,6 +186,28 @@ def _model_error(failures: list[tuple[Any, NodeResult]]) -> ModelError:
         where=str(Path(node.original_file_path)),
         why=_plain(result.message),
         todo="The tables are as they were before. Mend the model or its source, and run again.",
+    )
+
+
+def _definitions_error(project: Project, message: str) -> DefinitionsError:
+    """Say what is wrong by file and line, where the files themselves tell; else in the words of dbt."""
+    from plumbline.governance import written_mistakes
+
+    if found := written_mistakes(project.root):
+        first, others = found[0], found[1:]
+        return DefinitionsError(
+            first.what,
+            where=str(first.location),
+            why=first.todo,
+            todo="\n  ".join(str(finding).replace("\n", "\n  ") for finding in others[:_SHOWN]),
+            code=first.code,
+        )
+    named = _FILE_NAMED.search(message)
+    return DefinitionsError(
+        "the dbt project cannot be read",
+        where=named[1] if named else "dbt_project.yml",
+        why=_plain(message),
+        todo="Mend it, and run again. What is published stays as it is.",
     )
 
 

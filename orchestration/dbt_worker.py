@@ -25,9 +25,7 @@ from plumbline.errors import PlumblineError, StorageError
 from plumbline.project import Home, Project
 
 _ERRORS: dict[str, type[PlumblineError]] = {
-    ModelError.default_code: ModelError,
-    DefinitionsError.default_code: DefinitionsError,
-    "disk-full": StorageError,
+    kind.__name__: kind for kind in (ModelError, DefinitionsError, StorageError)
 }
 
 
@@ -90,7 +88,7 @@ class DbtWorker:
 
 
 def _error(content: dict[str, str]) -> PlumblineError:
-    kind = _ERRORS.get(content["code"], PlumblineError)
+    kind = _ERRORS.get(content["kind"], PlumblineError)
     return kind(
         content["what"],
         where=content["where"],
@@ -135,7 +133,7 @@ def _run(dbt: Dbt, args: list[str]) -> dict[str, Any]:
         return {"results": [asdict(result) for result in dbt.invoke(args)]}
     except PlumblineError as error:
         names = ("what", "where", "why", "todo", "code")
-        return {"error": {name: getattr(error, name) for name in names}}
+        return {"error": {"kind": type(error).__name__, **{name: getattr(error, name) for name in names}}}
 
 
 def _say(stream: Any, message: dict[str, Any]) -> None:

@@ -14,8 +14,19 @@ from plumbline.governance.findings import Finding
 from plumbline.governance.keys import unknown_keys
 from plumbline.governance.rules import RULES, Context, Rule
 from plumbline.governance.target_rules import lint_seeds
+from plumbline.governance.written import written_mistakes
 
-__all__ = ["RULES", "Context", "Finding", "Growth", "Rule", "growth", "lint", "lint_seeds"]
+__all__ = [
+    "RULES",
+    "Context",
+    "Finding",
+    "Growth",
+    "Rule",
+    "growth",
+    "lint",
+    "lint_seeds",
+    "written_mistakes",
+]
 
 
 def lint(

@@ -233,10 +233,13 @@ class _Reader:
         if not self._named(name, "system", place):
             return None
         connector = str(node.get("connector", ""))
+        if not connector:
+            self._no_connector(name, node, place)
+            return None
         if connector not in CONNECTORS:
             self._complain(
                 (*place, "connector"),
-                f"system {name!r} has no connector" if not connector else f"unknown connector {connector!r}",
+                f"unknown connector {connector!r}",
                 todo=did_you_mean(connector, list(CONNECTORS)) or f"Connectors are {', '.join(CONNECTORS)}.",
             )
             return None
@@ -266,6 +269,15 @@ class _Reader:
             attempts=int(node.get("attempts", 5)),
             where=self.file.where(*place),
         )
+
+    def _no_connector(self, name: str, node: Mapping[str, Any], place: Place) -> None:
+        """Complain of a system without a connector; a misspelt key says more than the one that is missing."""
+        known = tuple(dict.fromkeys(key for keys in _SYSTEM_KEYS.values() for key in keys))
+        before = len(self.problems)
+        self._check_keys(node, known, place)
+        if not any("'connector'" in problem.todo for problem in self.problems[before:]):
+            todo = f"Connectors are {', '.join(CONNECTORS)}."
+            self._complain(place, f"system {name!r} has no connector", todo=todo)
 
     def _location(self, node: Mapping[str, Any], connector: str, place: Place) -> str:
         key = _LOCATION[connector]

@@ -32,6 +32,14 @@ def test_an_unknown_key_names_file_and_line_and_suggests(shop):
     assert "Did you mean 'tables'" in str(error)
 
 
+def test_a_misspelt_connector_key_is_what_is_complained_of(shop):
+    text = "systems:\n  erp:\n    label: ERP\n    conector: files\n    path: x\n    tables: {}\n"
+    error = complaint(shop, text)
+    assert "orchestration/sources/shop.yml:4: unknown key 'conector' [unknown-key]" in str(error)
+    assert "Did you mean 'connector'?" in str(error)
+    assert "has no connector" not in str(error)
+
+
 def test_an_unknown_key_of_a_table_is_found(shop):
     error = complaint(
         shop,

@@ -104,3 +104,18 @@ def test_a_company_whose_extracts_were_all_refused_has_a_source_that_cannot_be_r
     error = nothing_landed(sources, [entry("refused", "product.csv:1: the file has 0 bytes.")])
     assert isinstance(error, SourceError)
     assert "0 bytes" in error.why
+
+
+def test_what_dbt_cannot_read_is_a_definition_error_after_the_worker_has_told_it(checked, tmp_path):
+    from orchestration.dbt_runner import DefinitionsError, _definitions_error
+    from orchestration.dbt_worker import _error, _run
+
+    (tmp_path / "metrics" / "sales.yml").write_text("metrics:\n  - name: [a\n", encoding="utf-8")
+
+    class Unreadable:
+        def invoke(self, args):
+            raise _definitions_error(Project(tmp_path), "dbt's own words")
+
+    told = _error(_run(Unreadable(), ["parse"])["error"])
+    assert isinstance(told, DefinitionsError)
+    assert (told.exit_code, told.code, told.where) == (2, "bad-yaml", "metrics/sales.yml:3")
