@@ -15,7 +15,7 @@ from plumbline.project import Home
 
 _MARKS = {"up": "▲", "down": "▼", "same": "=", "unknown": ""}
 _REFUSED = {"refused", "unavailable"}
-_TOLD = {*_REFUSED, "absent"}
+_TOLD = {*_REFUSED, "absent", "missing"}
 _SHOWN_LEVELS = ("strategic", "process")
 _NAMES_SHOWN = 6
 

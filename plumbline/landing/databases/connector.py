@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from plumbline.errors import PlumblineError, did_you_mean
+from plumbline.errors import PlumblineError, SourceUnavailable, did_you_mean
 from plumbline.landing.databases.reading import Selection, open_reader
 from plumbline.landing.extract import Extract
 from plumbline.landing.increments import Landed
 from plumbline.landing.manifests import Cursor
-from plumbline.landing.outcomes import MISSING, UNCHANGED, ExtractOutcome, Refused
+from plumbline.landing.outcomes import UNCHANGED, ExtractOutcome, Refused
 from plumbline.landing.session import Session
 from plumbline.landing.sources import TableSource
 from plumbline.landing.storing import held_to, store
@@ -30,7 +31,7 @@ class DatabaseConnector:
 
     def extracts(self, table: TableSource) -> Iterator[ExtractOutcome]:
         """Land what is new of one table."""
-        state = f"{self._signature}|{table}" if self._signature else None
+        state = self._state(table)
         if state and self._session.cache.signature(table.name) == state and self._session.current(table.name):
             yield ExtractOutcome(UNCHANGED, table.origin[0], notes=("the database has not changed",))
             return
@@ -41,9 +42,15 @@ class DatabaseConnector:
         except PlumblineError:
             self._begun = False
             raise
-        if outcome.status != MISSING:
-            self._session.cache.remember(table.name, state)
+        self._session.cache.remember(table.name, state)
         yield outcome
+
+    def _state(self, table: TableSource) -> str | None:
+        """Sign what a load is made of: the data, what the sources file asks for, and the contract."""
+        if not self._signature:
+            return None
+        asked = hashlib.sha256(f"{table}|{self._session.contract[table.name]}".encode()).hexdigest()
+        return f"{self._signature}|{asked}"
 
     def _begin(self) -> None:
         if not self._begun:
@@ -54,7 +61,12 @@ class DatabaseConnector:
         name = table.origin[0]
         columns = self._reader.columns(name)
         if columns is None:
-            return ExtractOutcome(MISSING, name, reason="the database has no such table.")
+            raise SourceUnavailable(
+                "the database has no such table",
+                where=name,
+                todo=did_you_mean(name, self._reader.tables()) or f"See `from` in {table.where}.",
+                code="unknown-table",
+            )
         if table.load == "incremental":
             return self._incremental(table, columns)
         expected, _ = self._reader.measure(name, Selection())

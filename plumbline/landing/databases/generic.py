@@ -58,6 +58,13 @@ class SQLAlchemyReader:
         found = self._table(table)
         return None if found is None else [column.name for column in found.columns]
 
+    def tables(self) -> list[str]:
+        import sqlalchemy as sa
+
+        with self._errors():
+            inspector = sa.inspect(self._connection)
+            return [*inspector.get_table_names(), *inspector.get_view_names()]
+
     def _table(self, table: str) -> Table | None:
         import sqlalchemy as sa
 

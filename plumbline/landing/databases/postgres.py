@@ -32,6 +32,11 @@ join pg_type as type on type.oid = attribute.atttypid
 where attribute.attrelid = to_regclass($1) and attribute.attnum > 0 and not attribute.attisdropped
 order by attribute.attnum
 """
+_TABLES = """
+select table_name, table_schema || '.' || table_name
+from information_schema.tables
+where table_schema not in ('pg_catalog', 'information_schema')
+"""
 
 
 class PostgresReader:
@@ -56,6 +61,9 @@ class PostgresReader:
 
     def columns(self, table: str) -> list[str] | None:
         return list(self._declared(table)) or None
+
+    def tables(self) -> list[str]:
+        return [name for row in self._fetch(_TABLES, []) for name in row]
 
     def _declared(self, table: str) -> dict[str, str]:
         if table not in self._types:

@@ -35,6 +35,10 @@ class DatabaseReader(Protocol):
         """Name the columns of a table or view, or None when there is no such table."""
         ...
 
+    def tables(self) -> list[str]:
+        """Name the tables and views that there are."""
+        ...
+
     def measure(self, table: str, selection: Selection) -> tuple[int, str | None]:
         """Count rows, as the database itself does, and give the greatest cursor value among them as text."""
         ...

@@ -68,6 +68,10 @@ class SQLiteReader:
     def columns(self, table: str) -> list[str] | None:
         return list(self._declared(table)) or None
 
+    def tables(self) -> list[str]:
+        rows = self._fetch("select name from sqlite_master where type in ('table', 'view')", [])
+        return [name for (name,) in rows]
+
     def _declared(self, table: str) -> dict[str, str]:
         """Give the declared type of every column."""
         rows = self._fetch("select name, type from pragma_table_info(?)", [table])

@@ -78,7 +78,7 @@ def test_incremental_loads_bring_new_and_corrected_rows_once(shop, postgres, lan
 def test_a_missing_table_is_an_outcome(shop, postgres, land):
     shop.tables("order_line: {from: Nowhere}", "shop: {from: public.Nowhere}", system=SYSTEM)
     result = shop.land({"ERP_URL": postgres})
-    assert [outcome.status for outcome in result.outcomes] == ["missing", "missing"]
+    assert [outcome.status for outcome in result.outcomes] == ["unavailable", "unavailable"]
 
 
 def test_a_table_in_a_schema_is_found(shop, postgres, land):

@@ -105,6 +105,37 @@ def test_an_unchanged_database_is_not_read_again(shop, monkeypatch):
     assert shop.land_lines().notes == ("the database has not changed",)
 
 
+def test_a_table_that_is_named_otherwise_is_looked_for_in_an_unchanged_database(shop):
+    insert(shop, (1, "tea", 1, None, None))
+    hour_ago = time.time() - 3600
+    os.utime(shop.data / "erp.sqlite", (hour_ago, hour_ago))
+    shop.land()
+    shop.tables(
+        "order_line: {from: Order Lnies}", system='connector: database, url: "sqlite:///{data}/erp.sqlite"'
+    )
+    for _ in range(2):
+        outcome = shop.land_lines()
+        assert outcome.status == "unavailable"
+        assert "Did you mean 'Order Lines'?" in outcome.reason
+
+
+def test_a_contract_that_asks_for_more_is_held_against_an_unchanged_database(shop):
+    insert(shop, (1, "tea", 1, None, None))
+    hour_ago = time.time() - 3600
+    os.utime(shop.data / "erp.sqlite", (hour_ago, hour_ago))
+    shop.land()
+    path = shop.project.root / "models" / "staging" / "erp" / "_erp__sources.yml"
+    path.write_text(
+        path.read_text()
+        .replace("{name: Product, ", "{name: Prodcut, ")
+        .replace(
+            "{name: Prodcut, config: {meta: {type: text}}}",
+            "{name: Prodcut, config: {meta: {type: text, required: true}}}",
+        )
+    )
+    assert "required column missing: Prodcut" in shop.land_lines().reason
+
+
 def test_a_removed_load_is_landed_again_from_an_unchanged_database(shop):
     insert(shop, (1, "tea", 1, None, None))
     hour_ago = time.time() - 3600
@@ -142,7 +173,8 @@ def test_a_missing_table_and_a_missing_column_are_outcomes(shop):
     )
     insert(shop, (1, "tea", 1, None, None))
     result = shop.land()
-    assert [outcome.status for outcome in result.outcomes] == ["landed", "missing", "refused"]
+    assert [outcome.status for outcome in result.outcomes] == ["landed", "unavailable", "refused"]
+    assert "Nowhere: the database has no such table. See `from` in" in result["shop"].reason
     assert "required column missing: VisitID" in result["visit"].reason
     assert json.loads(shop.quarantined()[0].read_text())["table"] == "visit"
 
