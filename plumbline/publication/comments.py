@@ -21,6 +21,7 @@ COMMENTS: dict[str, str] = {
     "quality_result": "One row per expectation that was evaluated. · 质量检查结果",
     "reconciliation": "One row per source table: where its landed rows went. · 行数核对",
     "extract": "One row per load of a source table, with its checksum. · 数据提取批次",
+    "rejected_row": "One row per landed row that was set aside: the newest 100,000. · 隔离行明细",
 }
 COLUMN_COMMENTS: dict[str, str] = {
     "publication_id": "Which publication, <company>-<generation>. · 发布编号",
@@ -88,6 +89,10 @@ COLUMN_COMMENTS: dict[str, str] = {
     "note": "Why it was set. · 备注",
     "quality_result.verdict": "passed, failed, skipped or error. · 检查结论",
     "reason": "Why the verdict is what it is. · 原因",
+    "rejected_row.reason": "What is wrong with the row. · 隔离原因",
+    "row_number": "Line, or row, of the extract. · 行号",
+    "row_key": "Key of the row, as far as it could be read. · 行主键",
+    "grains": "Periods that it is published by. · 发布周期",
     "domain": "Business domain. · 业务域",
     "level": "strategic, process or operational. · 层级",
     "direction": "Whether up or down is good. · 方向",
@@ -128,7 +133,7 @@ COLUMN_COMMENTS: dict[str, str] = {
     "message": "The finding in one sentence. · 结论说明",
     "why": "Why it matters. · 原因",
     "todo": "What to do about it. · 处理建议",
-    "protects": "The metrics that rest on it. · 影响指标",
+    "protects": "The tables and columns that it guards. · 所保护的表与列",
     "seconds": "How long the check took. · 耗时（秒）",
     "checked_at": "When it was checked (UTC). · 检查时间（UTC）",
 }

@@ -10,7 +10,7 @@ from plumbline.publication.comments import label_table
 from plumbline.publication.digests import value_digest
 from plumbline.publication.facts import Publication, RunFacts, TableFacts
 from plumbline.publication.labels import Dictionary
-from plumbline.publication.sql import Column, identifier, literal, names, tables_of
+from plumbline.publication.sql import Column, database_of, identifier, literal, names, tables_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,7 +20,26 @@ EVIDENCE = {
     ("quality", "result"): "quality_result",
     ("quarantine", "reconciliation"): "reconciliation",
     ("landing_run", "loads"): "extract",
+    ("quarantine", "rejected_rows"): "rejected_row",
 }
+REJECTED_ROWS = 100_000
+_REJECTED = """
+SELECT rejected.system, rejected.table_name, loads.source, rejected.load, rejected.row_number,
+       rejected.row_key, rejected.reason
+FROM {rejected} AS rejected
+LEFT JOIN {loads} AS loads ON rejected.load = loads.load
+ORDER BY rejected.load DESC, rejected.system, rejected.table_name, rejected.row_number
+LIMIT {limit}
+"""
+_REJECTED_COLUMNS = (
+    Column("system", "VARCHAR"),
+    Column("table_name", "VARCHAR"),
+    Column("source", "VARCHAR"),
+    Column("load", "BIGINT"),
+    Column("row_number", "BIGINT"),
+    Column("row_key", "VARCHAR"),
+    Column("reason", "VARCHAR"),
+)
 # Tables that describe figures rather than hold those of one saved query.
 SYSTEM_TABLES = ("indicator", "indicator_edge", "indicator_value", "target")
 # They differ between two publications of the same values.
@@ -174,6 +193,10 @@ def _inspect(
 ) -> Content:
     kept = tuple(column for column in columns if kind == "evidence" or column.name not in _VOLATILE)
     select = f"SELECT {names(kept)} FROM {relation}"
+    if name == "rejected_row":
+        loads = identifier(database_of(con), "landing_run", "loads")
+        kept = _REJECTED_COLUMNS
+        select = _REJECTED.format(rejected=relation, loads=loads, limit=REJECTED_ROWS)
     if name == "indicator_value":
         kept, select = _with_verdict(kept, relation, run.verdict)
     rows, digest = value_digest(con, f"({select})", kept)

@@ -45,21 +45,46 @@ def read_dictionary(manifest: Path) -> Dictionary:
 
     Only the latter has what stands under a saved query's `meta`. A missing file says nothing.
     """
-    labels = labels_of(load(manifest)) if manifest.is_file() else {}
+    definitions = load(manifest) if manifest.is_file() else None
+    labels = labels_of(definitions) if definitions else {}
     told = _read_json(manifest.with_name("manifest.json"))
     for query in told.get("saved_queries", {}).values():
         if query["name"] in labels:
             labels[query["name"]] = replace(labels[query["name"]], label_zh=_meta(query, "label_zh"))
     models = [node for node in told.get("nodes", {}).values() if node.get("resource_type") == "model"]
     marts = [node for node in models if node.get("schema") == "marts"]
+    known = {node["name"]: _mart_label(node) for node in marts}
+    chinese = _chinese_columns(definitions, known) if definitions else {}
     return Dictionary(
         labels,
-        {node["name"]: _mart_label(node) for node in marts},
+        known,
         {
-            node["name"]: {name: _line(column["description"]) for name, column in node["columns"].items()}
+            node["name"]: {
+                name: _explained(column, chinese.get((node["name"], name), ""))
+                for name, column in node["columns"].items()
+            }
             for node in marts
         },
     )
+
+
+def _explained(column: Mapping[str, Any], label_zh: str) -> str:
+    """Put the description of a mart's column and its Chinese label together."""
+    return " · ".join(filter(None, [_line(column["description"]), _meta(column, "label_zh") or label_zh]))
+
+
+def _chinese_columns(definitions: Definitions, marts: Mapping[str, Label]) -> dict[tuple[str, str], str]:
+    """Find Chinese labels of mart columns: of those that are dimensions, and of keys by what they number."""
+    models = [model for model in definitions.models.values() if model.name in marts]
+    numbered = {model.primary_entity: marts[model.name].label_zh for model in models}
+    found = {}
+    for model in models:
+        for entity in model.entities:
+            if numbered.get(entity.name):
+                found[model.name, entity.expr] = f"{numbered[entity.name]}编号"
+        for dimension in model.dimensions:
+            found[model.name, dimension.expr] = dimension.label_zh
+    return found
 
 
 def _read_json(path: Path) -> dict[str, Any]:

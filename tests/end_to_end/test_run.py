@@ -205,3 +205,24 @@ def test_tables_whose_older_periods_were_kept_are_those_of_a_full_build(two_days
 def test_the_second_day_was_not_a_full_rebuild(two_days):
     records = sorted((two_days / "grown" / "demo" / "runs").glob("2*.json"))
     assert [json.loads(path.read_text(encoding="utf-8"))["full"] for path in records] == [True, False]
+
+
+def test_every_published_column_is_explained_in_both_languages(demo_home):
+    connection = duckdb.connect(str(demo_home.current.resolve()), read_only=True)
+    unexplained = connection.execute(
+        "select table_name, column_name from duckdb_columns()"
+        " where schema_name = 'published' and coalesce(comment, '') not like '% · %'"
+    ).fetchall()
+    connection.close()
+    assert unexplained == []
+
+
+def test_every_rejected_row_is_published_with_its_reason_and_its_file(demo_home):
+    connection = duckdb.connect(str(demo_home.current.resolve()), read_only=True)
+    [counted] = connection.execute(
+        "select (select sum(quarantined) from published.reconciliation), count(*),"
+        " count(*) filter (where reason is null or source is null) from published.rejected_row"
+    ).fetchall()
+    connection.close()
+    assert counted[0] == counted[1] > 0
+    assert counted[2] == 0

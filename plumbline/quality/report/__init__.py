@@ -61,6 +61,7 @@ def _parts(results: Sequence[StageResult], evidence: RunEvidence, context: Stage
         sections.failures(checks),
         sections.dimensions(checks),
         sections.reconciliation(evidence),
+        sections.set_aside(evidence),
         sections.control_totals(evidence, checks),
         joined(sections.stage_details(result) for result in results),
         sections.skipped(checks),

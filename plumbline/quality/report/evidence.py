@@ -58,12 +58,25 @@ class ControlTotal:
 
 
 @dataclass(frozen=True)
+class Rejection:
+    """The rows of a source table that were set aside for one kind of reason, and the newest of them."""
+
+    system: str
+    table: str
+    rows: int
+    reason: str
+    source: str
+    row: int
+
+
+@dataclass(frozen=True)
 class RunEvidence:
     """What the report shows beside the results."""
 
     loads: tuple[Load, ...] = ()
     reconciliation: tuple[Reconciliation, ...] = ()
     control_totals: tuple[ControlTotal, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
 
     @classmethod
     def of(cls, con: duckdb.DuckDBPyConnection) -> RunEvidence:
@@ -74,6 +87,7 @@ class RunEvidence:
                 Reconciliation(*row) for row in _rows(con, "quarantine", "reconciliation", _RECONCILIATION)
             ),
             tuple(ControlTotal(*row) for row in _rows(con, "landing_run", "control_totals", _CONTROL_TOTALS)),
+            tuple(Rejection(*row) for row in _rows(con, "quarantine", "rejected_rows", _REJECTIONS)),
         )
 
 
@@ -100,6 +114,26 @@ inner join landing_run.loads as loads
 where loads.is_current
 group by all
 order by all
+"""
+
+
+# Reasons quote what was found; without texts and numbers the same mistake has the same reason.
+_REJECTIONS = r"""
+with rejected as (
+    select
+        rejected.*,
+        coalesce(loads.source, '') as source,
+        regexp_replace(regexp_replace(reason, '''[^'']*''', '', 'g'), '[0-9]+', '', 'g') as kind
+    from quarantine.rejected_rows as rejected
+    left join landing_run.loads as loads on rejected.load = loads.load
+)
+
+select
+    system, table_name, count(*), max_by(reason, (load, row_number)), max_by(source, (load, row_number)),
+    max_by(row_number, (load, row_number))
+from rejected
+group by system, table_name, kind
+order by system, table_name, count(*) desc, kind
 """
 
 

@@ -54,6 +54,7 @@ def heading(results: Sequence[StageResult], context: StageContext) -> Html:
     places = (
         ("failures", "What failed", "未通过"),
         ("reconciliation", "Rows reconciled", "行数核对"),
+        ("set-aside", "Rows set aside", "隔离行"),
         ("control-totals", "Control totals", "控制总数"),
         *((result.stage, result.stage.capitalize(), _STAGES.get(result.stage, "")) for result in results),
         ("skipped", "Skipped", "跳过"),
@@ -247,6 +248,32 @@ def _legend() -> Html:
     return element(
         "div", [element("span", element("i", class_=name), text) for name, text in names], class_="legend"
     )
+
+
+def set_aside(evidence: RunEvidence) -> Html:
+    """Show why rows were set aside: every kind of reason, how often, and the newest row of each."""
+    note = (
+        "Every kind of reason, with the newest row as an example. The rows themselves are in the table "
+        "published.rejected_row of the published file."
+    )
+    if not evidence.rejections:
+        return section("set-aside", "Rows set aside", "隔离行", "", blank("No row was set aside."))
+    names = (
+        ("Source table", "来源表", ""),
+        ("Rows", "行数", "num"),
+        ("Reason, as in the newest row", "原因示例", ""),
+        ("Its place", "位置", ""),
+    )
+    rows = [
+        [
+            element("th", element("code", f"{found.system}.{found.table}"), scope="row"),
+            number_cell(found.rows),
+            element("td", found.reason),
+            element("td", element("code", f"{found.source}:{found.row}")),
+        ]
+        for found in evidence.rejections
+    ]
+    return section("set-aside", "Rows set aside", "隔离行", note, grid(columns(*names), rows))
 
 
 def control_totals(evidence: RunEvidence, checks: Sequence[CheckResult]) -> Html:

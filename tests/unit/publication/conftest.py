@@ -95,7 +95,13 @@ def fill(con: duckdb.DuckDBPyConnection, *, batch: int = 1, lines: int = 200) ->
         SELECT 'erp' AS system, 10 AS landed, 9 AS staged, 1 AS duplicates, 0 AS quarantined""")
     con.execute("""
         CREATE OR REPLACE TABLE landing_run.loads AS
-        SELECT 1::BIGINT AS load, 'erp' AS system, 'product' AS table_name, 'abc' AS sha256, 10 AS rows""")
+        SELECT 1::BIGINT AS load, 'erp' AS system, 'product' AS table_name, 'abc' AS sha256, 10 AS rows,
+               'products.csv' AS source""")
+    con.execute("""
+        CREATE OR REPLACE TABLE quarantine.rejected_rows AS
+        SELECT 'erp' AS system, 'product' AS table_name, 1::BIGINT AS load, i::BIGINT AS row_number,
+               '7' AS row_key, 'Price is empty' AS reason
+        FROM range(3) r(i)""")
     con.execute(f"""
         CREATE OR REPLACE TABLE marts.order_lines AS
         SELECT i AS order_line_id, DATE '2026-01-01' + (i % 90)::INTEGER AS order_date,

@@ -43,10 +43,21 @@ def test_every_candidate_becomes_a_published_table(publisher):
         "publication_table",
         "quality_result",
         "reconciliation",
+        "rejected_row",
         "sales_monthly",
     }
     assert publisher.read("SELECT count(*), sum(net_sales)::VARCHAR FROM published.sales_monthly") == [
         (12, "69.0000")
+    ]
+
+
+def test_rejected_rows_are_published_with_their_file_the_newest_of_them(publisher, monkeypatch):
+    monkeypatch.setattr("plumbline.publication.contents.REJECTED_ROWS", 2)
+    publisher()
+    rows = publisher.read("SELECT table_name, source, load, row_number, reason FROM published.rejected_row")
+    assert rows == [
+        ("product", "products.csv", 1, 0, "Price is empty"),
+        ("product", "products.csv", 1, 1, "Price is empty"),
     ]
 
 

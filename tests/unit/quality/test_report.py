@@ -9,7 +9,7 @@ import pytest
 
 from plumbline.project import Home
 from plumbline.quality import CheckResult, StageResult, render_report, write_report
-from plumbline.quality.report.evidence import ControlTotal, Load, Reconciliation, RunEvidence
+from plumbline.quality.report.evidence import ControlTotal, Load, Reconciliation, Rejection, RunEvidence
 from plumbline.quality.report.markup import Html, element, joined, void
 
 SHA = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -43,6 +43,7 @@ EVIDENCE = RunEvidence(
     ),
     reconciliation=(Reconciliation("erp", "lines", 210, 200, 4, 3, 3),),
     control_totals=(ControlTotal("erp", "lines", "Amount", Decimal("1234567.500000"), 210, 2),),
+    rejections=(Rejection("erp", "lines", 3, "Amount '1.234,56' is not a plain number", "lines.csv", 17),),
 )  # fmt: skip
 
 
@@ -163,6 +164,33 @@ def test_rows_amounts_and_extracts_are_shown(page):
 def test_rows_that_do_not_add_up_stand_out(page):
     lost = RunEvidence(reconciliation=(Reconciliation("erp", "lines", 210, 200, 4, 3, 1),))
     assert "+2 rows" in page(check(), evidence=lost)
+
+
+def test_every_kind_of_reason_is_shown_with_its_rows_and_an_example(page):
+    text = page(check())
+    assert "1.234,56" in text
+    assert "lines.csv:17" in text
+    assert "published.rejected_row" in text
+
+
+def test_reasons_that_differ_only_in_what_was_found_are_one_kind(con):
+    con.execute("create schema quarantine; create schema landing_run")
+    con.execute(
+        "create table landing_run.loads as select 4 as load, 'lines.csv' as source, 'erp' as system,"
+        " 'lines' as table_name, '' as mode, '' as sha256, 9 as rows, true as is_current, null as as_of,"
+        " null as landed_at"
+    )
+    con.execute(
+        "create table quarantine.rejected_rows as select * from (values"
+        " ('erp', 'lines', 4, 2, '1', 'Amount ''1,5'' is not a plain number'),"
+        " ('erp', 'lines', 4, 9, '2', 'Amount ''2,5'' is not a plain number'),"
+        " ('erp', 'lines', 4, 5, '3', 'orphan: no kept order 17'))"
+        " as rows(system, table_name, load, row_number, row_key, reason)"
+    )
+    assert RunEvidence.of(con).rejections == (
+        Rejection("erp", "lines", 2, "Amount '2,5' is not a plain number", "lines.csv", 9),
+        Rejection("erp", "lines", 1, "orphan: no kept order 17", "lines.csv", 5),
+    )
 
 
 def test_text_from_the_data_is_escaped(page):
