@@ -95,6 +95,7 @@ def models_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
         if session.nothing_new:
             session.record.status = "nothing_new"
             return
+        session.require_extracts()
         with session.record.stage("models") as progress:
             results = build_models(session, progress.update)
         built = {result.unique_id: result for result in results}
@@ -128,7 +129,6 @@ def build_models(session: Session, progress: Callable[[str, float | None], None]
     from plumbline.indicators.precompile import start_compiling
     from plumbline.quality import warm_up
 
-    session.require_extracts()
     findings = require_sound_definitions(session.project, session.prepared)
     session.record.findings = [str(finding) for finding in findings]
     full = session.must_rebuild
