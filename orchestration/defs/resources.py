@@ -70,10 +70,11 @@ class Session:
 
     @cached_property
     def registered(self) -> bool:
-        """Make what has landed visible in the warehouse, once per run."""
-        from plumbline.landing import register
+        """Make what has landed visible in the warehouse, once per run, if it still is what landed."""
+        from plumbline.landing import current_loads, register, verify_loads
         from plumbline.warehouse import connect
 
+        verify_loads(self.home, current_loads(visible_loads(self.home)), thorough=self.full)
         with connect(self.home.warehouse) as connection:
             register(connection, self.home, self.project, self.sources, self.as_of, self.record.run_id)
         return True

@@ -18,6 +18,7 @@ from plumbline.landing.sources import (
     load_sources,
     resolve_as_of,
 )
+from plumbline.landing.verify import verify_loads
 
 __all__ = [
     "Column",
@@ -42,5 +43,6 @@ __all__ = [
     "open_refusals",
     "register",
     "resolve_as_of",
+    "verify_loads",
     "visible_loads",
 ]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 _SERVES = re.compile(r"serves=(?P<url>\S+)")
+_NUMBER = re.compile(r"\d[\d,.:-]*")
+_ROWS = re.compile(r"([\d,]+) of ([\d,]+) rows")
 _FILE = re.compile(r"(?P<mode>file|append)=(?P<name>\S+)")
 
 
@@ -16,12 +18,37 @@ _FILE = re.compile(r"(?P<mode>file|append)=(?P<name>\S+)")
 class Command:
     """A line behind `$ ` in a console block, and the output shown below it.
 
-    `console serves=URL` marks a command that goes on until it is stopped, and answers at URL.
+    `console serves=URL` marks a command that goes on until it is stopped, and answers at URL. Of a
+    `console compared` block every shown line must come out, but for its numbers.
     """
 
     text: str
     shown: tuple[str, ...]
     serves: str = ""
+    compared: bool = False
+
+    def not_told(self, printed: str) -> list[str]:
+        """Give the shown lines that are not among the printed ones."""
+        lines = printed.splitlines()
+        asked = [line for line in self.shown if line.strip() and not line.startswith(("exit code: ", "…"))]
+        return [line for line in asked if not any(_alike(line, other) for other in lines)]
+
+
+def _alike(shown: str, printed: str) -> bool:
+    """Tell whether two lines say the same: numbers may differ, shares of rows not by much."""
+    if _without_numbers(shown) != _without_numbers(printed):
+        return False
+    shares = [_share(*pair) for text in (shown, printed) for pair in _ROWS.findall(text)]
+    halves = zip(shares[: len(shares) // 2], shares[len(shares) // 2 :], strict=True)
+    return all(one / 3 <= other <= one * 3 for one, other in halves)
+
+
+def _without_numbers(line: str) -> str:
+    return _NUMBER.sub("#", " ".join(line.split()))
+
+
+def _share(part: str, whole: str) -> float:
+    return int(part.replace(",", "")) / int(whole.replace(",", ""))
 
 
 @dataclass(frozen=True)
@@ -42,20 +69,20 @@ def steps(document: Path) -> Iterator[Command | File]:
             yield File(target["name"], body, target["mode"] == "append")
         elif info.split()[:1] == ["console"]:
             served = _SERVES.search(info)
-            yield from _commands(body, served["url"] if served else "")
+            yield from _commands(body, served["url"] if served else "", "compared" in info.split())
 
 
-def _commands(body: str, serves: str) -> Iterator[Command]:
+def _commands(body: str, serves: str, compared: bool) -> Iterator[Command]:
     current: str | None = None
     shown: list[str] = []
     for line in body.splitlines():
         if line.startswith("$ "):
             if current is not None:
-                yield Command(current, tuple(shown), serves)
+                yield Command(current, tuple(shown), serves, compared)
             current, shown = line[2:], []
         elif current is not None and current.endswith("\\"):
             current = current[:-1] + line.strip()
         else:
             shown.append(line)
     if current is not None:
-        yield Command(current, tuple(shown), serves)
+        yield Command(current, tuple(shown), serves, compared)
