@@ -119,3 +119,17 @@ def test_what_dbt_cannot_read_is_a_definition_error_after_the_worker_has_told_it
     told = _error(_run(Unreadable(), ["parse"])["error"])
     assert isinstance(told, DefinitionsError)
     assert (told.exit_code, told.code, told.where) == (2, "bad-yaml", "metrics/sales.yml:3")
+
+
+def test_unsound_definitions_stop_a_run_before_anything_is_marked_or_built(monkeypatch, tmp_path):
+    from types import SimpleNamespace
+
+    from orchestration.defs import transformation
+
+    def unsound(*_):
+        raise DefinitionError("a definition is wrong")
+
+    monkeypatch.setattr(transformation, "require_sound_definitions", unsound)
+    session = SimpleNamespace(project=Project(tmp_path), prepared=None)
+    with pytest.raises(DefinitionError):
+        transformation.build_models(session, lambda *_: None)
