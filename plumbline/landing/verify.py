@@ -29,20 +29,26 @@ def verify_loads(home: Home, loads: Sequence[Manifest], *, thorough: bool = Fals
 
 
 def _verify(load: Manifest) -> None:
-    found = file_sha256(load.parquet)
-    if found != load.parquet_sha256:
-        raise StorageError(
-            "this load is not what it was when it landed",
-            where=str(load.parquet),
-            why=f"its SHA-256 is {found[:12]}…, its manifest says {load.parquet_sha256[:12]}…",
-            todo="Restore the file, or remove its directory: the next run lands the extract again.",
-            code="damaged-load",
-        )
+    for path, told in _files(load).items():
+        found = file_sha256(path)
+        if found != told:
+            raise StorageError(
+                "this load is not what it was when it landed",
+                where=str(path),
+                why=f"its SHA-256 is {found[:12]}…, its manifest says {told[:12]}…",
+                todo="Restore the file, or remove its directory: the next run lands the extract again.",
+                code="damaged-load",
+            )
+
+
+def _files(load: Manifest) -> dict[Path, str]:
+    gone = {load.gone: load.difference.gone_sha256} if load.difference else {}
+    return {load.parquet: load.parquet_sha256, **gone}
 
 
 def _stamp(load: Manifest) -> list[int]:
-    facts = load.parquet.stat()
-    return [facts.st_ino, facts.st_size, facts.st_mtime_ns]
+    facts = [path.stat() for path in _files(load)]
+    return [number for found in facts for number in (found.st_ino, found.st_size, found.st_mtime_ns)]
 
 
 def _read(file: Path) -> dict[str, list[int]]:
