@@ -85,7 +85,7 @@ def test_every_source_table_has_a_staging_model_that_reads_it_as_declared(projec
 def with_a_new_source(project_root, tmp_path):
     """A company of a project to which a source table was added, and nothing else."""
     root = tmp_path / "project"
-    for name in ("models", "macros", "metrics"):
+    for name in ("models", "macros", "metrics", "seeds"):
         shutil.copytree(project_root / name, root / name)
     for name in ("dbt_project.yml", "profiles.yml"):
         shutil.copyfile(project_root / name, root / name)
