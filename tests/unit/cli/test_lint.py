@@ -61,7 +61,7 @@ def test_one_finding_is_one(project, capsys, monkeypatch):
 
     write(project)
     found = [Finding(Location("metrics/sales.yml", 3), "what", "todo", "code")]
-    monkeypatch.setattr("plumbline.governance.lint", lambda *_: found)
-    monkeypatch.setattr("plumbline.governance.lint_seeds", lambda *_: [])
+    monkeypatch.setattr("plumbline.serving.lint.lint", lambda *_: found)
+    monkeypatch.setattr("plumbline.serving.lint.lint_seeds", lambda *_: [])
     assert main(["lint"]) == 2
     assert "1 finding in 1 metric" in capsys.readouterr().err
