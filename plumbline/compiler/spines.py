@@ -64,7 +64,7 @@ def met(spine: TimeSpine, table: str, conditions: Sequence[Condition], dialect: 
 def moved_by_calendar(spine: TimeSpine, window: Window, *, whole: bool) -> exp.Select:
     """Give, for each day, the day at the same place in a later period of the calendar, or that period.
 
-    A day whose place the other period does not have, being shorter, has no such day.
+    A day whose place the other period does not have, being shorter or beyond the time spine, is left out.
     """
     period = spine.calendar[window.grain]
     table = exp.to_table(spine.relation, dialect="duckdb")
@@ -87,17 +87,18 @@ def moved_by_calendar(spine: TimeSpine, window: Window, *, whole: bool) -> exp.S
     days = exp.select(column(period), day.copy(), exp.alias_(place, "place", quoted=True)).from_(table.copy())
     match = exp.EQ(this=column(period, "days"), expression=column(period, "moved"))
     looked_at = exp.alias_(column(spine.column, "days"), LOOKED_AT, quoted=True)
-    shown = exp.alias_(column("next_period", "moved"), window.grain, quoted=True)
+    shown = column("next_period", "moved") if whole else _same_place()
+    there: exp.Expr = exp.Not(this=exp.Is(this=shown.copy(), expression=exp.null()))
     if not whole:
-        shown = exp.alias_(_same_place(), spine.column, quoted=True)
-    select = exp.select(looked_at, shown).from_(days.subquery("days"))
+        there = exp.LTE(this=shown.copy(), expression=column("next_last", "moved"))
+    named_shown = exp.alias_(shown, window.grain if whole else spine.column, quoted=True)
+    select = exp.select(looked_at, named_shown).from_(days.subquery("days")).where(there)
     return select.join(next_period.subquery("moved"), on=match, join_type="inner")
 
 
 def _same_place() -> exp.Expr:
     days = exp.Sub(this=column("place", "days"), expression=exp.Literal.number(1))
-    day = exp.DateAdd(this=column("next_first", "moved"), expression=exp.paren(days), unit=exp.var("DAY"))
-    return exp.Case().when(exp.LTE(this=day, expression=column("next_last", "moved")), day.copy())
+    return exp.DateAdd(this=column("next_first", "moved"), expression=exp.paren(days), unit=exp.var("DAY"))
 
 
 def _lead(name: str, count: int) -> exp.Expr:
