@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from plumbline.compiler.dialects import part_of
-from plumbline.compiler.expressions import column, named, with_references
+from plumbline.compiler.expressions import column, filled_in, named, with_references
 from plumbline.compiler.graph import Column, Graph
 from plumbline.compiler.periods import filled
 from plumbline.compiler.plan import Condition, Scan
 from plumbline.compiler.request import Request
 from plumbline.compiler.rows import Rows, Subquery, between
 from plumbline.compiler.spines import finest, met, on_spine, spine_for
-from plumbline.compiler.templates import read_template
+from plumbline.compiler.templates import Reference, Template, read_template
 from plumbline.definitions import METRIC_TIME, GroupBy
 from plumbline.errors import DefinitionError
 
 _SPINE = "time_spine"
+_PERIODS = "periods"
 
 
 def members(graph: Graph, request: Request, dialect: str, subquery: Subquery) -> exp.Select:
     """Give the members of what is asked for; raises DefinitionError where no model leads to all of it."""
-    items = [_settled(graph, item) for item in request.group_by]
-    times = [item for item in items if item.name == METRIC_TIME]
-    others = [item for item in items if item.name != METRIC_TIME]
-    if others:
-        select, items = _of_model(graph, request, others, times, dialect, subquery)
-    else:
-        select = _of_spine(graph, request, times, dialect)
-    values = {item.alias: item.this for item in select.selects}
-    names = [item.column for item in items]
-    select.set("expressions", named([values[name] for name in names], names))
+    items = tuple(_settled(graph, item) for item in request.group_by)
+    select, names = _Members(graph, replace(request, group_by=items), dialect, subquery).select()
     if request.apply_group_by:
-        select = select.group_by(*(values[name].copy() for name in names), copy=False)
+        select = select.group_by(*(item.this.copy() for item in select.selects), copy=False)
     if request.min_max_only:
         select = _ends(select, names)
-    return _ordered(select, request, items)
+    return _ordered(select, request, items, names)
 
 
 def _settled(graph: Graph, item: GroupBy) -> GroupBy:
@@ -52,98 +44,186 @@ def _time(item: GroupBy) -> Column:
     )
 
 
-def _of_spine(graph: Graph, request: Request, times: Sequence[GroupBy], dialect: str) -> exp.Select:
-    columns = [_time(item) for item in times]
-    conditions = []
-    for text in request.where:
-        template = with_references(read_template(text), graph.definitions.calendar, dialect)
-        found = tuple(_time(graph.with_calendar(part.item)) for part in template.references)
-        conditions.append(Condition(template, found))
-    every = [*columns, *(item for part in conditions for item in part.columns)]
-    spine = spine_for(graph.definitions, finest(every), [item.grain for item in every])
-    values = [on_spine(spine, _SPINE, item, dialect) for item in columns]
-    table = exp.to_table(spine.relation, dialect="duckdb", alias=_SPINE)
-    select = exp.select(*named(values, [item.column for item in times])).from_(table)
-    where = met(spine, _SPINE, conditions, dialect)
-    if request.time_constraint:
-        span = filled(request.time_constraint, finest(columns))
-        where += between(column(spine.column, _SPINE), span)
-    return select.where(*where) if where else select
+@dataclass
+class _Members:
+    """Reads one model, or the time spine, or each row of the one beside each period of the other."""
 
+    graph: Graph
+    request: Request
+    dialect: str
+    subquery: Subquery
 
-def _of_model(
-    graph: Graph,
-    request: Request,
-    items: Sequence[GroupBy],
-    times: Sequence[GroupBy],
-    dialect: str,
-    subquery: Subquery,
-) -> tuple[exp.Select, list[GroupBy]]:
-    """Read the model from which the shortest ways lead to everything."""
-    templates = [
-        with_references(read_template(text), graph.definitions.calendar, dialect) for text in request.where
-    ]
-    asked = [*items, *(part.item for template in templates for part in template.references)]
-    asked = [item for item in asked if item.name != METRIC_TIME]
-    model, found = _nearest(graph, asked)
-    scan = Scan(model, (), Column(model, "", ""))
-    rows = Rows(graph, scan, dialect, subquery)
-    named_items = [_with_grain(item, found[item]) for item in items]
-    values = [rows.value(found[item]) for item in items]
-    select = exp.select(*named(values, [item.column for item in named_items]))
-    conditions = [
-        Condition(
-            template,
-            tuple(
-                found[part.item] if part.item in found else _time(part.item) for part in template.references
-            ),
+    def select(self) -> tuple[exp.Select, list[str]]:
+        """Give the statement, and the names of its columns."""
+        templates = [
+            with_references(read_template(text), self.graph.definitions.calendar, self.dialect)
+            for text in self.request.where
+        ]
+        references = [part for template in templates for part in template.references]
+        filtered = [item for part in references for item in (part.by if part.metric else (part.item,))]
+        others = [item for item in (*self.request.group_by, *filtered) if item.name != METRIC_TIME]
+        times = [item for item in (*self.request.group_by, *filtered) if item.name == METRIC_TIME]
+        if self.request.time_constraint and not times:
+            raise _no_period(self.request)
+        if not others:
+            return self._of_spine(templates)
+        model, found = _nearest(self.graph, others)
+        conditions = [
+            Condition(item, tuple(self._meant(part, model, found) for part in item.references))
+            for item in templates
+        ]
+        return self._of_model(model, found, conditions, bool(times))
+
+    def _meant(self, part: Reference, model: str, found: Mapping[GroupBy, Column]) -> Column:
+        if part.metric:
+            return Column(model, part.metric, "", metric=part.metric, by=part.by)
+        return (
+            _time(self.graph.with_calendar(part.item)) if part.item.name == METRIC_TIME else found[part.item]
         )
-        for template in templates
-    ]
-    on_time = [item for item in conditions if item.only_time]
-    where = [rows.condition(item) for item in conditions if not item.only_time]
-    select = rows.source(select)
-    select = select.where(*where) if where else select
-    if not times:
-        return select, named_items
-    periods = _of_spine(graph, replace(request, where=()), times, dialect)
-    spine_columns = [_time(item) for item in times]
-    if on_time:
-        every = [*spine_columns, *(item for part in on_time for item in part.columns)]
-        spine = spine_for(graph.definitions, finest(every), [item.grain for item in every])
-        periods = periods.where(*met(spine, _SPINE, on_time, dialect))
-    select = select.join(periods.distinct().subquery("periods"), join_type="cross")
-    select = select.select(
-        *named([column(item.column, "periods") for item in times], [item.column for item in times])
+
+    def _of_spine(self, templates: Sequence[Template]) -> tuple[exp.Select, list[str]]:
+        conditions = [
+            Condition(item, tuple(self._meant(part, "", {}) for part in item.references))
+            for item in templates
+        ]
+        columns = {item.column: _time(item) for item in self.request.group_by}
+        return self._periods(columns, conditions), list(columns)
+
+    def _of_model(
+        self, model: str, found: Mapping[GroupBy, Column], conditions: Sequence[Condition], timed: bool
+    ) -> tuple[exp.Select, list[str]]:
+        rows = Rows(
+            self.graph,
+            Scan(model, (), Column(model, "", "")),
+            self.dialect,
+            self.subquery,
+            every_member=True,
+        )
+        values = {
+            item.column: column(item.column, _PERIODS)
+            if item.name == METRIC_TIME
+            else rows.value(found[item])
+            for item in self.request.group_by
+        }
+        names = [_with_grain(item, found).column for item in self.request.group_by]
+        beside = [item for item in conditions if not item.only_time]
+        where = [self._asked_of_both(item, rows) for item in beside]
+        select = rows.source(exp.select(*named(list(values.values()), names)))
+        if timed:
+            select = select.join(self._beside(conditions, beside), join_type="cross")
+        return (select.where(*where) if where else select), names
+
+    def _asked_of_both(self, condition: Condition, rows: Rows) -> exp.Expr:
+        values = [
+            column(_seen(item), _PERIODS) if item.is_metric_time else rows.value(item)
+            for item in condition.columns
+        ]
+        return filled_in(condition.template, values, self.dialect)
+
+    def _beside(self, conditions: Sequence[Condition], beside: Sequence[Condition]) -> exp.Subquery:
+        """Give every period that is shown or asked about, once."""
+        needed = {item.column: _time(item) for item in self.request.group_by if item.name == METRIC_TIME}
+        for condition in beside if needed or any(item.mixed for item in beside) else conditions:
+            needed |= {_seen(item): item for item in condition.columns if item.is_metric_time}
+        on_time = [item for item in conditions if item.only_time]
+        return self._periods(needed, on_time).distinct().subquery(_PERIODS)
+
+    def _periods(self, columns: Mapping[str, Column], conditions: Sequence[Condition]) -> exp.Select:
+        every = [*columns.values(), *(item for part in conditions for item in part.columns)]
+        spine = spine_for(self.graph.definitions, finest(every), [item.grain for item in every])
+        values = [on_spine(spine, _SPINE, item, self.dialect) for item in columns.values()]
+        table = exp.to_table(spine.relation, dialect="duckdb", alias=_SPINE)
+        where = met(spine, _SPINE, conditions, self.dialect)
+        if self.request.time_constraint:
+            span = filled(self.request.time_constraint, finest(list(columns.values())))
+            where += between(column(spine.column, _SPINE), span)
+        select = exp.select(*named(values, list(columns))).from_(table)
+        return select.where(*where) if where else select
+
+
+def _seen(item: Column) -> str:
+    """Name a period as a question would."""
+    return GroupBy(METRIC_TIME, "" if item.part else item.grain, item.part).column
+
+
+def _with_grain(item: GroupBy, found: Mapping[GroupBy, Column]) -> GroupBy:
+    if item.name == METRIC_TIME or item.part or not found[item].is_time:
+        return item
+    return replace(item, grain=found[item].grain)
+
+
+def _no_period(request: Request) -> DefinitionError:
+    return DefinitionError(
+        f"a time range limits {METRIC_TIME}, which is not asked for",
+        where=", ".join(item.column for item in request.group_by),
+        todo="Add metric_time__month, or filter a time of the members under `where`.",
+        code="needs-time",
     )
-    order = {item.name: number for number, item in enumerate(request.group_by)}
-    both = sorted([*named_items, *times], key=lambda item: order.get(item.name, 0))
-    return select, both
-
-
-def _with_grain(item: GroupBy, found: Column) -> GroupBy:
-    return replace(item, grain=found.grain) if found.is_time and not item.part else item
 
 
 def _nearest(graph: Graph, items: Sequence[GroupBy]) -> tuple[str, Mapping[GroupBy, Column]]:
-    best: tuple[int, str, dict[GroupBy, Column]] | None = None
-    refused: DefinitionError | None = None
-    for model in graph.definitions.models:
-        try:
-            found = {item: graph.resolve([model], item, "")[model] for item in items}
-        except DefinitionError as error:
-            refused = refused or error
+    """Choose the model with the fewest joins; among equals, the one whose rows are the members."""
+    ways = [
+        (_distance(graph, model, list(found.values())), model, found)
+        for model in graph.definitions.models
+        for found in _ways(graph, model, items)
+        # What only another model's keys lead to met there once; elsewhere it may have met otherwise.
+        if not all(column.path for column in found.values())
+    ]
+    if not ways:
+        raise _apart(graph, items)
+    _, model, found = min(ways, key=lambda way: way[0])
+    return model, found
+
+
+def _ways(graph: Graph, model: str, items: Sequence[GroupBy]) -> Iterator[Mapping[GroupBy, Column]]:
+    """Read names as a model knows them: without a start that all have, which leads to the model."""
+    keys = {entity.name for entity in graph.definitions.models[model].entities if entity.type != "foreign"}
+    names = [item.name.split("__") for item in items]
+    for start in range(min(map(len, names))):
+        if any(name[:start] != names[0][:start] for name in names):
+            return
+        if start and any(name[start] not in keys for name in names):
             continue
-        hops = len({column.path[: part + 1] for column in found.values() for part in range(len(column.path))})
-        if best is None or hops < best[0]:
-            best = (hops, model, found)
-    if best is None:
-        raise DefinitionError(
-            f"no model leads to all of {', '.join(item.column for item in items)}",
-            todo="Ask for fewer dimensions, or add a metric, whose model says how they belong together.",
-            code="cannot-resolve",
-        ) from refused
-    return best[1], best[2]
+        try:
+            known = [
+                replace(item, name="__".join(name[start:])) for item, name in zip(items, names, strict=True)
+            ]
+            yield {
+                item: graph.resolve([model], short, "")[model]
+                for item, short in zip(items, known, strict=True)
+            }
+        except DefinitionError:
+            continue
+
+
+def _apart(graph: Graph, items: Sequence[GroupBy]) -> DefinitionError:
+    """Tell a name that nothing has from names that no model has together."""
+    for item in items:
+        found = []
+        for model in graph.definitions.models:
+            try:
+                found.append(graph.resolve([model], item, ""))
+            except DefinitionError as error:
+                if error.code not in ("unknown-dimension", "cannot-resolve"):
+                    return error
+                unknown = error
+        if not found and unknown.code == "unknown-dimension":
+            return unknown
+    return DefinitionError(
+        f"no model leads to all of {', '.join(item.column for item in items)}",
+        todo="Ask for fewer dimensions, or add a metric, whose model says how they belong together.",
+        code="cannot-resolve",
+    )
+
+
+def _distance(graph: Graph, name: str, columns: Sequence[Column]) -> tuple[int, int, int]:
+    """Count joins, keys that only point to members, and how much else the model has."""
+    model = graph.definitions.models[name]
+    joins = {column.path[: part + 1] for column in columns for part in range(len(column.path))}
+    kinds = [model.entity(column.name) for column in columns if not column.path]
+    pointing = sum(entity is not None and entity.type == "foreign" for entity in kinds)
+    return len(joins), pointing, len(model.dimensions) + len(model.entities)
 
 
 def _ends(select: exp.Select, names: Sequence[str]) -> exp.Select:
@@ -156,16 +236,18 @@ def _ends(select: exp.Select, names: Sequence[str]) -> exp.Select:
     return exp.select(*ends).from_(source)
 
 
-def _ordered(select: exp.Select, request: Request, items: Sequence[GroupBy]) -> exp.Select:
-    known = {item.name: item.column for item in items} | {item.column: item.column for item in items}
+def _ordered(
+    select: exp.Select, request: Request, items: Sequence[GroupBy], names: Sequence[str]
+) -> exp.Select:
+    asked = (*(item.name for item in items), *(item.column for item in items), *names)
+    known = dict(zip(asked, [*names] * 3, strict=True))
+    if request.min_max_only:
+        known = {name: name for name in select.named_selects}
     for text in request.order_by:
         name = text.removeprefix("-")
         if name not in known:
-            todo = f"The result has: {', '.join(item.column for item in items)}."
+            todo = f"The result has: {', '.join(dict.fromkeys(known.values()))}."
             raise DefinitionError(f"the result has no {name!r} to order by", todo=todo, code="unknown-order")
         ordered = exp.Ordered(this=column(known[name]), desc=text.startswith("-"), nulls_first=False)
         select = select.order_by(ordered)
     return select.limit(request.limit) if request.limit is not None else select
-
-
-__all__ = ["members", "part_of"]

@@ -40,6 +40,8 @@ class Rows:
     subquery: Subquery
     # Whether nothing but periods of the calendar that the shift counts in is asked for.
     whole_periods: bool = False
+    # Whether joined rows that no row leads to are kept, too: members are asked for, and nothing is added up.
+    every_member: bool = False
     _joins: dict[str, exp.Join] = field(default_factory=dict)
 
     # -- columns
@@ -117,7 +119,10 @@ class Rows:
             taken = {self.scan.model, *(join.this.alias for join in self._joins.values())}
             alias = alias if alias not in taken else f"{alias}__{hop.target}"
             target = exp.to_table(self.graph.definitions.models[hop.target].relation, dialect="duckdb")
-            self._joins[key] = _left_join(target, alias, self._match(path, before, alias))
+            join = _left_join(target, alias, self._match(path, before, alias))
+            if self.every_member and not hop.by_validity:
+                join.set("side", "FULL")
+            self._joins[key] = join
         return str(self._joins[key].this.alias)
 
     def _match(self, path: Sequence[Hop], before: str, alias: str) -> exp.Expr:
