@@ -84,6 +84,9 @@ def statement(definitions: Definitions, request: Request, dialect: str) -> exp.S
     graph = _graph(definitions)
 
     def subquery(metric: str, by: tuple[GroupBy, ...]) -> exp.Select:
+        if metric not in definitions.metrics:
+            hint = did_you_mean(metric, list(definitions.metrics)) or "`plumb list metrics` names them all."
+            raise DefinitionError(f"unknown metric {metric!r} in a filter", todo=hint, code="unknown-metric")
         return statement(definitions, Request(metrics=(metric,), group_by=by), dialect)
 
     if not request.metrics:

@@ -9,7 +9,7 @@ from sqlglot import exp
 from plumbline.compiler.dialects import percentile
 from plumbline.compiler.expressions import parsed
 from plumbline.definitions import Measure
-from plumbline.errors import DefinitionError
+from plumbline.errors import DefinitionError, did_you_mean
 
 # Aggregates of parts that can be aggregated again, and how.
 DISTRIBUTIVE: dict[str, type[exp.AggFunc]] = {
@@ -20,6 +20,7 @@ DISTRIBUTIVE: dict[str, type[exp.AggFunc]] = {
     "max": exp.Max,
 }
 _MEDIAN = 0.5
+_KNOWN = (*DISTRIBUTIVE, "count_distinct", "average", "median", "percentile")
 
 
 def aggregated(
@@ -48,7 +49,9 @@ def combined(measure: Measure, value: exp.Expr, dialect: str) -> exp.Expr:
             )
         return percentile(value, share, dialect, discrete=measure.discrete, approximate=measure.approximate)
     raise DefinitionError(
-        f"measure {measure.name!r} has the unknown aggregate {measure.agg!r}", code="unknown-aggregate"
+        f"measure {measure.name!r} has the unknown aggregate {measure.agg!r}",
+        todo=did_you_mean(measure.agg, list(_KNOWN)) or f"Known: {', '.join(_KNOWN)}.",
+        code="unknown-aggregate",
     )
 
 

@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 
 from sqlglot import exp
 
+from plumbline.errors import DefinitionError, did_you_mean
+
 DIALECTS = ("bigquery", "databricks", "duckdb", "postgres", "redshift", "snowflake", "spark", "trino")
 
+PARTS = ("year", "quarter", "month", "day", "dow", "doy")
 # Monday is 1 and Sunday is 7, as ISO 8601 counts.
 _ISO_DAY: Mapping[str, str] = {
     "databricks": "DAYOFWEEK_ISO",
@@ -22,6 +25,9 @@ _SUNDAY: Mapping[str, tuple[str, int]] = {"redshift": ("DOW", 0), "bigquery": ("
 
 def part_of(value: exp.Expr, part: str, dialect: str) -> exp.Expr:
     """Take a number out of a date: year, quarter, month, day, dow (Monday is 1), doy."""
+    if part not in PARTS:
+        todo = did_you_mean(part, list(PARTS)) or f"Known: {', '.join(PARTS)}."
+        raise DefinitionError(f"{part!r} is no part of a date", todo=todo, code="unknown-date-part")
     if part == "dow":
         return _iso_day(value, dialect)
     name = _DAY_OF_YEAR.get(dialect, "DOY") if part == "doy" else part.upper()

@@ -90,7 +90,10 @@ def _tree(text: str, dialect: str) -> exp.Expr:
         found = sqlglot.parse_one(text, dialect=dialect)
     except sqlglot.errors.SqlglotError as error:
         reason = str(error).splitlines()[0]
-        raise DefinitionError(f"cannot read the SQL {text!r}", why=reason, code="bad-sql") from None
+        todo = "Write one condition, or one expression, of SQL."
+        raise DefinitionError(
+            f"cannot read the SQL {text!r}", why=reason, todo=todo, code="bad-sql"
+        ) from None
     return found
 
 

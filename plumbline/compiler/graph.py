@@ -117,15 +117,22 @@ class Graph:
     ) -> Iterator[Found]:
         """Give elements reached by ways that end with `links`, breadth first by the caller's sorting."""
         walked = tuple(hop.entity for hop in path)
-        yield from (
-            found for found in _elements(model, path, walked, element) if _ends_with(found.links, links)
-        )
+        for start in self._starts(path):
+            yield from (
+                Found(start + found.links, found.column)
+                for found in _elements(model, path, walked, element)
+                if _ends_with(start + found.links, links)
+            )
         if len(path) < len(links) + _LEFT_OUT:
             seen = {model.name, *(hop.source for hop in path)}
             for hop in self.hops(model.name):
                 if hop.target not in seen:
                     target = self.definitions.models[hop.target]
                     yield from self._walk(target, (*path, hop), links, element)
+
+    def _starts(self, path: tuple[Hop, ...]) -> list[tuple[str, ...]]:
+        """A way may begin with the key of its own model, under which others know it, or without."""
+        return [(), *_own_links(self.definitions.models[path[0].source])] if path else [()]
 
     def hops(self, model: str) -> tuple[Hop, ...]:
         """Give the joins that lead from a model to one row of another."""
@@ -146,7 +153,8 @@ class Graph:
         if not (item.grain or item.part or column.is_time):
             return column
         if not column.is_time:
-            raise DefinitionError(f"{item.name!r} is no time", where=asked, code="no-time")
+            todo = f"Ask for {item.name!r} without a grain or a part of a date."
+            raise DefinitionError(f"{item.name!r} is no time", where=asked, todo=todo, code="no-time")
         grain = item.grain or column.base
         if grain in TIMES and TIMES.index(grain) < TIMES.index(column.base):
             raise DefinitionError(
@@ -156,11 +164,15 @@ class Graph:
                 todo=f"Ask by {column.base}, or by a longer period.",
                 code="grain-too-fine",
             )
+        self.check_grain(grain, asked)
+        return _with(column, grain=grain, part=item.part)
+
+    def check_grain(self, grain: str, asked: str) -> None:
+        """Refuse a grain that is neither a length of time nor a period of the company's own calendar."""
         known = (*TIMES, *self.definitions.calendar)
         if grain not in known:
             hint = did_you_mean(grain, list(known)) or f"Known: {', '.join(known)}."
             raise DefinitionError(f"unknown grain {grain!r}", where=asked, todo=hint, code="unknown-grain")
-        return _with(column, grain=grain, part=item.part)
 
     def _unknown(self, models: Sequence[str], item: GroupBy, asked: str) -> DefinitionError:
         """Tell a name that nothing has from one that no join without repeated rows leads to."""

@@ -63,7 +63,7 @@ class _Members:
         filtered = [item for part in references for item in (part.by if part.metric else (part.item,))]
         others = [item for item in (*self.request.group_by, *filtered) if item.name != METRIC_TIME]
         times = [item for item in (*self.request.group_by, *filtered) if item.name == METRIC_TIME]
-        if self.request.time_constraint and not times:
+        if (self.request.time_constraint or self.request.range) and not times:
             raise _no_period(self.request)
         if not others:
             return self._of_spine(templates)
@@ -134,9 +134,10 @@ class _Members:
         values = [on_spine(spine, _SPINE, item, self.dialect) for item in columns.values()]
         table = exp.to_table(spine.relation, dialect="duckdb", alias=_SPINE)
         where = met(spine, _SPINE, conditions, self.dialect)
+        span = self.request.range
         if self.request.time_constraint:
             span = filled(self.request.time_constraint, finest(list(columns.values())))
-            where += between(column(spine.column, _SPINE), span)
+        where += between(column(spine.column, _SPINE), span)
         select = exp.select(*named(values, list(columns))).from_(table)
         return select.where(*where) if where else select
 

@@ -60,6 +60,7 @@ def followed(span: Span | None, window: Window | None) -> Span | None:
 
 
 _DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+_LENGTHS = {"hour": timedelta(hours=1), "minute": timedelta(minutes=1), "second": timedelta(seconds=1)}
 _SLACK = timedelta(days=3)
 
 
@@ -96,7 +97,7 @@ def _first(moment: datetime, grain: str) -> datetime:
         return day.replace(month=(day.month - 1) // months * months + 1, day=1)
     if grain == "week":
         return day - timedelta(days=day.weekday())
-    return day if grain == "day" else moment
+    return day if grain == "day" else moment - (moment - day) % _LENGTHS.get(grain, timedelta.resolution)
 
 
 def _next(moment: datetime, grain: str) -> datetime:
@@ -106,8 +107,4 @@ def _next(moment: datetime, grain: str) -> datetime:
     if grain in ("day", "week"):
         return moment + timedelta(days=7 if grain == "week" else 1)
     # A range of moments includes its last one.
-    return (
-        moment + timedelta(**{f"{grain}s": 1})
-        if grain in ("hour", "minute", "second")
-        else moment + timedelta(microseconds=1)
-    )
+    return moment + _LENGTHS.get(grain, timedelta.resolution)

@@ -36,7 +36,7 @@ from plumbline.compiler.plan import (
 from plumbline.compiler.request import Request
 from plumbline.compiler.templates import Reference, Template, read_template
 from plumbline.definitions import METRIC_TIME, TIMES, Definitions, GroupBy, Measure, MeasureInput, Metric
-from plumbline.errors import DefinitionError
+from plumbline.errors import DefinitionError, did_you_mean
 
 # Aggregates of parts that can be aggregated again.
 DISTRIBUTIVE = {"sum": "SUM", "count": "SUM", "sum_boolean": "SUM", "min": "MIN", "max": "MAX"}
@@ -136,6 +136,7 @@ class _Planner:
             raise DefinitionError(
                 f"metric {parent.name!r} takes {name!r}, which is no metric",
                 where=str(parent.location),
+                todo=did_you_mean(name, list(self.definitions.metrics)) or "Name one of the metrics.",
                 code="unknown-metric",
             )
         return metric
@@ -143,9 +144,11 @@ class _Planner:
     def _measure(self, taken: MeasureInput, metric: Metric) -> Measure:
         measure = self.definitions.measure(taken.name)
         if measure is None:
+            known = [item.name for model in self.definitions.models.values() for item in model.measures]
             raise DefinitionError(
                 f"metric {metric.name!r} takes {taken.name!r}, which is no measure",
                 where=str(metric.location),
+                todo=did_you_mean(taken.name, known) or "Name a measure of one of the semantic models.",
                 code="unknown-measure",
             )
         return measure
@@ -266,8 +269,7 @@ class _Planner:
                 todo=f"Ask by {time.base}, or by a longer period.",
                 code="grain-too-fine",
             )
-        if grain not in TIMES and grain not in self.definitions.calendar:
-            raise DefinitionError(f"unknown grain {grain!r}", where=self._asked(), code="unknown-grain")
+        self.graph.check_grain(grain, self._asked())
         return replace(time, grain=grain, part=item.part)
 
     def _as_time(self, column: Column, measure: Measure) -> Column:
@@ -461,8 +463,7 @@ class _Planner:
         """Periods of the company's own calendar have no arithmetic: one such shift can be looked up."""
         own = [item.window.grain for item in shifts if item.window and item.window.grain not in TIMES]
         for grain in own:
-            if grain not in self.definitions.calendar:
-                raise DefinitionError(f"unknown grain {grain!r}", where=self._asked(), code="unknown-grain")
+            self.graph.check_grain(grain, self._asked())
         if own and len(shifts) > 1:
             raise DefinitionError(
                 f"{', '.join(self.request.metrics)} is shifted by {own[0]}, and shifted again",
@@ -592,11 +593,14 @@ class _Planner:
         )
 
     def _element(self, model: str, name: str, metric: Metric) -> Column:
-        found = self.definitions.models[model].entity(name) or self.definitions.models[model].dimension(name)
+        described = self.definitions.models[model]
+        found = described.entity(name) or described.dimension(name)
         if not found:
+            known = [part.name for part in described.entities] + [part.name for part in described.dimensions]
             raise DefinitionError(
                 f"{metric.name!r} follows {name!r}, which {model} does not have",
                 where=str(metric.location),
+                todo=did_you_mean(name, known) or f"It has: {', '.join(known)}.",
                 code="unknown-entity",
             )
         return Column(model, name, found.expr)
@@ -615,7 +619,5 @@ def _is_bare_time(reference: Reference) -> bool:
 
 
 def _unknown_order(name: str, columns: Sequence[str]) -> DefinitionError:
-    from plumbline.errors import did_you_mean
-
     hint = did_you_mean(name, list(columns)) or f"The result has: {', '.join(columns)}."
     return DefinitionError(f"the result has no {name!r} to order by", todo=hint, code="unknown-order")

@@ -129,11 +129,14 @@ def _time_constraint(value: Any) -> tuple[str, str] | None:
 
     try:
         start, end = (datetime.fromisoformat(str(part)).isoformat() for part in value)
+        if len(str(value[1])) == len("2026-01-31"):
+            end = f"{end[:10]}T23:59:59"
     except ValueError:
         todo = "Give [start, end] as ISO dates: ['2026-01-01', '2026-01-31']."
         raise _wrong(f"the time constraint {value!r} has no two dates", todo, "bad-time-constraint") from None
     if start > end:
-        raise _wrong(f"the time constraint ends before it starts: {start}, {end}", "", "bad-time-constraint")
+        what = f"the time constraint {value!r} ends before it starts"
+        raise _wrong(what, "Give the first moment, then the last one.", "bad-time-constraint")
     return start, end
 
 
@@ -149,7 +152,8 @@ def _range(value: Any) -> tuple[str, str] | None:
         todo = "Give [first day, last day], as ISO dates or None."
         raise _wrong(f"the range {value!r} has no two days", todo, "bad-range") from None
     if start and end and start > end:
-        raise _wrong(f"the range ends before it starts: {start}, {end}", "", "bad-range")
+        what = f"the range ends before it starts: {start}, {end}"
+        raise _wrong(what, "Give the first day, then the last one.", "bad-range")
     after = end + timedelta(days=1) if end else None
     return start.isoformat() if start else "", after.isoformat() if after else ""
 
@@ -185,6 +189,9 @@ def _checked(definitions: Definitions, request: Request) -> Request:
             raise _wrong(f"unknown metric {name!r}", hint, "unknown-metric")
     if request.range and request.time_constraint:
         raise _wrong("the query has a range and a time constraint", "Give one of them.", "bad-query")
+    if request.metrics and (request.min_max_only or not request.apply_group_by):
+        todo = "Leave out the metrics: both are for questions about members."
+        raise _wrong("`min_max_only` and `apply_group_by` do not go with metrics", todo, "bad-query")
     columns = [*(item.column for item in request.group_by), *request.metrics]
     for repeated in sorted({name for name in columns if columns.count(name) > 1}):
         raise _wrong(f"{repeated!r} is asked for twice", "Ask for it once.", "asked-twice")
