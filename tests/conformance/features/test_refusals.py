@@ -1,0 +1,154 @@
+"""What cannot be answered is refused with a code, and with what to do instead."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plumbline.compiler import compile
+from plumbline.errors import DefinitionError
+from tests.conformance.features.market import Market, manifest
+
+QUESTIONS: list[tuple[dict[str, Any], str, str]] = [
+    ({"metrics": ["slaes"]}, "unknown-metric", "'sales'"),
+    ({"metrics": ["sales"], "group_by": ["order__chanel"]}, "unknown-dimension", "'order__channel'"),
+    ({"metrics": ["sales"], "group_by": ["nothing"]}, "unknown-dimension", "plumb list"),
+    ({"metrics": ["sales"], "group_by": ["product__category"]}, "cannot-resolve", "customer__segment"),
+    ({"metrics": ["sales"], "group_by": ["region__region_name"]}, "ambiguous-name", "in full"),
+    ({"metrics": ["sales"], "group_by": ["metric_time__hour"]}, "grain-too-fine", "by day"),
+    ({"metrics": ["sales"], "group_by": ["customer__joined_on__hour"]}, "grain-too-fine", "by day"),
+    (
+        {"metrics": ["sales"], "group_by": [{"name": "metric_time", "grain": "sprnt"}]},
+        "unknown-grain",
+        "'sprint'",
+    ),
+    (
+        {"metrics": ["sales"], "group_by": [{"name": "customer__joined_on", "grain": "sprnt"}]},
+        "unknown-grain",
+        "'sprint'",
+    ),
+    (
+        {"metrics": ["sales"], "group_by": [{"name": "order__channel", "grain": "day"}]},
+        "no-time",
+        "without a grain",
+    ),
+    (
+        {"metrics": ["sales"], "group_by": [{"name": "metric_time", "date_part": "dwo"}]},
+        "unknown-date-part",
+        "'dow'",
+    ),
+    (
+        {"metrics": ["sales"], "group_by": [{"name": "metric_time", "date_part": "year FROM x) --"}]},
+        "unknown-date-part",
+        "Known: year",
+    ),
+    ({"metrics": ["sales"], "group_by": ["order__channel", "order__channel"]}, "asked-twice", "once"),
+    ({"metrics": ["sales_1_year_ago"]}, "needs-time", "metric_time__month"),
+    ({"metrics": ["sales_28_days"]}, "needs-time", "metric_time__month"),
+    (
+        {"metrics": ["sales"], "where": ["{{ Dimension('order__chanel') }} = 1"]},
+        "unknown-dimension",
+        "'order__channel'",
+    ),
+    (
+        {"metrics": ["sales"], "where": ["{{ Dimenson('order__channel') }} = 1"]},
+        "bad-reference",
+        "'Dimension'",
+    ),
+    (
+        {"metrics": ["sales"], "where": ["{{ Dimension('order__channel' }} = 1"]},
+        "bad-reference",
+        "like Dimension",
+    ),
+    (
+        {"metrics": ["sales"], "where": ["{{ Metric('order', ['customer']) }} > 1"]},
+        "unknown-metric",
+        "'orders'",
+    ),
+    ({"metrics": ["sales"], "where": ["order__channel = 'web' AND ("]}, "bad-sql", "SQL"),
+    ({"metrics": ["sales"], "where": ["slaes > 1"]}, "unknown-dimension", "plumb list"),
+    ({"metrics": ["sales"], "order_by": ["-sale"]}, "unknown-order", "'sales'"),
+    ({"metrics": ["sales"], "limit": -1}, "bad-limit", "0 or more"),
+    ({"metrics": ["sales"], "limit": "3"}, "bad-limit", "0 or more"),
+    ({"metrics": ["sales"], "time_constraint": ["2024-01-01"]}, "bad-time-constraint", "ISO"),
+    ({"metrics": ["sales"], "time_constraint": ["2024-02-30", "2024-03-01"]}, "bad-time-constraint", "ISO"),
+    ({"metrics": ["sales"], "time_constraint": ["2024-03-01", "2024-02-01"]}, "bad-time-constraint", "first"),
+    ({"saved_query": "montly"}, "unknown-saved-query", "'monthly'"),
+    ({"saved_query": "monthly", "metrics": ["sales"]}, "bad-query", "alone"),
+    ({"metrics": []}, "no-metric", "metrics"),
+    ({"metrics": ["sales"], "grup_by": []}, "unknown-key", "'group_by'"),
+    ({"group_by": ["customer__segmnt"]}, "unknown-dimension", "'customer__segment'"),
+    ({"group_by": ["customer__segment"], "order_by": ["segment"]}, "unknown-order", "customer__segment"),
+]
+
+
+@pytest.mark.parametrize(("query", "code", "todo"), QUESTIONS)
+def test_a_question_is_refused(market: Market, query: dict[str, Any], code: str, todo: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        compile(market.manifest, query, "duckdb")
+    assert caught.value.code == code, str(caught.value)
+    assert todo in f"{caught.value.why} {caught.value.todo}", str(caught.value)
+
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def _model(told: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(item for item in told["semantic_models"] if item["name"] == name)
+
+
+def _metric(told: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(item for item in told["metrics"] if item["name"] == name)
+
+
+def _without_time(told: dict[str, Any]) -> None:
+    _model(told, "refunds")["defaults"] = None
+
+
+def _without_percentile(told: dict[str, Any]) -> None:
+    for item in _model(told, "orders")["measures"]:
+        item["agg_params"] = None
+
+
+def _with_unknown_aggregate(told: dict[str, Any]) -> None:
+    _model(told, "orders")["measures"][1]["agg"] = "summ"
+
+
+def _without_measure(told: dict[str, Any]) -> None:
+    _metric(told, "sales")["type_params"]["measure"]["name"] = "slaes"
+
+
+def _without_input(told: dict[str, Any]) -> None:
+    _metric(told, "net_sales")["type_params"]["metrics"][0]["name"] = "slaes"
+
+
+def _without_entity(told: dict[str, Any]) -> None:
+    _metric(told, "visit_to_order")["type_params"]["conversion_type_params"]["entity"] = "custmer"
+
+
+def _without_spines(told: dict[str, Any]) -> None:
+    told["project_configuration"]["time_spines"] = []
+
+
+@pytest.mark.parametrize(
+    ("change", "metric", "code", "todo"),
+    [
+        (_without_time, "refunded", "no-time", "agg_time_dimension"),
+        (_without_percentile, "p75_sale", "no-percentile", "percentile"),
+        (_with_unknown_aggregate, "sales", "unknown-aggregate", "'sum'"),
+        (_without_measure, "sales", "unknown-measure", "'sales'"),
+        (_without_input, "net_sales", "unknown-metric", "'sales'"),
+        (_without_entity, "visit_to_order", "unknown-entity", "'customer'"),
+        (_without_spines, "orders_filled", "no-time-spine", "time_spine"),
+    ],
+)
+def test_a_definition_is_refused(tmp_path: Path, change: Change, metric: str, code: str, todo: str) -> None:
+    told = copy.deepcopy(manifest())
+    change(told)
+    broken = Market(tmp_path / "semantic_manifest.json", told)
+    with pytest.raises(DefinitionError) as caught:
+        broken.compiled(metric, "metric_time__month")
+    assert caught.value.code == code, str(caught.value)
+    assert todo in caught.value.todo, str(caught.value)
