@@ -13,7 +13,7 @@ from plumbline.compiler.periods import filled
 from plumbline.compiler.plan import Condition, Scan
 from plumbline.compiler.request import Request
 from plumbline.compiler.rows import Rows, Subquery, between
-from plumbline.compiler.spines import finest, met, on_spine, spine_for
+from plumbline.compiler.spines import finest, met, on_spine, spine_of
 from plumbline.compiler.templates import Reference, Template, read_template
 from plumbline.definitions import METRIC_TIME, GroupBy
 from plumbline.errors import DefinitionError
@@ -130,13 +130,13 @@ class _Members:
 
     def _periods(self, columns: Mapping[str, Column], conditions: Sequence[Condition]) -> exp.Select:
         every = [*columns.values(), *(item for part in conditions for item in part.columns)]
-        spine = spine_for(self.graph.definitions, finest(every), [item.grain for item in every])
-        values = [on_spine(spine, _SPINE, item, self.dialect) for item in columns.values()]
-        table = exp.to_table(spine.relation, dialect="duckdb", alias=_SPINE)
-        where = met(spine, _SPINE, conditions, self.dialect)
         span = self.request.range
         if self.request.time_constraint:
             span = filled(self.request.time_constraint, finest(list(columns.values())))
+        spine = spine_of(self.graph.definitions, every, span)
+        values = [on_spine(spine, _SPINE, item, self.dialect) for item in columns.values()]
+        table = exp.to_table(spine.relation, dialect="duckdb", alias=_SPINE)
+        where = met(spine, _SPINE, conditions, self.dialect)
         where += between(column(spine.column, _SPINE), span)
         select = exp.select(*named(values, list(columns))).from_(table)
         return select.where(*where) if where else select

@@ -32,7 +32,7 @@ from plumbline.compiler.plan import (
     Value,
 )
 from plumbline.compiler.rows import Rows, Subquery, between
-from plumbline.compiler.spines import finest, met, on_spine, spine_for
+from plumbline.compiler.spines import met, on_spine, spine_for, spine_of
 from plumbline.definitions import TIMES, Measure
 
 _SPINE = "time_spine"
@@ -214,7 +214,7 @@ class Writer:
     ) -> exp.Select:
         times = [key.column for key in keys]
         every = [*times, *(item for part in conditions for item in part.columns)]
-        spine = spine_for(self.graph.definitions, finest(every), [item.grain for item in every])
+        spine = spine_of(self.graph.definitions, every, span)
         table = exp.to_table(spine.relation, dialect="duckdb", alias=_SPINE)
         values = [on_spine(spine, _SPINE, item, self.dialect) for item in times]
         select = exp.select(*named(values, [key.name for key in keys])).from_(table)
@@ -310,7 +310,7 @@ class Writer:
         conditions = [item for item in running.conditions if item.only_time]
         every = [base, *(key.column for key in times)]
         every += [item for part in running.conditions for item in part.columns if item.is_metric_time]
-        spine = spine_for(self.graph.definitions, finest(every), [item.grain for item in every])
+        spine = spine_of(self.graph.definitions, every)
         raw = column(spine.column, _SPINE)
         at = raw if spine.grain == base.base else truncated(raw, base.base)
         mixed = [(f"at_{number}", item) for number, item in enumerate(self._mixed_times(running))]

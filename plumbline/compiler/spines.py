@@ -9,6 +9,7 @@ from sqlglot import exp
 from plumbline.compiler.dialects import part_of
 from plumbline.compiler.expressions import column, filled_in, named, truncated
 from plumbline.compiler.graph import Column
+from plumbline.compiler.periods import cuts
 from plumbline.compiler.plan import Condition
 from plumbline.definitions import TIMES, Definitions, TimeSpine, Window
 from plumbline.errors import DefinitionError
@@ -32,6 +33,16 @@ def spine_for(definitions: Definitions, grain: str, calendar: Sequence[str] = ()
             code="no-time-spine",
         )
     return fitting[-1]
+
+
+def spine_of(
+    definitions: Definitions, columns: Sequence[Column], span: tuple[str, str] | None = None
+) -> TimeSpine:
+    """Choose the time spine for some times; a range that cuts their periods needs its days."""
+    grain = finest(columns)
+    if span and cuts(span, grain):
+        grain = min(grain, "day", key=TIMES.index)
+    return spine_for(definitions, grain, [item.grain for item in columns])
 
 
 def finest(columns: Sequence[Column]) -> str:

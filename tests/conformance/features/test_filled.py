@@ -56,6 +56,16 @@ def test_a_time_range_limits_the_periods_too(market: Market) -> None:
         WHERE date_day BETWEEN '2024-02-28' AND '2024-03-10' GROUP BY 1""")
 
 
+def test_a_range_that_cuts_months_still_has_them(market: Market) -> None:
+    rows = market.ask("orders_filled", "metric_time__month", range=["2024-02-01", "2024-05-05"])
+    assert rows == market.sql("""
+        SELECT date_trunc('month', date_day), count(order_id)
+        FROM market.days LEFT JOIN market.orders ON order_date = date_day
+        WHERE date_day BETWEEN '2024-02-01' AND '2024-05-05' GROUP BY 1""")
+    rows = market.ask("orders_filled", "metric_time__month", range=["2024-02-20", "2024-03-31"])
+    assert [row[0] for row in rows] == ["2024-02-01", "2024-03-01"]
+
+
 def test_a_filter_on_rows_leaves_all_periods(market: Market) -> None:
     where = ["{{ Dimension('order__channel') }} = 'web'"]
     assert market.ask("orders_filled", "metric_time__month", where=where) == market.sql(f"""

@@ -78,9 +78,17 @@ def test_periods_of_a_time_range(market: Market) -> None:
     )
 
 
-def test_a_time_range_needs_a_time(market: Market) -> None:
+def test_periods_of_exact_days(market: Market) -> None:
+    assert market.ask("", "metric_time__month", range=["2024-01-30", "2024-02-02"]) == [
+        ("2024-01-01",),
+        ("2024-02-01",),
+    ]
+
+
+@pytest.mark.parametrize("key", ["time_constraint", "range"])
+def test_a_time_range_needs_a_time(market: Market, key: str) -> None:
     with pytest.raises(DefinitionError) as caught:
-        market.ask("", "customer__segment", time_constraint=["2024-01-30", "2024-02-02"])
+        market.ask("", "customer__segment", **{key: ["2024-01-30", "2024-02-02"]})
     assert caught.value.code == "needs-time"
     assert "metric_time__month" in caught.value.todo
 
