@@ -479,9 +479,21 @@ class _Planner:
         smallest = min((column.grain for column in times), key=TIMES.index)
         return all(_moves(smallest, shift) for shift in shifts)
 
+    def _check_lengths(self, metric: Metric) -> None:
+        """A window, and what is added up since, are lengths of time that every engine knows."""
+        for grain in (metric.window.grain if metric.window else "", metric.grain_to_date):
+            if grain and grain not in TIMES:
+                raise DefinitionError(
+                    f"{metric.name!r} looks back by {grain!r}, which is no length of time",
+                    where=str(metric.location),
+                    todo=did_you_mean(grain, list(TIMES)) or f"Known: {', '.join(TIMES)}.",
+                    code="unknown-grain",
+                )
+
     # -- running totals
 
     def _cumulative(self, metric: Metric, filters: tuple[Filter, ...], shifts: tuple[Shift, ...]) -> Node:
+        self._check_lengths(metric)
         taken = metric.measures[0]
         measure = self._measure(taken, metric)
         everything = (*self._own((*taken.filters, *metric.filters), measure, metric), *filters)
@@ -547,6 +559,7 @@ class _Planner:
     # -- conversions
 
     def _conversion(self, metric: Metric, filters: tuple[Filter, ...], shifts: tuple[Shift, ...]) -> Node:
+        self._check_lengths(metric)
         base, following = metric.measures
         first, second = (self._measure(item, metric) for item in metric.measures)
         own = self._own(metric.filters, first, metric)

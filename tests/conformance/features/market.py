@@ -325,6 +325,7 @@ METRICS = [
     *(metric(name, measure=name) for name in ITSELF),
     metric("web_sales", measure="sales", where=WEB),
     metric("web_orders", measure=taken("orders", WEB)),
+    metric("web_buyers", measure="buyers", where=WEB),
     metric("retail_sales", measure="sales", where="{{ Dimension('customer__segment') }} = 'retail'"),
     metric("big_web_sales", measure=taken("sales", WEB), where="{{ Dimension('order__size') }} = 'big'"),
     metric(

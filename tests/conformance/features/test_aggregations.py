@@ -100,6 +100,19 @@ def test_distinct_values_beside_a_filter_have_a_value_only_where_rows_meet_it(ma
         FROM market.orders GROUP BY channel""")
 
 
+def test_filtered_distinct_values_beside_other_metrics_have_no_value_without_rows(market: Market) -> None:
+    assert market.ask("web_buyers orders", "order__channel") == market.sql("""
+        SELECT channel, CASE WHEN channel = 'web' THEN count(DISTINCT customer_id) END, count(*)
+        FROM market.orders GROUP BY channel""")
+
+
+def test_groups_that_no_filter_of_the_metrics_meets_are_not_shown(market: Market) -> None:
+    assert market.ask("web_orders retail_sales", "order__channel") == market.sql("""
+        SELECT channel, nullif(count(*) FILTER (channel = 'web'), 0), sum(amount) FILTER (segment = 'retail')
+        FROM market.orders LEFT JOIN market.customers USING (customer_id)
+        WHERE channel = 'web' OR segment = 'retail' GROUP BY channel""")
+
+
 def test_money_stays_decimal(market: Market) -> None:
     (row,) = market.con.execute(market.compiled("sales largest_sale net_sales")).fetchall()
     assert [str(value) for value in row] == ["398.52", "100.00", "347.02"]

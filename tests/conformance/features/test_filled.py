@@ -105,6 +105,22 @@ def test_a_derived_metric_of_a_filled_one_has_every_period(market: Market) -> No
     )
 
 
+def test_a_derived_metric_gets_no_value_from_the_rows_of_another_metric(market: Market) -> None:
+    assert market.ask("net_sales_filled orders_on_spine", "metric_time__month") == market.sql(f"""
+        SELECT month, sales - coalesce(refunded, 0), n
+        FROM {MONTHS} LEFT JOIN {ORDERS} USING (month) LEFT JOIN
+          (SELECT date_trunc('month', order_date) AS month, sum(amount) AS sales
+           FROM market.orders GROUP BY 1)
+          USING (month) LEFT JOIN {REFUNDS} USING (month)""")
+    assert market.ask("safe_net_sales orders_on_spine", "metric_time__month") == market.sql(f"""
+        SELECT month, CASE WHEN n > 0 OR month IN (SELECT month FROM {REFUNDS})
+            THEN coalesce(sales, 0) - coalesce(refunded, 0) END, n
+        FROM {MONTHS} LEFT JOIN {ORDERS} USING (month) LEFT JOIN
+          (SELECT date_trunc('month', order_date) AS month, sum(amount) AS sales
+           FROM market.orders GROUP BY 1)
+          USING (month) LEFT JOIN {REFUNDS} USING (month)""")
+
+
 def test_filled_and_shifted(market: Market) -> None:
     assert market.ask("orders_filled_1_month_ago", "metric_time__month") == market.sql(f"""
         SELECT m.month, coalesce(n, 0) FROM {MONTHS} m

@@ -100,6 +100,16 @@ def test_with_a_dimension_each_member_looks_at_itself(market: Market) -> None:
         JOIN market.orders ON date_trunc('month', order_date) = p.period - INTERVAL 1 YEAR GROUP BY 1, 2""")
 
 
+def test_rows_that_only_the_shifted_metric_needs_are_not_shown(market: Market) -> None:
+    assert market.ask("web_sales sales_1_year_ago", "metric_time__month") == market.sql("""
+        SELECT month, sum(web), sum(before) FROM (
+          SELECT date_trunc('month', order_date) AS month, amount AS web, NULL AS before FROM market.orders
+          WHERE channel = 'web'
+          UNION ALL SELECT date_trunc('month', order_date) + INTERVAL 1 YEAR, NULL, amount
+          FROM market.orders)
+        WHERE month < '2024-07-01' GROUP BY 1""")
+
+
 def test_an_offset_sees_what_lies_before_the_start_of_a_filter(market: Market) -> None:
     where = ["{{ TimeDimension('metric_time', 'month') }} >= '2024-01-01'"]
     assert market.ask("sales_1_year_ago", "metric_time__month", where=where) == market.sql("""

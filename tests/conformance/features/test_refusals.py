@@ -135,6 +135,21 @@ def _without_spines(told: dict[str, Any]) -> None:
     told["project_configuration"]["time_spines"] = []
 
 
+def _with_unknown_window(told: dict[str, Any]) -> None:
+    params = _metric(told, "sales_28_days")["type_params"]["cumulative_type_params"]
+    params["window"]["granularity"] = "day) FROM x --"
+
+
+def _with_unknown_period_to_date(told: dict[str, Any]) -> None:
+    params = _metric(told, "sales_month_to_date")["type_params"]["cumulative_type_params"]
+    params["grain_to_date"] = "mont"
+
+
+def _with_unknown_offset(told: dict[str, Any]) -> None:
+    params = _metric(told, "sales_1_month_ago")["type_params"]
+    params["metrics"][0]["offset_window"]["granularity"] = "mont"
+
+
 @pytest.mark.parametrize(
     ("change", "metric", "code", "todo"),
     [
@@ -144,6 +159,9 @@ def _without_spines(told: dict[str, Any]) -> None:
         (_without_measure, "sales", "unknown-measure", "'sales'"),
         (_without_input, "net_sales", "unknown-metric", "'sales'"),
         (_without_entity, "visit_to_order", "unknown-entity", "'customer'"),
+        (_with_unknown_window, "sales_28_days", "unknown-grain", "Known: "),
+        (_with_unknown_period_to_date, "sales_month_to_date", "unknown-grain", "'month'"),
+        (_with_unknown_offset, "sales_1_month_ago", "unknown-grain", "'month'"),
         (_without_spines, "orders_filled", "no-time-spine", "time_spine"),
     ],
 )
