@@ -74,11 +74,13 @@ def _compile(definitions: Definitions, request: Request, dialect: str) -> str:
     return statement(definitions, request, dialect).sql(dialect=dialect, pretty=True)
 
 
-def statement(definitions: Definitions, request: Request, dialect: str) -> exp.Select:
-    """Give the statement that answers a request, as a syntax tree."""
+def statement(
+    definitions: Definitions, request: Request, dialect: str, above: tuple[str, ...] = ()
+) -> exp.Select:
+    """Give the statement that answers a request, as a syntax tree; `above` are the metrics it filters."""
     from plumbline.compiler.generate import generate
     from plumbline.compiler.members import members
-    from plumbline.compiler.planner import plan
+    from plumbline.compiler.planner import circular, plan
     from plumbline.compiler.request import Request
 
     graph = _graph(definitions)
@@ -87,7 +89,10 @@ def statement(definitions: Definitions, request: Request, dialect: str) -> exp.S
         if metric not in definitions.metrics:
             hint = did_you_mean(metric, list(definitions.metrics)) or "`plumb list metrics` names them all."
             raise DefinitionError(f"unknown metric {metric!r} in a filter", todo=hint, code="unknown-metric")
-        return statement(definitions, Request(metrics=(metric,), group_by=by), dialect)
+        if metric in above:
+            raise circular(definitions.metrics[metric])
+        request = Request(metrics=(metric,), group_by=by)
+        return statement(definitions, request, dialect, (*above, metric))
 
     if not request.metrics:
         return members(graph, request, dialect, subquery)

@@ -158,15 +158,17 @@ class _Planner:
         assert model is not None
         return model.name
 
-    def _models(self, metric: Metric) -> Iterator[str]:
+    def _models(self, metric: Metric, above: tuple[str, ...] = ()) -> Iterator[str]:
         """Give the models whose rows the result groups: of a conversion, that of the first event."""
+        if metric.name in above:
+            raise circular(metric)
         if metric.type == "conversion":
             yield self._model(self._measure(metric.measures[0], metric))
             return
         for taken in metric.measures:
             yield self._model(self._measure(taken, metric))
         for item in metric.inputs:
-            yield from self._models(self._metric(item.name, metric))
+            yield from self._models(self._metric(item.name, metric), (*above, metric.name))
 
     # -- filters
 
@@ -629,6 +631,16 @@ def _moves(smallest: str, shift: Shift) -> bool:
 def _is_bare_time(reference: Reference) -> bool:
     item = reference.item
     return item.name == METRIC_TIME and not (item.grain or item.part)
+
+
+def circular(metric: Metric) -> DefinitionError:
+    """Tell that a metric is made of itself."""
+    return DefinitionError(
+        f"metric {metric.name!r} needs its own value",
+        where=str(metric.location),
+        todo="Take it out of its inputs and filters, and out of those of the metrics that it takes.",
+        code="circular-metric",
+    )
 
 
 def _unknown_order(name: str, columns: Sequence[str]) -> DefinitionError:

@@ -9,7 +9,7 @@ import pytest
 
 from plumbline.compiler import compile
 from plumbline.errors import DefinitionError
-from tests.conformance.features.market import Market, manifest
+from tests.conformance.features.market import Market, manifest, where
 
 QUESTIONS: list[tuple[dict[str, Any], str, str]] = [
     ({"metrics": ["slaes"]}, "unknown-metric", "'sales'"),
@@ -150,6 +150,14 @@ def _with_unknown_offset(told: dict[str, Any]) -> None:
     params["metrics"][0]["offset_window"]["granularity"] = "mont"
 
 
+def _made_of_itself(told: dict[str, Any]) -> None:
+    _metric(told, "net_sales")["type_params"]["metrics"][0]["name"] = "net_share"
+
+
+def _filtered_by_itself(told: dict[str, Any]) -> None:
+    _metric(told, "web_sales")["filter"] = where("{{ Metric('web_sales', ['customer']) }} > 1")
+
+
 @pytest.mark.parametrize(
     ("change", "metric", "code", "todo"),
     [
@@ -162,6 +170,8 @@ def _with_unknown_offset(told: dict[str, Any]) -> None:
         (_with_unknown_window, "sales_28_days", "unknown-grain", "Known: "),
         (_with_unknown_period_to_date, "sales_month_to_date", "unknown-grain", "'month'"),
         (_with_unknown_offset, "sales_1_month_ago", "unknown-grain", "'month'"),
+        (_made_of_itself, "net_share", "circular-metric", "inputs"),
+        (_filtered_by_itself, "web_sales", "circular-metric", "filters"),
         (_without_spines, "orders_filled", "no-time-spine", "time_spine"),
     ],
 )
