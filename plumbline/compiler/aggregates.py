@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlglot import exp
 
 from plumbline.compiler.dialects import percentile
-from plumbline.compiler.expressions import parsed
 from plumbline.definitions import Measure
 from plumbline.errors import DefinitionError, did_you_mean
 
@@ -70,11 +67,3 @@ def _only(value: exp.Expr, condition: exp.Expr | None) -> exp.Expr:
 def _where_any(counted: exp.Expr, condition: exp.Expr) -> exp.Expr:
     rows = exp.Count(this=exp.Case().when(condition.copy(), exp.Literal.number(1)))
     return exp.Case().when(exp.GT(this=rows, expression=exp.Literal.number(0)), counted)
-
-
-def of_model(measure: Measure, qualify: Callable[[str], exp.Expr]) -> exp.Expr:
-    """Give what a measure aggregates, as an expression over the rows of its model."""
-    return qualify(measure.expr)
-
-
-__all__ = ["DISTRIBUTIVE", "aggregated", "combined", "of_model", "parsed"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from sqlglot import exp
 
@@ -46,9 +46,6 @@ def _iso_day(value: exp.Expr, dialect: str) -> exp.Expr:
 
 def _extract(name: str, value: exp.Expr) -> exp.Expr:
     return exp.Extract(this=exp.var(name), expression=value)
-
-
-Percentile = Callable[[exp.Expr], exp.Expr]
 
 
 def percentile(

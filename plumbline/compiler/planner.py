@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from plumbline.compiler.aggregates import DISTRIBUTIVE
 from plumbline.compiler.expressions import bare_names, makes_values, parsed, with_references
 from plumbline.compiler.graph import Column, Graph
 from plumbline.compiler.passes import separate_rows
@@ -37,9 +38,6 @@ from plumbline.compiler.request import Request
 from plumbline.compiler.templates import Reference, Template, read_template
 from plumbline.definitions import METRIC_TIME, TIMES, Definitions, GroupBy, Measure, MeasureInput, Metric
 from plumbline.errors import DefinitionError, did_you_mean
-
-# Aggregates of parts that can be aggregated again.
-DISTRIBUTIVE = {"sum": "SUM", "count": "SUM", "sum_boolean": "SUM", "min": "MIN", "max": "MAX"}
 
 
 @dataclass(frozen=True)
