@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from plumbline.definitions import (
     METRIC_TIME,
@@ -165,7 +165,7 @@ class Graph:
                 code="grain-too-fine",
             )
         self.check_grain(grain, asked)
-        return _with(column, grain=grain, part=item.part)
+        return replace(column, grain=grain, part=item.part)
 
     def check_grain(self, grain: str, asked: str) -> None:
         """Refuse a grain that is neither a length of time nor a period of the company's own calendar."""
@@ -252,12 +252,6 @@ def _nearest_each(found: Iterator[Found]) -> list[Found]:
 
 def _ends_with(links: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     return not wanted or links[-len(wanted) :] == wanted
-
-
-def _with(column: Column, *, grain: str, part: str) -> Column:
-    from dataclasses import replace
-
-    return replace(column, grain=grain, part=part)
 
 
 def _ambiguous(item: GroupBy, names: list[str], asked: str) -> DefinitionError:

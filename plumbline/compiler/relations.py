@@ -12,6 +12,7 @@ from plumbline.compiler.expressions import (
     both,
     column,
     earlier,
+    filled_in,
     named,
     qualified,
     shifted,
@@ -244,8 +245,6 @@ class Writer:
         return _where(select, [self._on_output(item, shown) for item in spread.kept])
 
     def _on_output(self, condition: Condition, shown: dict[Column, exp.Expr]) -> exp.Expr:
-        from plumbline.compiler.expressions import filled_in
-
         return filled_in(condition.template, [shown[item] for item in condition.columns], self.dialect)
 
     # -- running totals
@@ -337,8 +336,6 @@ class Writer:
 
     def _mixed(self, running: Running, source: str, moments: str) -> list[exp.Expr]:
         """Ask conditions on time and other things together of the moment and of the rows beside it."""
-        from plumbline.compiler.expressions import filled_in
-
         found, times, others = [], 0, 0
         for condition in running.conditions:
             if not condition.mixed:
