@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -15,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from plumbline.errors import StorageError
+from plumbline.errors import StorageError, disk_is_full
 from plumbline.landing.manifests import DATA, GONE, ControlTotal, Manifest, highest_load
 from plumbline.project import Home
 from plumbline.warehouse import quoted
@@ -27,7 +26,6 @@ ROW_NUMBER = "_row_number"
 ROWS_PER_GROUP = 122_880
 BYTES_PER_GROUP = 96 * 1024 * 1024
 _TEMPORARY = ".tmp-"
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True)
@@ -277,7 +275,7 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in _DISK_FULL or "No space left" in str(error)
+        full = disk_is_full(error)
         raise StorageError(
             "the disk is full" if full else "cannot write here",
             where=str(path),

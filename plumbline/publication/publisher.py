@@ -8,7 +8,6 @@ prune     old generations that nobody reads
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plumbline.errors import StorageError
+from plumbline.errors import StorageError, disk_is_full
 from plumbline.project import Home
 from plumbline.publication.comments import comment_sql, mart_comment_sql
 from plumbline.publication.contents import (
@@ -307,7 +306,7 @@ def _disk_errors(shelf: Shelf) -> Iterator[None]:
     try:
         yield
     except (OSError, duckdb.Error) as error:
-        if not _is_disk_full(error):
+        if not disk_is_full(error):
             raise
         shelf.tidy()
         raise StorageError(
@@ -317,9 +316,3 @@ def _disk_errors(shelf: Shelf) -> Iterator[None]:
             todo="Free some space and run again; what this attempt had written is already removed.",
             code="disk-full",
         ) from error
-
-
-def _is_disk_full(error: BaseException) -> bool:
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return True
-    return "No space left" in str(error) or "out of disk space" in str(error).lower()
