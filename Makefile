@@ -22,6 +22,8 @@ $(READY): requirements.lock pyproject.toml
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
+	@echo "reading the models and metrics (once)" >&2
+	@$(BIN)/python -m orchestration.prepare || true
 	@touch $@
 
 setup: $(READY) ## Create .venv with the locked versions

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestration.parsed import PARSED
 from plumbline.errors import ConfigurationError, PlumblineError, disk_is_full, full_disk
 from plumbline.project import Home, Project
 
@@ -80,6 +81,17 @@ class Dbt:
         self._home = home
         self._threads = threads
         self._on_node = on_node
+        self.manifest = manifest
+
+    def take_parsed(self) -> None:
+        """Start from what was parsed before, which the caller knows to be of the files as they are now."""
+        from dbt.contracts.graph.manifest import Manifest
+
+        try:
+            manifest = Manifest.from_msgpack((self._home.target / PARSED).read_bytes())
+        except (OSError, ValueError):
+            return  # dbt parses by itself, then
+        manifest.build_flat_graph()
         self.manifest = manifest
 
     def invoke(self, args: Sequence[str]) -> tuple[NodeResult, ...]:

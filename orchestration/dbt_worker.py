@@ -20,23 +20,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from orchestration.dbt_runner import Dbt, DefinitionsError, ModelError, NodeResult
-from plumbline.errors import PlumblineError, StorageError
+from orchestration.dbt_runner import Dbt, NodeResult
+from plumbline.errors import PlumblineError, as_record, from_record
 from plumbline.project import Home, Project
 
-_ERRORS: dict[str, type[PlumblineError]] = {
-    kind.__name__: kind for kind in (ModelError, DefinitionsError, StorageError)
-}
+_PREPARED = "prepared"
 
 
 class DbtWorker:
-    """The caller's side: start it early, `invoke` commands, `close` it."""
+    """The caller's side: start it early, `invoke` commands, `close` it.
 
-    def __init__(self, project: Project, home: Home) -> None:
+    `prepared` tells that `home` has what dbt makes of the files as they are now: nothing is parsed then.
+    """
+
+    def __init__(self, project: Project, home: Home, *, prepared: bool = False) -> None:
         # A file, since nobody reads a pipe while dbt works, and a full one would stop it.
         self._trouble = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "orchestration.dbt_worker", str(project.root), str(home.root)],
+            [
+                *(sys.executable, "-m", "orchestration.dbt_worker", str(project.root), str(home.root)),
+                *([_PREPARED] if prepared else []),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._trouble,
@@ -60,7 +64,7 @@ class DbtWorker:
                 if on_node:
                     on_node(message["node"])
             elif "error" in message:
-                raise _error(message["error"])
+                raise from_record(message["error"])
             else:
                 return tuple(NodeResult(**result) for result in message["results"])
         self._process.wait()
@@ -87,17 +91,6 @@ class DbtWorker:
         self._trouble.close()
 
 
-def _error(content: dict[str, str]) -> PlumblineError:
-    kind = _ERRORS.get(content["kind"], PlumblineError)
-    return kind(
-        content["what"],
-        where=content["where"],
-        why=content["why"],
-        todo=content["todo"],
-        code=content["code"],
-    )
-
-
 def main(arguments: list[str]) -> None:
     """Answer commands until standard input closes."""
     project, home = Project(Path(arguments[0])), Home(Path(arguments[1]))
@@ -109,6 +102,8 @@ def main(arguments: list[str]) -> None:
     # Looking for garbage takes a tenth of dbt's time, and this process ends with its run.
     gc.disable()
     _import_dbt()
+    if _PREPARED in arguments[2:]:
+        dbt.take_parsed()
     while True:
         _say(answers, _run(dbt, commands.get()))
 
@@ -132,8 +127,7 @@ def _run(dbt: Dbt, args: list[str]) -> dict[str, Any]:
     try:
         return {"results": [asdict(result) for result in dbt.invoke(args)]}
     except PlumblineError as error:
-        names = ("what", "where", "why", "todo", "code")
-        return {"error": {"kind": type(error).__name__, **{name: getattr(error, name) for name in names}}}
+        return {"error": as_record(error)}
 
 
 def _say(stream: Any, message: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Run a company's jobs in this process, against the same instance that `dagster dev` shows.
 
-dbt starts and parses in a worker process while the extracts land, and nothing heavy starts at all when there
-is nothing new.
+dbt starts, and parses what has changed, in a worker process while the extracts land. Nothing heavy starts at
+all when there is nothing new.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestration.dbt_worker import DbtWorker
+from orchestration.parsed import digest_parsed
 from orchestration.prepare import is_prepared, mark_prepared
 from plumbline.errors import PlumblineError, disk_is_full, full_disk
 from plumbline.project import Home, Project
 from plumbline.runs import current_progress, new_run_id
-from plumbline.runs.fingerprint import digest_definitions
+
+if TYPE_CHECKING:
+    from plumbline.demo.aside import Generation
 
 _NO_ROOM = 64 * 1024
+_GROWING = "built-in company"
 
 INSTANCE_SETTINGS = """\
 telemetry:
@@ -48,11 +52,12 @@ def launch(
     data: Path,
     as_of: date | None,
     full: bool,
-    before: Callable[[], None] = lambda: None,
+    grow: Callable[[], Generation | None] = lambda: None,
 ) -> dict[str, Any]:
     """Land, and build, check and publish if there is anything new; give the run's record.
 
-    `before` is called while dbt starts. Errors of the steps are raised as they are; the record has them too.
+    `grow` begins to make extracts, for the built-in company, and they land when they are there. Errors of the
+    steps are raised as they are; the record has them too.
     """
     settings = {
         "company": company,
@@ -63,10 +68,11 @@ def launch(
     }
     run = _Run(project, home, company, settings)
     with _full_disk_explained(home), run.closing():
-        if not is_prepared(project, home):
-            run.start_parsing()
-        before()
-        run.land()
+        growing = grow()
+        run.start()
+        if growing:
+            run.wait_for(growing)
+        run.land(soon=full or growing is not None)
         if not run.is_needless():
             run.refresh()
         return run.record()
@@ -80,27 +86,50 @@ class _Run:
         self._settings = settings
         self._worker: DbtWorker | None = None
         self._parsing = ""
+        self._landing: Any = None
         self._instance: Any = None
         self._stages: list[dict[str, Any]] = []
 
-    def start_parsing(self) -> None:
-        self._worker = DbtWorker(self._project, self._home)
-        self._parsing = digest_definitions(self._project.root)
-        self._worker.send(["parse"])
-
-    def land(self) -> None:
+    def start(self) -> None:
+        """Load what landing needs, and have dbt parse what has changed."""
+        if not is_prepared(self._project, self._home):
+            self._parse()
         with self._stage("start"):
             os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
             with _quiet():
                 import dagster
 
                 from orchestration.build import build_landing
+                from orchestration.defs import ingestion
 
-                definitions = build_landing(self._company)
+                self._landing = build_landing(self._company)
             logging.getLogger("dagster").setLevel(logging.CRITICAL)
             self._instance = dagster.DagsterInstance.from_config(str(instance_home(self._home)))
             close_dead_runs(self._instance)
-        self._execute(definitions, "land")
+        ingestion.when_something_lands(self._start_worker)
+
+    def wait_for(self, growing: Generation) -> None:
+        """Wait until the built-in company has lived on."""
+        from plumbline.quality import warm_up
+
+        warm_up()
+        progress = current_progress()
+        progress.begin(_GROWING)
+        progress.end(_GROWING, growing.wait(progress.update))
+
+    def _parse(self) -> None:
+        self._worker = DbtWorker(self._project, self._home)
+        self._parsing = digest_parsed(self._project)
+        self._worker.send(["parse"])
+
+    def _start_worker(self) -> None:
+        self._worker = self._worker or DbtWorker(self._project, self._home, prepared=True)
+
+    def land(self, *, soon: bool) -> None:
+        """Land what is new; dbt starts at once where it will be needed, else when something lands."""
+        if soon:
+            self._start_worker()
+        self._execute(self._landing, "land")
 
     def is_needless(self) -> bool:
         """Tell, and record, that the published generation already shows what has landed."""
@@ -115,7 +144,8 @@ class _Run:
     def refresh(self) -> None:
         from orchestration.defs import transformation
 
-        self._worker = self._worker or DbtWorker(self._project, self._home)
+        self._start_worker()
+        assert self._worker
         with self._stage("definitions"):
             if self._parsing:
                 self._worker.answer()

@@ -100,6 +100,26 @@ class StorageError(PlumblineError):
     default_code = "storage"
 
 
+def as_record(error: PlumblineError) -> dict[str, str]:
+    """Give an error as JSON can hold it, for another process to raise."""
+    parts = ("what", "where", "why", "todo", "code")
+    return {"kind": type(error).__name__, **{name: getattr(error, name) for name in parts}}
+
+
+def from_record(record: dict[str, str]) -> PlumblineError:
+    """Give the error that `as_record` described; of its own kind where this process knows it."""
+    parts = dict(record)
+    kind = _kinds(PlumblineError).get(parts.pop("kind"), PlumblineError)
+    return kind(parts.pop("what"), **parts)
+
+
+def _kinds(kind: type[PlumblineError]) -> dict[str, type[PlumblineError]]:
+    found = {kind.__name__: kind}
+    for narrower in kind.__subclasses__():
+        found |= _kinds(narrower)
+    return found
+
+
 def disk_is_full(error: BaseException | str) -> bool:
     """Recognise a full disk, or a file that may not grow, by what the system and the databases call it."""
     if isinstance(error, OSError) and error.errno in _DISK_FULL_NUMBERS:

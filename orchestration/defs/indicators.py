@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.defs.resources import Session, row_count, teams
-from orchestration.defs.transformation import mart_keys
+from orchestration.defs.transformation import CANDIDATES, mart_keys
 
 LONG_TABLES = {
     "indicator": "The library: one row per metric, with its meaning, its owner and whether it is available.",
@@ -89,24 +89,10 @@ def _recomputed(since: Mapping[str, date | None], name: str) -> dict[str, str]:
 
 
 def candidates_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
-    @dg.multi_asset(specs=specs, name="candidates")
+    # The last of those that can start: the building goes on while others are checked.
+    @dg.multi_asset(specs=specs, name=CANDIDATES, op_tags={"dagster/priority": "-1"})
     def candidates(session: dg.ResourceParam[Session]) -> Iterator[Any]:
-        from plumbline.indicators import build_candidates
-        from plumbline.warehouse import connect
-
-        with session.record.stage("indicators") as progress:
-            progress.update("what has changed")
-            marts = session.marts
-            with connect(session.home.warehouse) as connection:
-                built = build_candidates(
-                    connection,
-                    session.project,
-                    session.home,
-                    as_of=session.as_of,
-                    progress=progress.update,
-                    marts=marts,
-                    full=session.record.full,
-                )
+        built = session.candidates.result()
         for spec in specs:
             name = spec.key.path[-1]
             facts = {**row_count(built.rows.get(name, 0)), **_recomputed(built.since, name)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +12,12 @@ from orchestration.defs.resources import Session, metadata, teams
 from plumbline.landing import Sources, SystemResult, TableOutcome, land_system
 
 _HAS_DATA = {"landed", "unchanged"}
+_listeners: list[Callable[[], None]] = []
+
+
+def when_something_lands(listener: Callable[[], None]) -> None:
+    """Call `listener` as soon as a system has brought something new."""
+    _listeners[:] = [listener]
 
 
 def landing_key(system: str, table: str) -> dg.AssetKey:
@@ -81,11 +87,18 @@ def _landing_asset(sources: Sources, system: str, owners: Owners) -> dg.AssetsDe
                 as_of=session.as_of,
                 progress=progress.update,
             )
+        if any(outcome.status == "landed" for outcome in result.outcomes):
+            _tell()
         session.record.landing += [_entry(system, outcome) for outcome in result.outcomes]
         session.record.refusals += [asdict(refusal) for refusal in result.refusals]
         yield from _events(system, result)
 
     return land
+
+
+def _tell() -> None:
+    for listener in _listeners:
+        listener()
 
 
 def _events(system: str, result: SystemResult) -> Iterator[Any]:

@@ -21,6 +21,7 @@ from plumbline.quality import StageResult
 from plumbline.runs import Fingerprint, RunLock, RunRecord, RunState, fingerprint, new_run_id
 
 if TYPE_CHECKING:
+    from orchestration.defs.building import Building
     from plumbline.warehouse.contents import Contents
 
 _NAMED = 6
@@ -91,6 +92,18 @@ class Session:
             return inspect_marts(connection, definitions)
 
     @cached_property
+    def candidates(self) -> Building:
+        """Begin to build the candidates, once per run; first asked for when dbt has built the marts."""
+        from orchestration.defs.building import Building
+
+        return Building(self)
+
+    def close(self) -> None:
+        """End what still goes on beside the steps of the run."""
+        if "candidates" in self.__dict__:
+            self.candidates.stop()
+
+    @cached_property
     def must_rebuild(self) -> bool:
         """Whether incremental tables cannot be trusted to continue from where they are."""
         state = self.state
@@ -138,9 +151,11 @@ def open_session(
         day = resolve_as_of(sources, as_of or None)
         directory = Path(data or os.environ.get("PLUMBLINE_DATA") or home.data)
         record = RunRecord.open(home.runs, run_id or new_run_id(), company, day.isoformat(), full=full)
+        session = Session(project, home, sources, directory, day, full, record)
         try:
-            yield Session(project, home, sources, directory, day, full, record)
+            yield session
         finally:
+            session.close()
             record.save(home.runs)
 
 

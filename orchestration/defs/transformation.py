@@ -18,6 +18,8 @@ from plumbline.errors import ConfigurationError
 from plumbline.landing import changed_tables, note_built
 from plumbline.warehouse import connect
 
+# The step that rests on all models.
+CANDIDATES = "candidates"
 _BUILT = {"model", "seed"}
 _workers: list[DbtWorker] = []
 
@@ -98,6 +100,8 @@ def models_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
         session.require_extracts()
         with session.record.stage("models") as progress:
             results = build_models(session, progress.update)
+        if any(node.name == CANDIDATES for node in dg.AssetExecutionContext.get().job_def.nodes):
+            _ = session.candidates
         built = {result.unique_id: result for result in results}
         for node in _in_order(_built_nodes(session.prepared.manifest)):
             yield dg.MaterializeResult(

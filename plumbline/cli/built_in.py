@@ -6,9 +6,12 @@ import json
 import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plumbline.errors import UsageError
+
+if TYPE_CHECKING:
+    from plumbline.demo.aside import Generation
 
 _SCALE = "PLUMBLINE_DEMO_SCALE"
 
@@ -39,27 +42,20 @@ def _lived_to(directory: Path) -> date | None:
     return date.fromisoformat(lived["as_of"]) if lived else None
 
 
-def grow(directory: Path, goal: date) -> None:
-    """Generate the company in `directory` up to the day `goal`, unless it is that old already.
+def begin_to_grow(directory: Path, goal: date) -> Generation | None:
+    """Begin to generate the company in `directory` up to the day `goal`; None if it is that old already.
 
     The company keeps its scale, seed and start; a new one has the scale of PLUMBLINE_DEMO_SCALE (default 1).
     """
-    from plumbline.demo import generate
-    from plumbline.runs import current_progress
-
     lived = _read(directory / "company.json")
     if lived and date.fromisoformat(lived["as_of"]) >= goal:
-        return
-    if lived:
-        settings = {key: lived[key] for key in ("scale", "seed")}
-        settings["start"] = date.fromisoformat(lived["start"])
-    else:
-        settings = {"scale": _first_scale()}
-    progress = current_progress()
-    progress.begin("built-in company")
-    started = datetime.now(UTC)
-    generate(directory, **settings, as_of=goal, progress=progress.update)
-    progress.end("built-in company", (datetime.now(UTC) - started).total_seconds())
+        return None
+    from plumbline.demo.aside import Generation
+
+    if not lived:
+        return Generation(directory, scale=_first_scale(), as_of=goal)
+    start = date.fromisoformat(lived["start"])
+    return Generation(directory, scale=lived["scale"], seed=lived["seed"], start=start, as_of=goal)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,11 +8,15 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from plumbline.cli.built_in import begin_to_grow, day_to_live_to
 from plumbline.cli.company import require_company
 from plumbline.errors import UsageError
 from plumbline.project import Home, Project
+
+if TYPE_CHECKING:
+    from plumbline.demo.aside import Generation
 
 
 def register(subparsers: Any) -> None:
@@ -111,16 +115,13 @@ def _execute(
     os.environ["PLUMBLINE_PROJECT"] = str(project.root)
     launcher = function_of(project, "launcher")
     if _is_built_in(options):
-        from plumbline.cli.built_in import day_to_live_to, grow
-
         as_of = day_to_live_to(home.data, as_of)
 
-    def before() -> None:
-        if _is_built_in(options) and as_of:
-            grow(home.data, as_of)
+    def grow() -> Generation | None:
+        return begin_to_grow(home.data, as_of) if _is_built_in(options) and as_of else None
 
     record: dict[str, Any] = launcher(
-        project, home, options.company, data=data, as_of=as_of, full=options.full, before=before
+        project, home, options.company, data=data, as_of=as_of, full=options.full, grow=grow
     )
     return record
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -59,8 +59,11 @@ class RunRecord:
         return cls(**{**content, "status": "running"})
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[Progress]:
-        """Time a stage and show it; the stage is recorded even when it fails."""
+    def stage(self, name: str, taken: Callable[[], float] | None = None) -> Iterator[Progress]:
+        """Time a stage and show it; the stage is recorded even when it fails.
+
+        `taken` tells its seconds where it began before, beside other stages.
+        """
         progress = current_progress()
         progress.begin(name)
         start = time.perf_counter()
@@ -71,7 +74,7 @@ class RunRecord:
             self.error = self.error or str(error)
             raise
         finally:
-            seconds = round(time.perf_counter() - start, 3)
+            seconds = taken() if taken else round(time.perf_counter() - start, 3)
             self.stages.append({"name": name, "seconds": seconds})
             progress.end(name, seconds)
 

@@ -1,0 +1,62 @@
+"""What dbt has parsed, kept beside the project: companies share it, and `make setup` fills it.
+
+`target/parsed/<digest>/` holds dbt's two manifests and its own form of them. The digest is that of every file
+that dbt parses and of dbt's version, so an entry never grows old; it is only forgotten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+from plumbline.project import Home, Project
+from plumbline.replacing import temporary
+from plumbline.runs.fingerprint import digest_definitions
+
+PARSED = "partial_parse.msgpack"
+_FILES = ("manifest.json", "semantic_manifest.json", PARSED)
+_KEPT = 4
+
+
+def digest_parsed(project: Project) -> str:
+    """Digest what parsing depends on: the files, and who reads them."""
+    readers = [f"{name} {version(name)}" for name in ("dbt-core", "dbt-duckdb")]
+    return hashlib.sha256("\n".join([digest_definitions(project.root), *readers]).encode()).hexdigest()
+
+
+def keep(project: Project, home: Home, digest: str) -> None:
+    """Keep what was parsed for `home`; a place that cannot be written is no error."""
+    place = _place(project, digest)
+    written = temporary(place)
+    try:
+        written.mkdir(parents=True)
+        for name in _FILES:
+            shutil.copyfile(home.target / name, written / name)
+        os.replace(written, place)
+        _forget(place.parent)
+    except OSError:
+        shutil.rmtree(written, ignore_errors=True)
+
+
+def fetch(project: Project, home: Home, digest: str) -> bool:
+    """Give `home` what was parsed before from the same files; tells whether there was anything."""
+    place = _place(project, digest)
+    if not all((place / name).is_file() for name in _FILES):
+        return False
+    home.target.mkdir(parents=True, exist_ok=True)
+    for name in _FILES:
+        shutil.copyfile(place / name, home.target / name)
+    return True
+
+
+def _place(project: Project, digest: str) -> Path:
+    return project.root / "target" / "parsed" / digest[:16]
+
+
+def _forget(directory: Path) -> None:
+    entries = sorted(directory.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in entries[_KEPT:]:
+        shutil.rmtree(path, ignore_errors=True)
