@@ -94,6 +94,10 @@ class Dbt:
         manifest.build_flat_graph()
         self.manifest = manifest
 
+    def warm_up(self) -> None:
+        """Do ahead what every command begins with, by a command that needs no warehouse."""
+        self.invoke(["list", "--select", "resource_type:seed"])
+
     def invoke(self, args: Sequence[str]) -> tuple[NodeResult, ...]:
         """Run one dbt command; see `run_dbt`."""
         self._home.target.mkdir(parents=True, exist_ok=True)

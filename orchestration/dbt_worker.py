@@ -104,6 +104,7 @@ def main(arguments: list[str]) -> None:
     _import_dbt()
     if _PREPARED in arguments[2:]:
         dbt.take_parsed()
+        dbt.warm_up()
     while True:
         _say(answers, _run(dbt, commands.get()))
 

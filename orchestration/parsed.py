@@ -1,7 +1,8 @@
-"""What dbt has parsed, kept beside the project: companies share it, and `make setup` fills it.
+"""What is made of the definitions, kept beside the project: companies share it, and `make setup` fills it.
 
-`target/parsed/<digest>/` holds dbt's two manifests and its own form of them. The digest is that of every file
-that dbt parses and of dbt's version, so an entry never grows old; it is only forgotten.
+`target/parsed/<digest>/` holds dbt's two manifests, its own form of them, and the SQL of what every run asks.
+The digest is that of every file that dbt parses and of dbt's version, so an entry never grows old; it is only
+forgotten.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from plumbline.runs.fingerprint import digest_definitions
 
 PARSED = "partial_parse.msgpack"
 _FILES = ("manifest.json", "semantic_manifest.json", PARSED)
+_COMPILED = "compiled"
 _KEPT = 4
 
 
@@ -41,6 +43,17 @@ def keep(project: Project, home: Home, digest: str) -> None:
         shutil.rmtree(written, ignore_errors=True)
 
 
+def keep_compiled(project: Project, home: Home, digest: str) -> None:
+    """Keep the SQL that was compiled for `home` beside what was parsed."""
+    place = _place(project, digest) / _COMPILED
+    written = temporary(place)
+    try:
+        shutil.copytree(home.compiled, written)
+        os.replace(written, place)
+    except OSError:
+        shutil.rmtree(written, ignore_errors=True)
+
+
 def fetch(project: Project, home: Home, digest: str) -> bool:
     """Give `home` what was parsed before from the same files; tells whether there was anything."""
     place = _place(project, digest)
@@ -49,6 +62,8 @@ def fetch(project: Project, home: Home, digest: str) -> bool:
     home.target.mkdir(parents=True, exist_ok=True)
     for name in _FILES:
         shutil.copyfile(place / name, home.target / name)
+    if (place / _COMPILED).is_dir():
+        shutil.copytree(place / _COMPILED, home.compiled, dirs_exist_ok=True)
     return True
 
 

@@ -104,11 +104,22 @@ def _load(manifest: Path, semantic_manifest: Path, _digest: str) -> Prepared:
     return Prepared(json.loads(manifest.read_text(encoding="utf-8")), semantic_manifest)
 
 
+def _prepare_all(project: Project, home: Home) -> None:
+    """Parse, compile what every run asks, and keep both for every company."""
+    from plumbline.indicators import start_compiling
+
+    prepare(project, home)
+    compiling = start_compiling(project, home)
+    if compiling and compiling.wait() == 0:
+        parsed.keep_compiled(project, home, parsed.digest_parsed(project))
+
+
 def main() -> int:
     """Parse the project's definitions before the first run needs them: `python -m orchestration.prepare`."""
     with tempfile.TemporaryDirectory() as directory:
+        project, home = Project.find(), Home(Path(directory))
         try:
-            prepare(Project.find(), Home(Path(directory)))
+            _prepare_all(project, home)
         except PlumblineError as error:
             print(f"error: {error}", file=sys.stderr)
             return error.exit_code

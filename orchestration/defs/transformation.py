@@ -14,6 +14,7 @@ from orchestration.dbt_worker import DbtWorker
 from orchestration.defs.ingestion import landing_key
 from orchestration.defs.resources import Session, row_count, teams
 from orchestration.lint import require_sound_definitions
+from orchestration.parsed import digest_parsed, keep_compiled
 from plumbline.errors import ConfigurationError
 from plumbline.landing import changed_tables, note_built
 from plumbline.warehouse import connect
@@ -143,7 +144,8 @@ def build_models(session: Session, progress: Callable[[str, float | None], None]
     compiling = start_compiling(session.project, session.home)
     # The manifest stands written since the parsing, and nobody reads what else dbt would write.
     results = _run_dbt(session, [*command, "--no-write-json"], progress) if command else []
-    compiling.wait()
+    if compiling and compiling.wait() == 0:
+        keep_compiled(session.project, session.home, digest_parsed(session.project))
     _note_built(session)
     session.state.write(
         session.state_file,

@@ -13,10 +13,15 @@ VERSION = "5"
 _KEPT_MANIFESTS = 4
 
 
-def entry(directory: Path, digest: str, dialect: str, question: str) -> Path:
+def directory(cache: Path, digest: str) -> Path:
+    """Name the directory of what was compiled from the definitions with this digest."""
+    return cache / f"{digest[:16]}-{VERSION}"
+
+
+def entry(cache: Path, digest: str, dialect: str, question: str) -> Path:
     """Name the file of a question."""
-    name = hashlib.sha256("\n".join((VERSION, dialect, question)).encode()).hexdigest()[:32]
-    return directory / digest[:16] / f"{name}.sql"
+    name = hashlib.sha256("\n".join((dialect, question)).encode()).hexdigest()[:32]
+    return directory(cache, digest) / f"{name}.sql"
 
 
 def read(path: Path) -> str | None:
@@ -38,7 +43,7 @@ def write(path: Path, sql: str) -> None:
         return
 
 
-def _forget_old_manifests(directory: Path) -> None:
-    found = sorted(directory.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+def _forget_old_manifests(cache: Path) -> None:
+    found = sorted(cache.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in found[_KEPT_MANIFESTS:]:
         shutil.rmtree(path, ignore_errors=True)

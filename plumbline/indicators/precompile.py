@@ -5,14 +5,26 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from plumbline.compiler.cache import directory
 from plumbline.project import Home, Project
+
+if TYPE_CHECKING:
+    from plumbline.definitions import Definitions
 
 _PROGRAM = "import sys; from plumbline.indicators.precompile import main; sys.exit(main(sys.argv[1:]))"
 
 
-def start_compiling(project: Project, home: Home) -> subprocess.Popen[bytes]:
-    """Start filling `home.compiled` in the background; `build_candidates` compiles what is still missing."""
+def start_compiling(project: Project, home: Home) -> subprocess.Popen[bytes] | None:
+    """Start filling `home.compiled` in the background; `build_candidates` compiles what is still missing.
+
+    None where these definitions have been compiled before.
+    """
+    from plumbline.definitions import load
+
+    if _done(home, load(home.semantic_manifest, project.root)).is_file():
+        return None
     command = [sys.executable, "-c", _PROGRAM, str(project.root), str(home.root)]
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -35,4 +47,9 @@ def main(arguments: list[str]) -> int:
         except PlumblineError:
             # The run itself meets the same mistake and says so.
             return 1
+    _done(home, definitions).touch()
     return 0
+
+
+def _done(home: Home, definitions: Definitions) -> Path:
+    return directory(home.compiled, definitions.digest) / "all"

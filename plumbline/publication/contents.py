@@ -10,7 +10,15 @@ from plumbline.publication.comments import label_table
 from plumbline.publication.digests import value_digest
 from plumbline.publication.facts import Publication, RunFacts, TableFacts
 from plumbline.publication.labels import Dictionary
-from plumbline.publication.sql import Column, database_of, identifier, literal, names, tables_of
+from plumbline.publication.sql import (
+    Column,
+    database_of,
+    identifier,
+    in_parallel,
+    literal,
+    names,
+    tables_of,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -112,7 +120,7 @@ def inspect_contents(con: duckdb.DuckDBPyConnection, database: str, run: RunFact
         columns = tables_of(con, database, schema).get(table)
         if columns:
             found.append((name, "evidence", identifier(database, schema, table), columns))
-    return [_inspect(con, *table, run) for table in sorted(found)]
+    return in_parallel(con, lambda own, table: _inspect(own, *table, run), sorted(found))
 
 
 def write_contents(
