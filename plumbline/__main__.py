@@ -1,7 +1,5 @@
 """`python -m plumbline` is the same as `plumb`."""
 
-import sys
+from plumbline.cli.main import console
 
-from plumbline.cli.main import main
-
-sys.exit(main())
+console()

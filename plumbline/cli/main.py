@@ -8,12 +8,14 @@ refused extract has not been replaced; 5 another run is at work; 130 interrupted
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 from plumbline import __version__
-from plumbline.errors import PlumblineError
+from plumbline.errors import PlumblineError, disk_is_full
 
 COMMANDS = ("run", "demo", "query", "show", "lint", "status", "ui")
 
@@ -52,7 +54,34 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if not disk_is_full(error):
+            raise
+        print(f"error: the output cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def console() -> NoReturn:
+    """Be the process `plumb`: leave at once when all is done.
+
+    Python would take a second to take apart what Dagster, dbt and Great Expectations have loaded.
+    """
+    try:
+        code = main()
+    except SystemExit as leaving:  # argparse: help, or a wrong command line
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # nobody reads any more
+        pass
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()
