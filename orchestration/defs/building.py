@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+import duckdb
 
 from plumbline.warehouse import connect
 
 if TYPE_CHECKING:
     from orchestration.defs.resources import Session
     from plumbline.indicators import Candidates
+
+_PATIENCE = 0.02
 
 
 class Building:
@@ -52,6 +57,9 @@ class Building:
 
     def stop(self) -> None:
         """End the building, whatever it does; nothing of it stays unless it was complete."""
-        if not self._future.done():
-            self._connection.interrupt()
+        self._future.cancel()
+        while not wait([self._future], timeout=_PATIENCE).done:
+            # An interruption ends one statement; another may begin before the thread meets it.
+            with suppress(duckdb.Error):  # closed meanwhile
+                self._connection.interrupt()
         self._pool.shutdown()

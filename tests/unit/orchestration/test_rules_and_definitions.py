@@ -8,7 +8,7 @@ from orchestration.defs.quality import suites_of
 from orchestration.defs.resources import nothing_landed
 from orchestration.lint import require_sound_definitions
 from orchestration.prepare import Prepared
-from plumbline.errors import ConfigurationError, DefinitionError, SourceError
+from plumbline.errors import ConfigurationError, DefinitionError, SourceError, from_record
 from plumbline.landing import load_sources
 from plumbline.project import Project
 from tests.unit.definitions import shop
@@ -108,7 +108,7 @@ def test_a_company_whose_extracts_were_all_refused_has_a_source_that_cannot_be_r
 
 def test_what_dbt_cannot_read_is_a_definition_error_after_the_worker_has_told_it(checked, tmp_path):
     from orchestration.dbt_runner import DefinitionsError, _definitions_error
-    from orchestration.dbt_worker import _error, _run
+    from orchestration.dbt_worker import _run
 
     (tmp_path / "metrics" / "sales.yml").write_text("metrics:\n  - name: [a\n", encoding="utf-8")
 
@@ -116,7 +116,7 @@ def test_what_dbt_cannot_read_is_a_definition_error_after_the_worker_has_told_it
         def invoke(self, args):
             raise _definitions_error(Project(tmp_path), "dbt's own words")
 
-    told = _error(_run(Unreadable(), ["parse"])["error"])
+    told = from_record(_run(Unreadable(), ["parse"])["error"])
     assert isinstance(told, DefinitionsError)
     assert (told.exit_code, told.code, told.where) == (2, "bad-yaml", "metrics/sales.yml:3")
 
