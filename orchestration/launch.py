@@ -89,6 +89,7 @@ class _Run:
         self._landing: Any = None
         self._instance: Any = None
         self._stages: list[dict[str, Any]] = []
+        self._began = time.perf_counter()
 
     def start(self) -> None:
         """Load what landing needs, and have dbt parse what has changed."""
@@ -186,6 +187,7 @@ class _Run:
         path = self._home.runs / f"{self._settings['run_id']}.json"
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         record["stages"] = self._stages + record["stages"]
+        record["seconds"] = round(time.perf_counter() - self._began, 3)
         return record
 
     @contextmanager

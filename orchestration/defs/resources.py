@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -152,10 +153,12 @@ def open_session(
         directory = Path(data or os.environ.get("PLUMBLINE_DATA") or home.data)
         record = RunRecord.open(home.runs, run_id or new_run_id(), company, day.isoformat(), full=full)
         session = Session(project, home, sources, directory, day, full, record)
+        began = time.perf_counter()
         try:
             yield session
         finally:
             session.close()
+            record.seconds = round(record.seconds + time.perf_counter() - began, 3)
             record.save(home.runs)
 
 

@@ -73,6 +73,6 @@ def _lines(home: Home, runs: list[dict[str, Any]], refusals: list[dict[str, Any]
 
 
 def _row(record: dict[str, Any]) -> tuple[str, ...]:
-    seconds = sum(stage["seconds"] for stage in record["stages"])
+    seconds = record.get("seconds") or sum(stage["seconds"] for stage in record["stages"])
     error = (record["error"] or record["publication"].get("generation", "")).splitlines()
     return record["run_id"], record["as_of"], record["status"], f"{seconds:.1f}", error[0] if error else ""

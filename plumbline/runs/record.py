@@ -26,7 +26,7 @@ class RunRecord:
     """Facts of one run, filled while it goes on.
 
     `status`: running | published | nothing_new | held | failed; a killed run stays running. `stages`: name
-    and seconds, in order.
+    and seconds, in order; some are at work at the same time, so `seconds` is not their sum.
     `landing`: one entry per source table (system, table, status, rows, load, reason …). `refusals`: the
     extracts that were refused, now or before, and that nothing has replaced. `findings`: warnings of lint.
     """
@@ -37,6 +37,7 @@ class RunRecord:
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     status: str = "running"
     full: bool = False
+    seconds: float = 0.0
     stages: list[dict[str, Any]] = field(default_factory=list)
     landing: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[dict[str, Any]] = field(default_factory=list)
