@@ -1,8 +1,8 @@
 """Indicator candidates: what the definitions say, calculated over the marts, before the gate.
 
 Schema `candidates`: one wide table per saved query, `indicator_value` (every value, one row each),
-`indicator` (the library), `indicator_edge` (which metric rests on which) and `target` (what values should
-be).
+`indicator` (the library), `indicator_edge` (which metric rests on which), `coverage` (from when to when the
+data go) and `target` (what values should be).
 """
 
 from __future__ import annotations
@@ -73,14 +73,17 @@ def build_candidates(
     """
     from plumbline.definitions import load
     from plumbline.indicators.answers import Answers
+    from plumbline.indicators.coverage import write_coverage
     from plumbline.indicators.tables import Writer
 
     definitions = definitions or load(home.semantic_manifest, project.root)
     availability = judge(definitions, landed) if landed is not None else _availability(con, definitions)
-    writer = Writer(con, definitions, availability, as_of or _as_of(con))
+    as_of = as_of or _as_of(con)
     answers = Answers(con, definitions, home, marts or inspect_marts(con, definitions), full)
     con.execute("BEGIN TRANSACTION")
     try:
+        con.execute("DROP SCHEMA IF EXISTS candidates CASCADE; CREATE SCHEMA candidates")
+        writer = Writer(con, definitions, availability, as_of, write_coverage(con, definitions, as_of))
         answers.begin()
         rows = _build(writer, answers, progress)
         answers.keep()
@@ -115,10 +118,8 @@ def _build(writer: Writer, answers: Answers, progress: Callable[[str], object]) 
     from plumbline.indicators.questions import total_questions, wide_question
     from plumbline.indicators.targets import target_questions, write_targets
 
-    writer.con.execute("DROP SCHEMA IF EXISTS candidates CASCADE")
-    writer.con.execute("CREATE SCHEMA candidates")
     writer.start()
-    rows = {}
+    rows = {"coverage": len(writer.coverage)}
     for name, saved in writer.definitions.saved_queries.items():
         progress(name)
         question = wide_question(writer.definitions, saved)

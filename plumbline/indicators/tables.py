@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
 from plumbline.definitions import Definitions, GroupBy, Metric
 from plumbline.indicators.availability import Availability
+from plumbline.indicators.coverage import Coverage, data_from, uncovered_sql
 from plumbline.indicators.questions import Question
 from plumbline.warehouse import quoted
 
@@ -48,6 +49,7 @@ class Writer:
     definitions: Definitions
     availability: Availability
     as_of: date
+    coverage: Coverage = field(default_factory=dict)
 
     def start(self) -> None:
         """Make the long table anew, empty."""
@@ -61,9 +63,13 @@ class Writer:
         return {str(row[0]): str(row[1]) for row in described}
 
     def write_wide(self, question: Question, types: dict[str, str]) -> int:
-        """Write the table of a saved query, in the order of its keys; gives its rows."""
+        """Write the table of a saved query, in the order of its keys; gives its rows.
+
+        Where it has periods, two more columns tell which of them, and which figures, are partial.
+        """
         keys = [f"{_key(item)} AS {quoted(item.published)}" for item in question.group_by]
         values = [f"{self._value(name, types)} AS {quoted(name)}" for name in question.metrics]
+        values += self._marks(question)
         order = ", ".join(f"{quoted(item.published)} NULLS LAST" for item in question.group_by)
         table = f"candidates.{quoted(question.name)}"
         self.con.execute(
@@ -128,18 +134,45 @@ class Writer:
         return f"SELECT {', '.join(columns)} FROM {_ANSWER} WHERE {quoted(name)} IS NOT NULL{begun}"
 
     def _period(self, question: Question, metric: Metric) -> tuple[str, str, str]:
-        """Give the first and the last day of the period, and whether it may still change after `as_of`.
+        """Give the first and the last day of the period, and whether days that the value counts are missing.
 
-        A conversion is settled when the time for what may follow is over, too.
+        Days are missing before the data begin and after `as_of`; a conversion is settled when the time for
+        what may follow is over, too.
         """
         if not question.time:
             return "CAST(NULL AS DATE)", _date(self.as_of), "false"
-        start = _key(question.time)
-        end = f"CAST({start} + INTERVAL {_INTERVALS[question.grain]} - INTERVAL 1 DAY AS DATE)"
+        start, end = _key(question.time), _end(question)
         settled = end
         if metric.type == "conversion" and metric.window:
             settled = f"{end} + INTERVAL {metric.window.count} {metric.window.grain} - INTERVAL 1 DAY"
-        return start, end, f"{settled} > {_date(self.as_of)}"
+        last = f"least({end}, {_date(self.as_of)})"
+        uncovered = uncovered_sql(self.definitions, self.coverage, metric.name, start, last)
+        return start, end, " OR ".join(filter(None, [f"{settled} > {_date(self.as_of)}", uncovered]))
+
+    def _marks(self, question: Question) -> list[str]:
+        """Write which periods are partial, and the names of the metrics whose figure is."""
+        if not question.time:
+            return []
+        start, known = _key(question.time), [name for name in question.metrics if name in self.availability]
+        begins = [data_from(self.definitions, self.coverage, name) for name in known]
+        cut = f"{_end(question)} > {_date(self.as_of)}"
+        if first := max((day for day in begins if day), default=None):
+            cut = f"{start} < {_date(first)} OR {cut}"
+        metrics = self.definitions.metrics
+        named = [
+            f"CASE WHEN {quoted(name)} IS NOT NULL AND ({self._period(question, metrics[name])[2]})"
+            f" THEN {_text(name)} END"
+            for name in known
+        ]
+        listed = f"nullif(concat_ws(', ', {', '.join(named)}), '')" if named else "CAST(NULL AS VARCHAR)"
+        return [f"({cut}) AS is_partial", f"{listed} AS partial_metrics"]
+
+
+def _end(question: Question) -> str:
+    """Write the last day of the period."""
+    assert question.time is not None
+    start = _key(question.time)
+    return f"CAST({start} + INTERVAL {_INTERVALS[question.grain]} - INTERVAL 1 DAY AS DATE)"
 
 
 def _exact(column: str) -> str:

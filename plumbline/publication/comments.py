@@ -17,6 +17,7 @@ COMMENTS: dict[str, str] = {
     "indicator": "The indicator library: one row per metric. · 指标库",
     "indicator_edge": "The indicator tree: one row per parent and child. · 指标树",
     "target": "One row per target: metric, period and member. · 目标值表",
+    "coverage": "One row per date that periods are made of: from when to when its data go. · 数据覆盖范围",
     "indicator_value": "One row per metric, period and member. · 指标值长表",
     "quality_result": "One row per expectation that was evaluated. · 质量检查结果",
     "reconciliation": "One row per source table: where its landed rows went. · 行数核对",
@@ -98,7 +99,17 @@ COLUMN_COMMENTS: dict[str, str] = {
     "direction": "Whether up or down is good. · 方向",
     "version": "Version of the definition. · 口径版本",
     "status": "State of the definition: draft, certified, deprecated, retired. · 口径状态",
-    "is_partial": "Whether the period was still running at the as-of date. · 周期是否未结束",
+    "is_partial": "Whether the period begins before the data or is not over at the as-of date."
+    " · 周期是否不完整",
+    "indicator_value.is_partial": "Whether the value rests on days before the data begin or after"
+    " the as-of date. · 数值所依据的日子是否不全",
+    "partial_metrics": "Metrics whose figure in this row rests on days before the data begin or after the"
+    " as-of date; empty if none. · 本行中数据不全的指标",
+    "time_column": "Date column of the mart. · 日期列",
+    "first_date": "Date of the first row. · 首行日期",
+    "last_date": "Date of the last row up to the as-of date. · 末行日期",
+    "usual_silence": "Days without a row between two rows; 99 of 100 are no longer. · 常见无数据天数",
+    "data_from": "Periods that begin earlier are partial: first_date less usual_silence days. · 数据起始日",
     "definition_version": "Version of the definition that was used. · 口径版本",
     "name": "Name of the metric. · 指标",
     "type": "simple, ratio, derived, cumulative or conversion. · 指标类型",

@@ -24,7 +24,8 @@ with columns as (
     left join candidates.indicator as indicator on columns.column_name = indicator.name
     where columns.database_name = current_database()
         and columns.schema_name = 'candidates'
-        and columns.table_name not in ('indicator', 'indicator_edge', 'indicator_value', 'target')
+        and columns.table_name not in ('coverage', 'indicator', 'indicator_edge', 'indicator_value', 'target')
+        and columns.column_name not in ('is_partial', 'partial_metrics')
 )
 
 select
@@ -50,7 +51,8 @@ class CandidateTable:
 
 
 def candidate_tables(con: DuckDBPyConnection) -> tuple[CandidateTable, ...]:
-    """Read which wide candidate tables there are; a column that is no metric is part of the key."""
+    """Read which wide candidate tables there are; a column that is no metric, nor tells of one, is
+    part of the key."""
     return tuple(
         CandidateTable(f"candidates.{name}", tuple(key), tuple(days), "" if available else reason)
         for name, key, days, available, reason in con.execute(_TABLES).fetchall()

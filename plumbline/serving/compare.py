@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -114,14 +114,40 @@ def marked_sql(answer: str, mark: str) -> str:
     return f"WITH now_ AS (\n{answer}\n)\nSELECT now_.*, {mark}\nFROM now_"
 
 
-def partial_sql(time: str, grain: str, first: date | None, last: date | None) -> str:
-    """Tell of each period whether days of it before the first or after the last one are not counted."""
+def partial_sql(
+    time: str, grain: str, first: date | None, last: date | None, uncovered: Sequence[str] = ()
+) -> str:
+    """Tell of each period whether days of it before the first or after the last one are not counted.
+
+    `uncovered` are further conditions: that a figure rests on days before the data.
+    """
     start = f"now_.{identifier(time)}"
-    parts = [f"{start} < DATE '{first}'"] if first else []
-    if last:
+    parts = [f"{start} < DATE '{first}'"] if first and grain != "day" else []
+    if last and grain != "day":
         parts.append(f"{start} + INTERVAL {STEPS[grain]} > DATE '{last}' + INTERVAL 1 day")
-    told = " OR ".join(parts) if parts and grain != "day" else "false"
+    told = " OR ".join([*parts, *uncovered]) or "false"
     return f"coalesce({told}, false) AS {identifier(PARTIAL)}"
+
+
+def uncovered_parts(
+    metrics: Sequence[str],
+    uncovered: Callable[[str, str, str], str],
+    time: str,
+    grain: str,
+    comparison: Comparison | None,
+) -> Iterator[str]:
+    """Write for each metric whether its figure, or what it is compared with, rests on days before the data.
+
+    `uncovered` writes that of a metric from the SQL of the first and the last day of a period.
+    """
+    start = f"now_.{identifier(time)}"
+    sides = [("now_", start)]
+    sides += [("then_", f"({start} - INTERVAL {comparison.step})")] if comparison else []
+    for metric in metrics:
+        for side, first in sides:
+            last = f"({first} + INTERVAL {STEPS[grain]} - INTERVAL 1 day)"
+            if told := uncovered(metric, first, last):
+                yield f"({side}.{identifier(metric)} IS NOT NULL AND ({told}))"
 
 
 def ordered_sql(order: Sequence[str], limit: int | None) -> str:

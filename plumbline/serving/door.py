@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from plumbline.compiler import compile as compile_query
 from plumbline.definitions import Definitions, load
 from plumbline.errors import DefinitionError
+from plumbline.indicators.coverage import Coverage, read_coverage, uncovered_sql
 from plumbline.project import Home
 from plumbline.publication.labels import Label, label_column, labels_of
 from plumbline.publication.sql import identifier
@@ -22,6 +23,7 @@ from plumbline.serving.compare import (
     marked_sql,
     ordered_sql,
     partial_sql,
+    uncovered_parts,
 )
 from plumbline.serving.notes import Asked, notes
 from plumbline.serving.periods import Period
@@ -51,9 +53,10 @@ def query(
     """Answer a question from the current generation (`live`: from the private warehouse) as an Arrow table.
 
     Columns: what it is split `by`, then the metrics, in the order asked for, then comparisons, then
-    `is_partial` where it is split by periods: days of the period lie outside the range, or after the as-of
-    date. Raises DefinitionError for unknown, ambiguous or unavailable names and for periods that a metric
-    does not have, UsageError for impossible ranges, StorageError when nothing is published.
+    `is_partial` where it is split by periods: days that the figures of the row, or those that they are
+    compared with, rest on lie outside the range, before the data begin, or after the as-of date. Raises
+    DefinitionError for unknown, ambiguous or unavailable names and for periods that a metric does not have,
+    UsageError for impossible ranges, StorageError when nothing is published.
     """
     question = Question(
         tuple(metrics), tuple(by), tuple(where), start, end, grain, tuple(order), limit, compare
@@ -69,11 +72,12 @@ def ask(home: Home, source: Source, question: Question) -> Answer:
     resolved = resolve(vocabulary, question)
     require_available(source, resolved.metrics)
     compiled = partial(compile_query, source.manifest, dialect="duckdb", cache=home.compiled)
+    coverage = read_coverage(source.connection, source.library)
     try:
-        sql = _sql(compiled, resolved, source.as_of)
+        sql = _sql(compiled, resolved, _mark(resolved, source.as_of, definitions, coverage))
     except DefinitionError as error:
         raise in_their_words(error, vocabulary, question, resolved) from None
-    asked = Asked(source, definitions, question, resolved, compiled)
+    asked = Asked(source, definitions, question, resolved, compiled, coverage)
     return Answer(
         source,
         sql,
@@ -107,14 +111,13 @@ def _sentence(reason: str | None) -> str:
     return f"{reason}." if "." in reason.split()[0] else f"{reason[:1].upper()}{reason[1:]}."
 
 
-def _sql(compiled: Any, resolved: Resolved, as_of: date | None) -> str:
+def _sql(compiled: Any, resolved: Resolved, mark: str) -> str:
     """Write the SQL of a question; rows come in a fixed order even when none was asked for."""
     keys = [item.column for item in resolved.group_by]
     order = list(resolved.order)
     order += [key for key in keys if key not in {name.removeprefix("-") for name in order}]
     asked = {"metrics": list(resolved.metrics), "group_by": keys, "where": list(resolved.where)}
     now = str(compiled(asked | _within(resolved.period)))
-    mark = _mark(resolved, as_of)
     if resolved.comparison:
         before = compiled(asked | _within(resolved.comparison.before(resolved.period)))
         now = compare_sql(resolved.comparison, resolved.metrics, keys, now, before, mark)
@@ -123,12 +126,15 @@ def _sql(compiled: Any, resolved: Resolved, as_of: date | None) -> str:
     return now + ordered_sql(order, resolved.limit)
 
 
-def _mark(resolved: Resolved, as_of: date | None) -> str:
+def _mark(resolved: Resolved, as_of: date | None, definitions: Definitions, coverage: Coverage) -> str:
+    """Write the column that tells partial periods; '' when the question has none."""
     if resolved.time is None:
         return ""
-    period = resolved.period or Period()
+    period, time = resolved.period or Period(), resolved.time
     last = min((day for day in (period.end, as_of) if day), default=None)
-    return partial_sql(resolved.time.column, resolved.time.grain, period.start, last)
+    told = partial(uncovered_sql, definitions, coverage)
+    uncovered = uncovered_parts(resolved.metrics, told, time.column, time.grain, resolved.comparison)
+    return partial_sql(time.column, time.grain, period.start, last, list(uncovered))
 
 
 def _within(period: Period | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from plumbline.definitions import load
+from plumbline.indicators.coverage import data_from, read_coverage
 from plumbline.publication.sql import identifier
 from plumbline.serving.reader import Source
 from plumbline.serving.vocabulary import Vocabulary
@@ -67,12 +68,15 @@ def list_saved_queries(source: Source) -> list[dict[str, Any]]:
 
 
 def show_metric(source: Source, text: str) -> dict[str, Any]:
-    """Show everything the library says of one metric, and what it can be split by."""
-    vocabulary = Vocabulary(load(source.manifest))
+    """Show everything the library says of one metric, since when it has data, and what it can be split by."""
+    definitions = load(source.manifest)
+    vocabulary = Vocabulary(definitions)
     name = vocabulary.metric(text)
     entry = next((row for row in _indicators(source) if row["name"] == name), {"name": name})
+    first = data_from(definitions, read_coverage(source.connection, source.library), name)
+    begun = {"data_from": first} if first else {}
     dimensions = ["metric_time", *vocabulary.dimensions([name])]
-    return {**entry, "dimensions": dimensions, "targets": _targets(source, name)}
+    return {**entry, **begun, "dimensions": dimensions, "targets": _targets(source, name)}
 
 
 def _targets(source: Source, metric: str) -> list[dict[str, Any]]:

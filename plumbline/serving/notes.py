@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from plumbline.definitions import METRIC_TIME, Definitions
 from plumbline.errors import PlumblineError, did_you_mean
+from plumbline.indicators.coverage import Coverage, data_from
 from plumbline.serving.periods import Period, last_day
 from plumbline.serving.reader import Source
 from plumbline.serving.resolve import Question, Resolved
@@ -33,6 +34,13 @@ class Asked:
     question: Question
     resolved: Resolved
     compiled: Callable[..., str]
+    coverage: Coverage = field(default_factory=dict)
+
+    @property
+    def data_from(self) -> date | None:
+        """The first day of which the data have all that the metrics count."""
+        known = (data_from(self.definitions, self.coverage, name) for name in self.resolved.metrics)
+        return max((day for day in known if day), default=None)
 
     def rows(self, query: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Answer a query of the compiler, at most some thousand rows."""
@@ -66,18 +74,28 @@ def _partial(asked: Asked, partial: Sequence[date]) -> Iterator[str]:
     if not time:
         return
     for start in partial[-_NAMED:]:
-        whole_end = last_day(start, time.grain)
-        first = max(start, period.start) if period.start else start
-        ends = [day for day in (whole_end, period.end, asked.source.as_of) if day]
-        reason = "is not over yet" if min(ends) == asked.source.as_of else "is cut by the range"
-        yield (
-            f"* the {time.grain} from {start} {reason}: it counts {first} to {min(ends)}; "
-            "do not compare it with whole ones"
-        )
+        ends = [day for day in (last_day(start, time.grain), period.end, asked.source.as_of) if day]
+        first = max(day for day in (start, period.start, asked.data_from) if day)
+        yield f"* the {time.grain} from {start} {_why_partial(asked, start, first, min(ends))}"
+
+
+def _why_partial(asked: Asked, start: date, first: date, last: date) -> str:
+    """Say why a period is partial, of which the days from `first` to `last` are counted."""
+    time, period = asked.resolved.time, asked.resolved.period or Period()
+    assert time is not None
+    advice = f"it counts {first} to {last}; do not compare it with whole ones"
+    if last < last_day(start, time.grain):
+        reason = "is not over yet" if last == asked.source.as_of else "is cut by the range"
+        return f"{reason}: {advice}"
+    if period.start and period.start > start:
+        return f"is cut by the range: {advice}"
+    if first > start:
+        return f"begins before the data: {advice}"
+    return f"rests on days before {asked.data_from}, when the data begin: its change says little"
 
 
 def _outside(asked: Asked, partial: Sequence[date]) -> Iterator[str]:
-    """Tell of a range that lies, or ends, where there are no data."""
+    """Tell of a range that lies, begins or ends where there are no data."""
     period, as_of = asked.resolved.period, asked.source.as_of
     if not period:
         return
@@ -89,6 +107,23 @@ def _outside(asked: Asked, partial: Sequence[date]) -> Iterator[str]:
     first = _first_day(asked) if period.end else None
     if first and period.end and period.end < first:
         yield f"the range ends on {period.end}, before {first}, the first day with data"
+    elif not partial:
+        yield from _before_data(asked, period)
+
+
+def _before_data(asked: Asked, period: Period) -> Iterator[str]:
+    """Tell of a range, or of the one that it is compared with, that begins before the data."""
+    first, comparison = asked.data_from, asked.resolved.comparison
+    if not (first and period.start) or asked.resolved.time:
+        return
+    before = comparison.before(period) if comparison else None
+    if period.start < first:
+        yield f"the range begins on {period.start}; the data begin on {first}"
+    elif before and before.start and before.start < first:
+        yield (
+            f"the range that it is compared with begins on {before.start}; the data begin on {first}: "
+            "the change says little"
+        )
 
 
 def _first_day(asked: Asked) -> date | None:

@@ -101,3 +101,13 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     shop = Shop(tmp_path_factory.mktemp("shop"))
     shop.publish()
     return shop
+
+
+@pytest.fixture
+def begun(shop: Shop) -> Shop:
+    """A shop whose data begin on 10 January 2025, as the run that built it found out."""
+    shop.change("""
+        CREATE TABLE candidates.coverage (mart VARCHAR, time_column VARCHAR, data_from DATE);
+        INSERT INTO candidates.coverage VALUES ('order_lines', 'order_date', DATE '2025-01-10')""")
+    shop.publish()
+    return shop
