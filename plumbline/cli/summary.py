@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from plumbline.cli.text import SHARES, SUFFIXES, Column, paint, render_table
+from plumbline.governance.additivity import PERIOD, STOCK
 from plumbline.landing.outcomes import sentence
 from plumbline.project import Home
 
@@ -22,7 +23,11 @@ _NAMES_SHOWN = 6
 
 @dataclass(frozen=True)
 class Headline:
-    """One indicator: its last complete period against the one before."""
+    """One indicator: its last whole month, and what that is compared with.
+
+    That is the whole month before; of totals to date, the same point a year, quarter or month earlier; of a
+    stock (`counted_over`: end of period) the end of the month before.
+    """
 
     domain: str
     level: str
@@ -37,6 +42,8 @@ class Headline:
     reason: str
     attainment: Decimal | None = None
     light: str = ""
+    counted_over: str = PERIOD
+    compared_with: str = ""
 
 
 def exit_code(record: dict[str, Any]) -> int:
@@ -69,30 +76,44 @@ def read_headlines(home: Home) -> list[Headline]:
 
 
 _HEADLINES = """
-with complete as (
-    select metric, period_start, value, verdict, attainment, light,
-           row_number() over (partition by metric order by period_start desc nulls last) as age
-    from published.indicator_value
-    where dimensions = '' and grain in ('month', 'all') and not is_partial and value is not null
+with whole as (
+    select figures.metric, figures.period_start, figures.value, figures.verdict, figures.attainment,
+           figures.light,
+           case indicator.counted_over
+               when 'year to date' then interval 1 year
+               when 'quarter to date' then interval 3 months
+               else interval 1 month
+           end as step,
+           row_number() over (
+               partition by figures.metric order by figures.period_start desc nulls last) as age
+    from published.indicator_value as figures
+    inner join published.indicator as indicator on indicator.name = figures.metric
+    where figures.dimensions = '' and figures.grain in ('month', 'all') and not figures.is_partial
+          and figures.value is not null
 ),
 latest as (
-    select now_.metric, now_.period_start, now_.value, now_.verdict, now_.attainment, now_.light,
-           before_.value as previous
-    from complete as now_
-    left join complete as before_ on before_.metric = now_.metric and before_.age = 2
-        and before_.period_start = now_.period_start - interval 1 month
+    select now_.*, before_.value as previous, before_.period_start as previous_start
+    from whole as now_
+    left join whole as before_ on before_.metric = now_.metric
+        and before_.period_start = now_.period_start - now_.step
     where now_.age = 1
 )
 select indicator.domain, indicator.level, indicator.name, indicator.label, indicator.label_zh, indicator.unit,
        coalesce(strftime(latest.period_start, '%Y-%m'), ''), latest.value, latest.previous,
        coalesce(latest.verdict, case when indicator.available then 'no value' else 'not available' end),
-       coalesce(indicator.unavailable_reason, ''), latest.attainment, coalesce(latest.light, '')
+       coalesce(indicator.unavailable_reason, ''), latest.attainment, coalesce(latest.light, ''),
+       indicator.counted_over, coalesce(strftime(latest.previous_start, '%Y-%m'), '')
 from published.indicator as indicator
 left join latest on latest.metric = indicator.name
 order by indicator.domain,
          case indicator.level when 'strategic' then 1 when 'process' then 2 else 3 end,
          indicator.name
 """
+_COMPARED = (
+    "Each figure is of its last whole month. Its change is against the month beside it: the one before; for",
+    "totals to date the same point a year or quarter earlier; for a stock at the end of a month the end of",
+    "the one before.",
+)
 
 
 def _sections(home: Home, record: dict[str, Any], headlines: Sequence[Headline]) -> Iterable[str]:
@@ -114,6 +135,8 @@ def _nothing_new(home: Home, record: dict[str, Any]) -> Iterable[str]:
 def _indicator_section(headlines: Sequence[Headline]) -> Iterable[str]:
     available = [line for line in headlines if line.verdict != "not available"]
     shown = [line for line in available if line.level in _SHOWN_LEVELS]
+    if shown:
+        yield from (*_COMPARED, "")
     for domain in dict.fromkeys(line.domain for line in shown):
         yield from _domain_table(domain, [line for line in shown if line.domain == domain])
         yield ""
@@ -130,6 +153,7 @@ def _domain_table(domain: str, lines: Sequence[Headline]) -> Iterable[str]:
         Column("period"),
         Column("value", right=True),
         Column("change", right=True),
+        Column("against"),
         Column("attained", right=True),
         Column("light"),
         Column("quality"),
@@ -138,9 +162,10 @@ def _domain_table(domain: str, lines: Sequence[Headline]) -> Iterable[str]:
         (
             line.label,
             line.label_zh,
-            line.period,
+            _moment(line, line.period),
             show_value(line.value, line.unit),
             show_change(line),
+            _moment(line, line.compared_with),
             "" if line.attainment is None else show_value(line.attainment, "ratio"),
             paint(line.light),
             line.verdict,
@@ -148,6 +173,10 @@ def _domain_table(domain: str, lines: Sequence[Headline]) -> Iterable[str]:
         for line in lines
     ]
     return render_table(columns, rows)
+
+
+def _moment(line: Headline, month: str) -> str:
+    return f"{month} end" if month and line.counted_over == STOCK else month
 
 
 def _unavailable(headlines: Sequence[Headline]) -> Iterable[str]:
@@ -174,7 +203,7 @@ def show_value(value: Decimal | float | None, unit: str) -> str:
 
 
 def show_change(line: Headline) -> str:
-    """Show the change against the period before: percentage points for shares, else percent."""
+    """Show the change against what it is compared with: percentage points for shares, else percent."""
     if line.value is None or line.previous is None:
         return ""
     now, before = float(line.value), float(line.previous)

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from plumbline.definitions import Definitions, Metric
 
+# What the value of a period counts, besides the rows of the period itself; totals to date name their grain.
+PERIOD, STOCK, TO_DATE = "period", "end of period", "to date"
 _SUMS = re.compile(r"[\w\s()+-]+")
 _CALL_OR_NUMBER = re.compile(r"\w\s*\(|\b\d")
 
@@ -48,3 +50,28 @@ def _derived(definitions: Definitions, metric: Metric) -> Growth:
         return Growth.LEVEL
     inputs = {growth(definitions, definitions.metrics[item.name]) for item in metric.inputs}
     return Growth.ADDS_UP if inputs == {Growth.ADDS_UP} else Growth.LEVEL
+
+
+def counted_over(definitions: Definitions, metric: Metric) -> str:
+    """Tell what the value of a period counts: `period`, `year to date`, `28 days`, or `end of period`.
+
+    A metric made of others counts to date when one of them does, or when it looks at the first day of a
+    grain; it is a stock at the end of the period when all of them are.
+    """
+    since = [f"{item.offset_to_grain} {TO_DATE}" for item in metric.inputs if item.offset_to_grain]
+    found = [counted_over(definitions, definitions.metrics[item.name]) for item in metric.inputs]
+    to_date = [text for text in (*since, *found) if text.endswith(TO_DATE)]
+    if to_date:
+        return to_date[0]
+    if found:
+        return found[0] if len(set(found)) == 1 else PERIOD
+    return _counted(definitions, metric)
+
+
+def _counted(definitions: Definitions, metric: Metric) -> str:
+    if metric.type == "cumulative":
+        if metric.window:
+            return f"{metric.window.count} {metric.window.grain}s"
+        return f"{metric.grain_to_date} {TO_DATE}" if metric.grain_to_date else STOCK
+    measures = [definitions.measure(item.name) for item in metric.measures]
+    return STOCK if measures and all(item and item.non_additive for item in measures) else PERIOD

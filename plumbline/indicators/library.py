@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from plumbline.definitions import GRAINS, Definitions, Metric, MetricInput, Window
+from plumbline.governance.additivity import counted_over
 from plumbline.indicators.availability import Availability, needed_sources
 from plumbline.indicators.questions import TOTAL_GRAINS
 
@@ -17,6 +18,7 @@ LIBRARY_COLUMNS = (
     ("description", "VARCHAR"),
     ("type", "VARCHAR"),
     ("formula", "VARCHAR"),
+    ("counted_over", "VARCHAR"),
     ("unit", "VARCHAR"),
     ("direction", "VARCHAR"),
     ("level", "VARCHAR"),
@@ -69,6 +71,7 @@ def _row(definitions: Definitions, availability: Availability, metric: Metric) -
         metric.description,
         metric.type,
         formula(definitions, metric),
+        counted_over(definitions, metric),
         told.unit,
         told.direction,
         told.level,

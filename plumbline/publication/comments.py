@@ -114,6 +114,8 @@ COLUMN_COMMENTS: dict[str, str] = {
     "name": "Name of the metric. · 指标",
     "type": "simple, ratio, derived, cumulative or conversion. · 指标类型",
     "formula": "How it is calculated, in words. · 计算公式",
+    "counted_over": "What the value of a period counts: period, year to date, 28 days, end of period."
+    " · 统计范围",
     "owner_department": "Department that answers for it. · 责任部门",
     "owner_role": "Role that answers for it. · 责任岗位",
     "synonyms": "Other English names. · 英文同义词",

@@ -72,6 +72,24 @@ def test_the_customer_base_only_grows(company: Company) -> None:
     assert growth == {"2023-12-01": None, "2024-01-01": 0.0, "2024-02-01": 0.0, "2024-03-01": 0.5}
 
 
+def test_the_pipeline_is_what_is_open_at_the_end_of_the_month(company: Company) -> None:
+    company.days("2024-01-01", "2024-04-30")
+    company.insert(
+        "opportunities",
+        "opportunity_id created_date closed_date is_closed amount sales_person_id",
+        (1, "2024-01-05", "2024-01-20", 1, 100, 1),
+        (2, "2024-01-10", "2024-03-31", 1, 70, 1),
+        (3, "2024-02-01", None, 0, 20, 2),
+        (4, "2024-02-10", "2024-03-01", 1, 5, 2),
+    )
+    company.insert("sales_people", "sales_person_id name", (1, "Ann"), (2, "Bo"))
+    at_the_end = "created_date <= last_day AND (closed_date > last_day OR closed_date IS NULL)"
+    assert company.query("open_pipeline_amount", MONTH) == company.sql(f"""
+        SELECT month, sum(CASE WHEN {at_the_end} THEN amount ELSE 0 END)
+        FROM marts.opportunities, {MONTHS} GROUP BY 1""")
+    assert company.query("open_pipeline_amount", "sales_person__name") == [("Ann", 0.0), ("Bo", 20.0)]
+
+
 def test_revenue_to_date_leaves_out_other_accounts(company: Company) -> None:
     company.days("2024-01-01", "2024-02-29")
     company.insert(

@@ -1,10 +1,20 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import duckdb
 import pytest
 
-from plumbline.cli.summary import Headline, _domain_table, attention, exit_code, show_change, show_value
+from plumbline.cli.summary import (
+    Headline,
+    _domain_table,
+    attention,
+    exit_code,
+    read_headlines,
+    show_change,
+    show_value,
+)
 from plumbline.cli.text import display_width, paint
+from plumbline.project import Home
 
 
 def headline(value, previous, unit="count"):
@@ -43,6 +53,57 @@ def test_no_change_is_shown_without_a_period_before():
 
 def test_a_change_from_zero_has_a_direction_but_no_percent():
     assert show_change(headline(Decimal(5), Decimal(0))) == "▲"
+
+
+def published(home, *indicators, values):
+    home.published.mkdir(parents=True)
+    with duckdb.connect(str(home.published / "gen-1.duckdb")) as con:
+        con.execute("""
+            CREATE SCHEMA published;
+            CREATE TABLE published.indicator (name VARCHAR, counted_over VARCHAR, label VARCHAR DEFAULT 'L',
+                label_zh VARCHAR DEFAULT 'Z', domain VARCHAR DEFAULT 'sales', level VARCHAR DEFAULT 'process',
+                unit VARCHAR DEFAULT 'count', available BOOLEAN DEFAULT true, unavailable_reason VARCHAR);
+            CREATE TABLE published.indicator_value (metric VARCHAR, period_start DATE, value INTEGER,
+                is_partial BOOLEAN, grain VARCHAR DEFAULT 'month', dimensions VARCHAR DEFAULT '',
+                verdict VARCHAR DEFAULT 'certified', attainment INTEGER, light VARCHAR)""")
+        con.executemany("INSERT INTO published.indicator (name, counted_over) VALUES (?, ?)", indicators)
+        columns = "metric, period_start, value, is_partial"
+        con.executemany(f"INSERT INTO published.indicator_value ({columns}) VALUES (?, ?, ?, ?)", values)
+    home.current.symlink_to("gen-1.duckdb")
+
+
+@pytest.mark.parametrize(
+    ("counted_over", "before"),
+    [
+        ("period", "2026-09"),
+        ("end of period", "2026-09"),
+        ("month to date", "2026-09"),
+        ("28 days", "2026-09"),
+        ("quarter to date", "2026-07"),
+        ("year to date", "2025-10"),
+    ],
+)
+def test_totals_to_date_are_compared_with_the_same_point(tmp_path, counted_over, before):
+    months = ["2025-10", "2026-07", "2026-09", "2026-10", "2026-11"]
+    values = [("m", f"{month}-01", index, month == "2026-11") for index, month in enumerate(months)]
+    published(Home(tmp_path), ("m", counted_over), values=values)
+    (line,) = read_headlines(Home(tmp_path))
+    assert (line.period, line.value, line.compared_with) == ("2026-10", 3, before)
+    assert line.previous == months.index(before)
+
+
+def test_no_change_is_shown_against_a_partial_period(tmp_path):
+    values = [("m", "2026-09-01", 1, True), ("m", "2026-10-01", 9, False)]
+    published(Home(tmp_path), ("m", "period"), values=values)
+    (line,) = read_headlines(Home(tmp_path))
+    assert (line.value, show_change(line), line.compared_with) == (9, "", "")
+
+
+def test_a_stock_is_told_to_be_that_at_the_end_of_the_month():
+    line = replace(headline(5, 4), counted_over="end of period", compared_with="2025-12")
+    _, _, row = _domain_table("supply", [line])
+    assert "2026-01 end" in row
+    assert "2025-12 end" in row
 
 
 def test_a_light_is_a_word_and_a_colour_only_on_a_terminal(monkeypatch):
