@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from plumbline.compiler import compile
 from plumbline.definitions import GRAINS
 from plumbline.errors import DefinitionError
-from plumbline.indicators.reads import ALWAYS, reads_of
+from plumbline.indicators.reach import FirstDays, Reaches
+from plumbline.indicators.reads import ALWAYS, Reads, joins_of, reads_of
+from plumbline.indicators.tables import INTERVALS
 from plumbline.warehouse import quoted
 from plumbline.warehouse.contents import Contents, as_json, from_json
 
@@ -41,6 +43,7 @@ class Basis:
 
     marts: Contents = field(default_factory=dict)
     questions: Mapping[str, str] = field(default_factory=dict)
+    first_days: Mapping[str, FirstDays] = field(default_factory=dict)
 
     @classmethod
     def read(cls, con: DuckDBPyConnection) -> Basis:
@@ -52,7 +55,7 @@ class Basis:
         row = con.execute("SELECT record FROM answers.basis").fetchone() if found else None
         record = json.loads(row[0]) if row else {}
         marts = from_json(record)
-        return cls(marts, record["questions"]) if marts is not None else cls()
+        return cls(marts, record["questions"], record.get("first_days", {})) if marts is not None else cls()
 
 
 @dataclass
@@ -67,12 +70,14 @@ class Answers:
     asked: dict[str, str] = field(default_factory=dict)
     anew: dict[str, date | None] = field(default_factory=dict)
     _basis: Basis = field(default_factory=Basis)
+    _reaches: Reaches = field(init=False)
 
     def begin(self) -> None:
         """Find out what is kept; a full run keeps nothing."""
         if self.full:
             self.con.execute("DROP SCHEMA IF EXISTS answers CASCADE")
-        self._basis = Basis.read(self.con)
+        self._basis = basis = Basis.read(self.con)
+        self._reaches = Reaches(self.con, self.marts, basis.marts, basis.first_days)
         self.con.execute("CREATE SCHEMA IF NOT EXISTS answers")
 
     def answer(self, question: Question) -> str:
@@ -80,9 +85,12 @@ class Answers:
         sql = compile(self.home.semantic_manifest, question.query, "duckdb", cache=self.home.compiled)
         self.asked[question.name] = _digest(question, sql)
         table = _table(question.name)
-        since = self._changed_since(question, sql)
+        self._learn(question)
+        is_known = self._basis.questions.get(question.name) == self.asked[question.name]
+        reads = reads_of(self.definitions, question, sql, self.marts) if is_known else None
+        since = self._changed_since(question, reads) if reads else ALWAYS
         self.anew[question.name] = since
-        if since == ALWAYS or (since is not None and not self._replace_since(question, since)):
+        if since == ALWAYS or (since and reads and not self._replace_since(question, reads, since)):
             self.con.execute(f"CREATE OR REPLACE TABLE {table} AS {sql}")
             self.anew[question.name] = ALWAYS
         return table
@@ -96,26 +104,30 @@ class Answers:
         for (name,) in rows:
             if name not in self.asked:
                 self.con.execute(f"DROP TABLE {_table(name)}")
-        record = {**as_json(self.marts), "questions": self.asked}
+        record = {**as_json(self.marts), "questions": self.asked, "first_days": self._reaches.now}
         self.con.execute(
             "CREATE OR REPLACE TABLE answers.basis AS SELECT ?::VARCHAR AS record", [json.dumps(record)]
         )
 
-    def _changed_since(self, question: Question, sql: str) -> date | None:
-        if self._basis.questions.get(question.name) != self.asked[question.name]:
-            return ALWAYS
-        reads = reads_of(self.definitions, question, sql, self.marts)
-        since = reads.changed_since(self._basis.marts, self.marts) if reads else ALWAYS
+    def _learn(self, question: Question) -> None:
+        """Keep what the next run has to know of the ways of a question to other marts."""
+        for join in sorted(joins_of(self.definitions, question) or ()):
+            if join.is_dated(self.marts):
+                self._reaches.learn(join)
+
+    def _changed_since(self, question: Question, reads: Reads) -> date | None:
+        since = reads.changed_since(self._reaches)
         if since is None or since == ALWAYS:
             return since
         return since if question.grain in GRAINS else ALWAYS
 
-    def _replace_since(self, question: Question, since: date) -> bool:
+    def _replace_since(self, question: Question, reads: Reads, since: date) -> bool:
         """Ask for the periods from a day on, and put them in the place of those that are kept."""
         assert question.time is not None
         table, period = _table(question.name), f"CAST({quoted(question.time.column)} AS DATE)"
-        first = _scalar(self.con, f"date_trunc('{question.time.grain}', DATE '{since}')::DATE")
-        query = {**question.query, "time_constraint": [first.isoformat(), _LAST.isoformat()]}
+        first = _period(self.con, question.time.grain, since)[0]
+        last = _period(self.con, question.time.grain, max(since, min(_LAST, reads.last_day(self.marts))))[1]
+        query = {**question.query, "time_constraint": [first.isoformat(), min(last, _LAST).isoformat()]}
         try:
             sql = compile(self.home.semantic_manifest, query, "duckdb", cache=self.home.compiled)
         except DefinitionError:
@@ -139,10 +151,14 @@ def _table(name: str) -> str:
     return f"answers.{quoted(name)}"
 
 
-def _scalar(con: DuckDBPyConnection, expression: str) -> Any:
-    row = con.execute(f"SELECT {expression}").fetchone()
+def _period(con: DuckDBPyConnection, grain: str, day: date) -> tuple[date, date]:
+    """Give the first and the last day of the period that a day lies in; the last may be a later one."""
+    begins = f"date_trunc('{grain}', DATE '{day}')"
+    row = con.execute(
+        f"SELECT {begins}::DATE, ({begins} + INTERVAL {INTERVALS[grain]} - INTERVAL 1 DAY)::DATE"
+    ).fetchone()
     assert row is not None
-    return row[0]
+    return row[0], row[1]
 
 
 def _digest(question: Question, sql: str) -> str:

@@ -17,6 +17,7 @@ from plumbline.definitions import (
     Window,
 )
 from plumbline.indicators.questions import Question
+from plumbline.indicators.reach import Join, Reaches
 from plumbline.warehouse.contents import INFINITE, UNDATED, Contents
 
 _NAMED = re.compile(r"""(?:Dimension|Entity|Metric)\(\s*['"]([^'"]+)""")
@@ -29,23 +30,23 @@ ALWAYS = date.min
 class Reads:
     """The columns that a question reads, by mart.
 
-    `times` names, for marts whose rows count in the period of their own date only, that date's columns; a
-    change in any other mart may change every period. `back` is how far a change reaches into periods before
-    it, None if without end.
+    `times` names, for marts whose rows count in the period of their own date, that date's columns; `joins`
+    the ways to marts that rows take members from. A change in any other mart may change every period. `back`
+    is how far a change reaches into periods before it, None if without end.
     """
 
     columns: Mapping[str, frozenset[str]]
     times: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    joins: Mapping[str, frozenset[Join]] = field(default_factory=dict)
     back: timedelta | None = timedelta(0)
 
-    def changed_since(self, before: Contents, now: Contents) -> date | None:
+    def changed_since(self, reaches: Reaches) -> date | None:
         """Give the first day whose period may have another answer than before; None when none has.
 
         Rows without a date are in no period, so they do not count where periods are asked for.
         """
-        found = [
-            day for mart in sorted(self.columns) if (day := self._first_change(mart, before, now)) is not None
-        ]
+        changes = [self._first_change(mart, reaches) for mart in sorted(self.columns)]
+        found = [day for day in changes if day is not None]
         if not found:
             return None
         first = min(found)
@@ -53,21 +54,32 @@ class Reads:
             return ALWAYS
         return first - self.back
 
-    def _first_change(self, mart: str, before: Contents, now: Contents) -> date | None:
-        if mart not in now:
+    def last_day(self, marts: Contents) -> date:
+        """Give a day after which no mart that is read has a row in any period."""
+        parts = [part.name for mart in self.columns for parts in marts[mart].by.values() for part in parts]
+        if INFINITE in parts:
+            return date.max
+        months = [name for name in parts if name[0].isdigit()]
+        following = date.fromisoformat(f"{max(months)}-01") + timedelta(days=31) if months else date.max
+        return following.replace(day=1) - timedelta(days=1) if months else date.max
+
+    def _first_change(self, name: str, reaches: Reaches) -> date | None:
+        mart, known, columns = reaches.marts.get(name), reaches.marts_before.get(name), self.columns[name]
+        if mart is None or known is None or mart.types(columns) != known.types(columns):
             return ALWAYS
-        columns, known = self.columns[mart], before.get(mart)
-        if known is None or now[mart].types(columns) != known.types(columns):
+        times, joins = self.times.get(name, frozenset()), self.joins.get(name, frozenset())
+        if not times and not joins:
+            return ALWAYS if mart.whole.differs(known.whole, columns) else None
+        if not times <= mart.by.keys():
             return ALWAYS
-        times = self.times.get(mart)
-        if not times:
-            return ALWAYS if now[mart].whole.differs(known.whole, columns) else None
-        if not times <= now[mart].by.keys():
-            return ALWAYS
-        parts = {part for time in times for part in now[mart].changed(known, time, columns)} - {UNDATED}
+        parts = {part for time in times for part in mart.changed(known, time, columns)} - {UNDATED}
         if INFINITE in parts:
             return ALWAYS
-        return date.fromisoformat(f"{min(parts)}-01") if parts else None
+        found = [date.fromisoformat(f"{min(parts)}-01")] if parts else []
+        if joins:
+            members = set(mart.changed(known, mart.day, columns))
+            found += [day for join in joins if (day := reaches.first_day(join, members)) is not None]
+        return min(found, default=None)
 
 
 def reads_of(definitions: Definitions, question: Question, sql: str, marts: Contents) -> Reads | None:
@@ -77,19 +89,35 @@ def reads_of(definitions: Definitions, question: Question, sql: str, marts: Cont
         return None
     if question.grain not in GRAINS:
         return Reads(columns)
-    facts = [fact for name in _asked(question) for fact in _facts(definitions, name, ())]
-    asked_for = [item.name for item in question.dimensions] + _names(question.where)
+    facts = list(_question_facts(definitions, question))
+    joins = joins_of(definitions, question)
+    if joins is None:
+        return Reads(columns)
     times = _spines(definitions)
-    joined: set[str] = set()
     for fact in facts:
         times.setdefault(_table(fact.model.relation), set()).add(fact.time)
-        others = _joined(definitions, fact.model, [*asked_for, *fact.names])
-        if others is None:
-            return Reads(columns)
-        joined |= others
-    tied = {mart: frozenset(found) for mart, found in times.items() if mart in columns and mart not in joined}
+    # A way that digests by part do not tell of makes every change count for every period.
+    loose = {join.other for join in joins if not join.is_dated(marts)}
+    tied = {mart: frozenset(found) for mart, found in times.items() if mart in columns and mart not in loose}
+    members = {
+        mart: frozenset(join for join in joins if join.other == mart)
+        for mart in {join.other for join in joins} - loose
+    }
     backs = [fact.back for fact in facts]
-    return Reads(columns, tied, None if None in backs else max((b for b in backs if b), default=timedelta(0)))
+    back = None if None in backs else max((b for b in backs if b), default=timedelta(0))
+    return Reads(columns, tied, members, back)
+
+
+def joins_of(definitions: Definitions, question: Question) -> frozenset[Join] | None:
+    """Give the ways by which the rows that count take members from other marts; None for a longer way."""
+    asked_for = [item.name for item in question.dimensions] + _names(question.where)
+    found: set[Join] = set()
+    for fact in _question_facts(definitions, question) if question.grain in GRAINS else ():
+        joins = _joins(definitions, fact, [*asked_for, *fact.names])
+        if joins is None:
+            return None
+        found |= joins
+    return frozenset(found)
 
 
 def columns_read(sql: str, marts: Contents) -> dict[str, frozenset[str]] | None:
@@ -138,9 +166,9 @@ class _Fact:
     back: timedelta | None
 
 
-def _asked(question: Question) -> Iterator[str]:
-    yield from question.metrics
-    yield from question.extra
+def _question_facts(definitions: Definitions, question: Question) -> Iterator[_Fact]:
+    for name in (*question.metrics, *question.extra):
+        yield from _facts(definitions, name, ())
 
 
 def _facts(definitions: Definitions, name: str, filters: tuple[str, ...]) -> Iterator[_Fact]:
@@ -179,17 +207,23 @@ def _names(filters: tuple[str, ...]) -> list[str]:
     return [name for text in filters for name in _NAMED.findall(text)]
 
 
-def _joined(definitions: Definitions, model: SemanticModel, names: list[str]) -> set[str] | None:
-    """Name the marts that dimensions are taken from, beside the model's own; None for a longer way."""
-    found: set[str] = set()
+def _joins(definitions: Definitions, fact: _Fact, names: list[str]) -> set[Join] | None:
+    """Give the ways to other marts that dimensions are taken from; None for a longer way than one join."""
+    found: set[Join] = set()
+    model, keys = fact.model, {item.name: item.expr for item in fact.model.entities}
     for name in names:
         entity = name.rpartition("__")[0] or name
         if METRIC_TIME in name or entity == model.primary_entity:
             continue
         # A filter may name a metric, too: it is no entity of the model.
-        if entity not in {item.name for item in model.entities}:
+        if entity not in keys:
             return None
-        found |= {_table(m.relation) for m in definitions.models.values() if m.primary_entity == entity}
+        found |= {
+            Join(_table(model.relation), fact.time, keys[entity], _table(other.relation), item.expr)
+            for other in definitions.models.values()
+            for item in other.entities
+            if item.name == entity == other.primary_entity
+        }
     return found
 
 

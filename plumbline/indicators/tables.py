@@ -36,7 +36,7 @@ LONG_COLUMNS = (
     ("definition_version", "VARCHAR"),
     ("as_of", "DATE"),
 )
-_INTERVALS = {"day": "1 DAY", "week": "7 DAY", "month": "1 MONTH", "quarter": "3 MONTH", "year": "1 YEAR"}
+INTERVALS = {"day": "1 DAY", "week": "7 DAY", "month": "1 MONTH", "quarter": "3 MONTH", "year": "1 YEAR"}
 _ANSWER = "temp.answer"
 _VALUES = "temp.indicator_value"
 
@@ -172,7 +172,7 @@ def _end(question: Question) -> str:
     """Write the last day of the period."""
     assert question.time is not None
     start = _key(question.time)
-    return f"CAST({start} + INTERVAL {_INTERVALS[question.grain]} - INTERVAL 1 DAY AS DATE)"
+    return f"CAST({start} + INTERVAL {INTERVALS[question.grain]} - INTERVAL 1 DAY AS DATE)"
 
 
 def _exact(column: str) -> str:

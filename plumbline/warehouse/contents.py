@@ -129,9 +129,9 @@ def _parts(
 ) -> Iterator[Part]:
     before = {part.name: part for part in known}
     rows = con.execute(
-        f"SELECT {_number(time)}, count(*), {row_hash(columns)} FROM {relation} GROUP BY 1 ORDER BY 1"
+        f"SELECT {part_number(time)}, count(*), {row_hash(columns)} FROM {relation} GROUP BY 1 ORDER BY 1"
     ).fetchall()
-    found = [Part(_name(number), count, int(total or 0), {}) for number, count, total in rows]
+    found = [Part(part_name(number), count, int(total or 0), {}) for number, count, total in rows]
     changed = [part.name for part in found if part.differs(before.get(part.name), ())]
     digests = _column_digests(con, relation, columns, time, changed if len(changed) < len(found) else None)
     for part in found:
@@ -142,8 +142,8 @@ def _parts(
 _ALL, _UNDATED, _INFINITE = -3, -2, -1
 
 
-def _number(time: str) -> str:
-    """Number the months from the year 0; numbers are quick to group by."""
+def part_number(time: str) -> str:
+    """Give SQL that numbers the parts: months from the year 0; numbers are quick to group by."""
     if not time:
         return str(_ALL)
     column = identifier(time)
@@ -153,7 +153,8 @@ def _number(time: str) -> str:
     )
 
 
-def _name(number: int) -> str:
+def part_name(number: int) -> str:
+    """Name a part by its number."""
     special = {_ALL: ALL, _UNDATED: UNDATED, _INFINITE: INFINITE}
     return special.get(number) or f"{number // 12:04d}-{number % 12 + 1:02d}"
 
@@ -166,8 +167,13 @@ def condition(time: str, part: str) -> str:
     if part in (UNDATED, INFINITE):
         return f"{column} IS NULL" if part == UNDATED else f"{column} IS NOT NULL AND NOT isfinite({column})"
     year, month = (int(text) for text in part.split("-"))
-    after = _name(year * 12 + month)
+    after = part_name(year * 12 + month)
     return f"{column} >= DATE '{part}-01' AND {column} < DATE '{after}-01'"
+
+
+def any_part(time: str, parts: Collection[str]) -> str:
+    """Give SQL that selects the rows of several parts."""
+    return " OR ".join(condition(time, part) for part in sorted(parts)) or "false"
 
 
 def row_hash(columns: Sequence[Column]) -> str:
@@ -190,12 +196,12 @@ def _column_digests(
     key = identifier(columns[0].name)
     # Hashing twice: two rows whose values change alike would else cancel each other.
     digests = ", ".join(f"bit_xor(hash(hash({key}, {identifier(column.name)})))" for column in columns)
-    chosen = "true" if parts is None else " OR ".join(condition(time, part) for part in parts) or "false"
+    chosen = "true" if parts is None else any_part(time, parts)
     rows = con.execute(
-        f"SELECT {_number(time)}, {digests} FROM {relation} WHERE {chosen} GROUP BY 1"
+        f"SELECT {part_number(time)}, {digests} FROM {relation} WHERE {chosen} GROUP BY 1"
     ).fetchall()
     return {
-        _name(number): dict(zip((c.name for c in columns), found, strict=True)) for number, *found in rows
+        part_name(number): dict(zip((c.name for c in columns), found, strict=True)) for number, *found in rows
     }
 
 

@@ -116,6 +116,95 @@ def test_a_changed_member_asks_everything_again_that_names_it(build: Builder) ->
     assert since["sales_monthly"] is None
 
 
+DATED_PRODUCTS = """
+ALTER TABLE marts.products ADD COLUMN since DATE;
+UPDATE marts.products SET since = MAKE_DATE(2023, 4 + product_id, 1) WHERE product_id < 3"""
+DATED_CHANGES = {
+    "a member with another name": (
+        "UPDATE marts.products SET category = 'Horns' WHERE product_id = 2",
+        date(2024, 1, 31),
+    ),
+    "a member without a date": (
+        "UPDATE marts.products SET category = 'Horns' WHERE product_id = 3",
+        date(2024, 2, 29),
+    ),
+    "a member that has gone": ("DELETE FROM marts.products WHERE product_id = 3", date(2024, 2, 29)),
+    "a member that was missing": (
+        "INSERT INTO marts.products VALUES (99, 'Horns', DATE '2024-03-01')",
+        date(2024, 3, 5),
+    ),
+    "a member that nothing names": (
+        "INSERT INTO marts.products VALUES (77, 'Horns', DATE '2024-03-01')",
+        None,
+    ),
+    "a member in another part": (
+        "UPDATE marts.products SET since = DATE '2024-07-01' WHERE product_id = 3",
+        date(2024, 2, 29),
+    ),
+    "a member with another name, in another part": (
+        "UPDATE marts.products SET category = 'Horns', since = DATE '2023-05-02' WHERE product_id = 3",
+        date(2024, 1, 10),
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "since"), DATED_CHANGES.values(), ids=DATED_CHANGES.keys())
+def test_a_changed_member_with_a_date_asks_again_from_the_first_row_that_names_it(
+    build: Builder, change: str, since: date | None
+) -> None:
+    build.con.execute(DATED_PRODUCTS)
+    build()
+    build.con.execute(change)
+    assert build().since["sales_by_category_monthly"] == since
+    kept = published(build)
+    build(full=True)
+    assert kept == published(build)
+
+
+def test_a_late_row_is_asked_again_when_its_member_changes_afterwards(build: Builder) -> None:
+    build.con.execute(DATED_PRODUCTS)
+    build()
+    build.con.execute("INSERT INTO marts.orders VALUES (13, DATE '2024-01-02', 4, 3, 30, 9, 2)")
+    build()
+    build.con.execute("UPDATE marts.products SET category = 'Horns' WHERE product_id = 3")
+    assert build().since["sales_by_category_monthly"] == date(2024, 1, 1)
+    kept = published(build)
+    build(full=True)
+    assert kept == published(build)
+
+
+def test_a_member_that_goes_with_the_rows_that_named_it_is_not_forgotten(build: Builder) -> None:
+    build.con.execute(DATED_PRODUCTS)
+    build()
+    build.con.execute("UPDATE marts.orders SET product_id = 99 WHERE order_id = 4")
+    build.con.execute("DELETE FROM marts.products WHERE product_id = 3")
+    build()
+    kept = published(build)
+    build(full=True)
+    assert kept == published(build)
+
+
+def test_changes_of_dated_members_add_up_over_runs(build: Builder) -> None:
+    build.con.execute(DATED_PRODUCTS)
+    for change in (*CHANGES.values(), *(change for change, _ in DATED_CHANGES.values())):
+        build()
+        build.con.execute(change.replace("(99, 'Horns')", "(99, 'Horns', NULL)"))
+        kept = (build(), published(build))[1]
+        build(full=True)
+        assert kept == published(build)
+
+
+def test_periods_that_have_not_begun_are_there_when_their_day_has_come(build: Builder) -> None:
+    build.con.execute("INSERT INTO marts.orders VALUES (13, DATE '2025-06-09', 2, 1, 80, 50, 3)")
+    build()
+    build.con.execute(CHANGES["a new day"])
+    build()
+    assert build(as_of=date(2025, 6, 30)).since["sales_by_category_monthly"] is None
+    kept = published(build)
+    build(as_of=date(2025, 6, 30), full=True)
+    assert kept == published(build)
+
+
 def test_a_column_that_nobody_asks_for_changes_nothing(build: Builder) -> None:
     build.con.execute(
         "ALTER TABLE marts.products ADD COLUMN seen DATE; UPDATE marts.products SET seen = '2025-03-10'"
