@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -79,10 +80,10 @@ class Writer:
         return _count(self.con, table)
 
     def add_values(self, question: Question) -> None:
-        """Add the answer to the long table: one row per key and available metric."""
-        selects = [self._long(question, name) for name in question.metrics if name in self.availability]
-        if selects:
-            self.con.execute(f"INSERT INTO {_VALUES} {' UNION ALL '.join(selects)}")
+        """Add the answer to the long table: one row per key and available metric that has a value."""
+        metrics = [self.definitions.metrics[name] for name in question.metrics if name in self.availability]
+        if metrics:
+            self.con.execute(f"INSERT INTO {_VALUES} BY NAME {self._long(question, metrics)}")
 
     def finish(self) -> int:
         """Write the long table, ordered and without repeated keys; gives its rows."""
@@ -109,45 +110,48 @@ class Writer:
             parts.append(f"{_key(question.time)} <= {_date(self.as_of)}")
         return " AND ".join(parts)
 
-    def _long(self, question: Question, name: str) -> str:
-        metric = self.definitions.metrics[name]
-        start, end, partial = self._period(question, metric)
-        columns = (
-            _text(name),
-            _text(question.grain),
-            start,
-            end,
-            _text(",".join(item.column for item in question.dimensions)),
-            _members(question.dimensions),
-            _exact(name),
-            *(
-                _exact(part) if part in (*question.metrics, *question.extra) else "NULL"
-                for part in (metric.numerator, metric.denominator)
-            ),
-            *("NULL", "NULL", "NULL"),
-            _text(metric.governance.unit),
-            partial,
-            _text(metric.governance.version),
-            _date(self.as_of),
-        )
-        begun = f" AND {start} <= {_date(self.as_of)}" if question.time else ""
-        return f"SELECT {', '.join(columns)} FROM {_ANSWER} WHERE {quoted(name)} IS NOT NULL{begun}"
+    def _long(self, question: Question, metrics: list[Metric]) -> str:
+        """Turn the columns of an answer into rows, all in one pass."""
+        start, end = _key(question.time) if question.time else "CAST(NULL AS DATE)", self._end(question)
+        there = {*question.metrics, *question.extra}
+        columns = {
+            "grain": _text(question.grain),
+            "period_start": start,
+            "period_end": end,
+            "dimensions": _text(",".join(item.column for item in question.dimensions)),
+            "members": _members(question.dimensions),
+            "as_of": _date(self.as_of),
+            "metric": _unnested(_text(metric.name) for metric in metrics),
+            "value": _unnested(_exact(metric.name) for metric in metrics),
+            "numerator": _unnested(_exact(metric.numerator, there) for metric in metrics),
+            "denominator": _unnested(_exact(metric.denominator, there) for metric in metrics),
+            "unit": _unnested(_text(metric.governance.unit) for metric in metrics),
+            "is_partial": _unnested(self._partial(question, metric) for metric in metrics),
+            "definition_version": _unnested(_text(metric.governance.version) for metric in metrics),
+            "present": _unnested(f"{quoted(metric.name)} IS NOT NULL" for metric in metrics),
+        }
+        listed = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+        begun = f" WHERE {start} <= {_date(self.as_of)}" if question.time else ""
+        return f"SELECT * EXCLUDE (present) FROM (SELECT {listed} FROM {_ANSWER}{begun}) WHERE present"
 
-    def _period(self, question: Question, metric: Metric) -> tuple[str, str, str]:
-        """Give the first and the last day of the period, and whether days that the value counts are missing.
+    def _end(self, question: Question) -> str:
+        return _end(question) if question.time else _date(self.as_of)
+
+    def _partial(self, question: Question, metric: Metric) -> str:
+        """Write whether days that the value counts are missing.
 
         Days are missing before the data begin and after `as_of`; a conversion is settled when the time for
         what may follow is over, too.
         """
         if not question.time:
-            return "CAST(NULL AS DATE)", _date(self.as_of), "false"
+            return "false"
         start, end = _key(question.time), _end(question)
         settled = end
         if metric.type == "conversion" and metric.window:
             settled = f"{end} + INTERVAL {metric.window.count} {metric.window.grain} - INTERVAL 1 DAY"
         last = f"least({end}, {_date(self.as_of)})"
         uncovered = uncovered_sql(self.definitions, self.coverage, metric.name, start, last)
-        return start, end, " OR ".join(filter(None, [f"{settled} > {_date(self.as_of)}", uncovered]))
+        return " OR ".join(filter(None, [f"{settled} > {_date(self.as_of)}", uncovered]))
 
     def _marks(self, question: Question) -> list[str]:
         """Write which periods are partial, and the names of the metrics whose figure is."""
@@ -160,7 +164,7 @@ class Writer:
             cut = f"{start} < {_date(first)} OR {cut}"
         metrics = self.definitions.metrics
         named = [
-            f"CASE WHEN {quoted(name)} IS NOT NULL AND ({self._period(question, metrics[name])[2]})"
+            f"CASE WHEN {quoted(name)} IS NOT NULL AND ({self._partial(question, metrics[name])})"
             f" THEN {_text(name)} END"
             for name in known
         ]
@@ -175,7 +179,14 @@ def _end(question: Question) -> str:
     return f"CAST({start} + INTERVAL {INTERVALS[question.grain]} - INTERVAL 1 DAY AS DATE)"
 
 
-def _exact(column: str) -> str:
+def _unnested(items: Iterable[str]) -> str:
+    return f"unnest([{', '.join(items)}])"
+
+
+def _exact(column: str | None, there: Collection[str] | None = None) -> str:
+    """Write a figure of the answer; NULL for one that is not `there`."""
+    if column is None or (there is not None and column not in there):
+        return f"CAST(NULL AS {VALUE})"
     return f"TRY_CAST({quoted(column)} AS {VALUE})"
 
 
