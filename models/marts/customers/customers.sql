@@ -32,7 +32,7 @@ select
     coalesce(purchases.order_count, 0) as order_count,
     {{ flag('purchases.order_count >= 1') }} as has_ordered,
     {{ flag('purchases.order_count >= 2') }} as is_repeat,
-    cast(coalesce(purchases.lifetime_sales, 0) as decimal(18, 4)) as lifetime_sales,
+    cast(coalesce(purchases.lifetime_sales, 0) as decimal(38, 4)) as lifetime_sales,
     {{ as_of() }} as as_of_date
 from customers
 left join persons on customers.person_id = persons.person_id

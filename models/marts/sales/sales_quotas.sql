@@ -38,7 +38,7 @@ select
     quotas.quota_date,
     windows.quota_end_date,
     quotas.quota_amount,
-    cast(coalesce(attained.attained_amount, 0) as decimal(18, 4)) as attained_amount
+    cast(coalesce(attained.attained_amount, 0) as decimal(38, 4)) as attained_amount
 from quotas
 inner join windows on quotas.quota_date = windows.quota_date
 left join attained

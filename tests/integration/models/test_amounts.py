@@ -1,6 +1,6 @@
 """An amount that no type can hold costs its row, or its value, but never the run."""
 
-from tests.integration.models.test_incremental import line, order, product
+from tests.integration.models.test_incremental import customer, line, order, product
 
 LINES = ("+order_lines", "+calls", "+inventory_daily")
 
@@ -59,3 +59,11 @@ def test_costs_that_are_too_large_are_unknown(company):
     assert company.query("select product_id, inventory_value from marts.inventory_daily order by 1") == [
         (10, None), (11, 18),
     ]  # fmt: skip
+
+
+def test_totals_of_amounts_that_fit_are_never_too_large(company):
+    most = {"SubTotal": "99999999999999.9999", "TaxAmt": "0", "Freight": "0", "CustomerID": "1"}
+    company.land("crm.customer", [customer("1")])
+    company.land("erp.sales_order_header", [order(str(number), "2024-01-05", **most) for number in (1, 2)])
+    company.build(only=("+customers",))
+    assert company.query("select lifetime_sales::varchar from marts.customers") == [("199999999999999.9998",)]
