@@ -89,7 +89,9 @@ def register(subparsers: Any) -> None:
         default="table",
         help="default: table",
     )
-    parser.add_argument("--explain", action="store_true", help="print the SQL, and what it reads, instead")
+    parser.add_argument(
+        "--explain", action="store_true", help="print the plan and the SQL, and what it reads, instead"
+    )
     parser.add_argument("--company", default="demo", help="whose figures (default: demo)")
     parser.add_argument(
         "--live", action="store_true", help="ask the private warehouse, not what is published"
@@ -131,6 +133,8 @@ def _split(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _explain(answer: Answer) -> None:
+    for line in answer.plan.splitlines():
+        print(f"-- {line}".rstrip())
     print(answer.sql)
     tables = ", ".join(answer.tables) or "no table"
     print(f"-- calculated from {tables}; no published table is read", file=sys.stderr)

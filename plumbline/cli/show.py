@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from plumbline.cli.text import Column, pad, paint, render_table
+from plumbline.errors import UsageError
 
 if TYPE_CHECKING:
     from plumbline.serving import Source
 
 _WIDTH = 90
-KINDS = ("metrics", "dimensions", "entities", "saved-queries")
+KINDS = ("metrics", "dimensions", "entities", "saved-queries", "values")
 
 
 def register(subparsers: Any) -> None:
     """Add both commands to the parser."""
     listing = subparsers.add_parser(
         "list",
-        help="name the metrics, dimensions, entities or saved queries",
+        help="name the metrics, dimensions, entities, saved queries, or the values of a dimension",
         description="Name what there is to ask for, as the published library has it.",
-        epilog="Example: plumb list dimensions --metric net_sales",
+        epilog="Examples: plumb list dimensions --metric net_sales; plumb list values product__category",
     )
     listing.add_argument("kind", choices=KINDS, help="what to list")
+    listing.add_argument("dimension", nargs="?", help="values: those of this dimension")
     listing.add_argument(
         "--metric",
         action="append",
         default=[],
-        help="dimensions: only those that this metric can be split by",
+        help="dimensions, values: only what this metric can be split by",
     )
     showing = subparsers.add_parser(
         "show",
@@ -64,15 +66,25 @@ def run(options: argparse.Namespace) -> int:
 def _list(source: Source, options: argparse.Namespace) -> None:
     from plumbline.serving import library
 
-    entries = {
+    if (options.kind == "values") != (options.dimension is not None):
+        raise UsageError(
+            "which dimension's values?" if options.kind == "values" else f"{options.dimension!r} is too much",
+            where=f"plumb list {options.kind}",
+            todo="Write `plumb list values product__category`; `plumb list dimensions` names what there is.",
+        )
+    listings: dict[str, Callable[[Source], list[dict[str, Any]]]] = {
         "metrics": library.list_metrics,
         "dimensions": lambda source: library.list_dimensions(source, options.metric),
         "entities": library.list_entities,
         "saved-queries": library.list_saved_queries,
-    }[options.kind](source)
+        "values": lambda source: library.list_values(source, options.dimension, options.metric),
+    }
+    entries = listings[options.kind](source)
     if options.format == "json":
         _print_json(entries)
         return
+    if options.kind == "values":
+        entries = [{name: "(none)" if value is None else value for name, value in e.items()} for e in entries]
     if options.kind == "saved-queries":
         entries = [{**entry, "metrics": len(entry["metrics"])} for entry in entries]
     for line in _table(entries):
@@ -122,7 +134,10 @@ def _print_json(content: object) -> None:
 def _table(entries: Sequence[dict[str, Any]]) -> Iterable[str]:
     if not entries:
         return []
-    columns = [Column(name.replace("_", " "), right=name in {"metrics", "rows"}) for name in entries[0]]
+    columns = [
+        Column(" ".join(name.replace("_", " ").split()), right=name in {"metrics", "rows"})
+        for name in entries[0]
+    ]
     return render_table(columns, [[_text(value) for value in entry.values()] for entry in entries])
 
 

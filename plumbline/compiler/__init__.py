@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from plumbline.compiler.request import Request
     from plumbline.definitions import Definitions, GroupBy
 
-__all__ = ["compile"]
+__all__ = ["Explanation", "compile", "explain"]
 
 _loaded: dict[tuple[str, int, int], Definitions] = {}
 _graphs: dict[str, Graph] = {}
@@ -49,6 +50,30 @@ def compile(
         sql = _compile(definitions, request, dialect)
         disk.write(path, sql)
     return sql
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a query does: its plan in words, and the SQL that carries it out."""
+
+    plan: str
+    sql: str
+
+
+def explain(
+    semantic_manifest_json_path: str | Path, query: Mapping[str, Any], dialect: str = "duckdb"
+) -> Explanation:
+    """Explain a query as `compile` takes it: formulas, passes over rows, and the SQL; raises as it does."""
+    from plumbline.compiler.outline import outline
+    from plumbline.compiler.planner import plan
+    from plumbline.compiler.request import read_request
+
+    definitions = _definitions(Path(semantic_manifest_json_path))
+    request = read_request(definitions, query)
+    sql = _compile(definitions, request, dialect)
+    if not request.metrics:
+        return Explanation(f"members of {', '.join(item.column for item in request.group_by)}", sql)
+    return Explanation(outline(plan(definitions, _graph(definitions), request, dialect), definitions), sql)
 
 
 def _definitions(path: Path) -> Definitions:

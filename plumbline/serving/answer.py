@@ -48,12 +48,19 @@ class Answer:
         *,
         filtered: bool,
         notes: Callable[[Rows, Sequence[date]], list[str]],
+        plan: Callable[[], str],
     ) -> None:
         self._source = source
         self._filtered = filtered
         self._notes = notes
+        self._plan = plan
         self.sql = sql
         self.columns = columns
+
+    @property
+    def plan(self) -> str:
+        """Say how the figures come about: formulas, and the passes over rows that they rest on."""
+        return self._plan()
 
     @property
     def publication(self) -> Publication | None:
@@ -73,7 +80,7 @@ class Answer:
         if not dates:
             return rows
         return [
-            tuple(_whole_day(value) if index in dates else value for index, value in enumerate(row))
+            tuple(whole_day(value) if index in dates else value for index, value in enumerate(row))
             for row in rows
         ]
 
@@ -129,5 +136,6 @@ def _bad_condition(why: str) -> DefinitionError:
     )
 
 
-def _whole_day(value: Any) -> Any:
+def whole_day(value: Any) -> Any:
+    """Give the date of a moment that stands for its day; anything else as it is."""
     return value.date() if isinstance(value, datetime) else value

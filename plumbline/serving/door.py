@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from plumbline.compiler import compile as compile_query
+from plumbline.compiler import explain
 from plumbline.definitions import Definitions, load
 from plumbline.errors import DefinitionError
 from plumbline.indicators.coverage import Coverage, read_coverage, uncovered_sql
@@ -65,9 +66,12 @@ def query(
         return ask(home, source, question).arrow()
 
 
-def ask(home: Home, source: Source, question: Question) -> Answer:
-    """Answer a question from an open source; the answer lives as long as the source is open."""
-    definitions = load(source.manifest)
+def ask(home: Home, source: Source, question: Question, definitions: Definitions | None = None) -> Answer:
+    """Answer a question from an open source; the answer lives as long as the source is open.
+
+    `definitions` are those of the source, where they have been loaded already.
+    """
+    definitions = definitions or load(source.manifest)
     vocabulary = Vocabulary(definitions)
     resolved = resolve(vocabulary, question)
     require_available(source, resolved.metrics)
@@ -84,6 +88,7 @@ def ask(home: Home, source: Source, question: Question) -> Answer:
         _columns(definitions, resolved),
         filtered=bool(resolved.where),
         notes=partial(notes, asked),
+        plan=lambda: explain(source.manifest, _asked(resolved)).plan,
     )
 
 
@@ -113,10 +118,10 @@ def _sentence(reason: str | None) -> str:
 
 def _sql(compiled: Any, resolved: Resolved, mark: str) -> str:
     """Write the SQL of a question; rows come in a fixed order even when none was asked for."""
-    keys = [item.column for item in resolved.group_by]
+    asked = _asked(resolved)
+    keys = asked["group_by"]
     order = list(resolved.order)
     order += [key for key in keys if key not in {name.removeprefix("-") for name in order}]
-    asked = {"metrics": list(resolved.metrics), "group_by": keys, "where": list(resolved.where)}
     now = str(compiled(asked | _within(resolved.period)))
     if resolved.comparison:
         before = compiled(asked | _within(resolved.comparison.before(resolved.period)))
@@ -124,6 +129,11 @@ def _sql(compiled: Any, resolved: Resolved, mark: str) -> str:
     elif mark:
         now = marked_sql(now, mark)
     return now + ordered_sql(order, resolved.limit)
+
+
+def _asked(resolved: Resolved) -> dict[str, Any]:
+    keys = [item.column for item in resolved.group_by]
+    return {"metrics": list(resolved.metrics), "group_by": keys, "where": list(resolved.where)}
 
 
 def _mark(resolved: Resolved, as_of: date | None, definitions: Definitions, coverage: Coverage) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from plumbline.compiler import compile
 from plumbline.definitions import load
 from plumbline.indicators.coverage import data_from, read_coverage
 from plumbline.publication.sql import identifier
+from plumbline.serving.answer import whole_day
+from plumbline.serving.compare import STEPS
 from plumbline.serving.reader import Source
 from plumbline.serving.vocabulary import Vocabulary
 
@@ -44,6 +48,39 @@ def list_dimensions(source: Source, metrics: list[str]) -> list[dict[str, Any]]:
         for name in names
     ]
     return [time, *found]
+
+
+def list_values(source: Source, dimension: str, metrics: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """List the members of a dimension in order, the one without a name last.
+
+    With `metrics`, the dimension is the one that these can be split by.
+    """
+    cursor = source.connection.execute(values_sql(source, dimension, metrics))
+    (name,) = (column[0] for column in cursor.description)
+    is_period = name.rpartition("__")[2] in STEPS
+    return [{name: whole_day(value) if is_period else value} for (value,) in cursor.fetchall()]
+
+
+def values_sql(
+    source: Source,
+    dimension: str,
+    metrics: Sequence[str] = (),
+    where: Sequence[str] = (),
+    *,
+    limit: int | None = None,
+    ends: bool = False,
+) -> str:
+    """Write SQL for the members of a dimension that meet the conditions, or for the first and the last."""
+    vocabulary = Vocabulary(load(source.manifest))
+    item = vocabulary.group_by(dimension, [vocabulary.metric(text) for text in metrics])
+    query = {
+        "group_by": [item.column],
+        "where": [vocabulary.where(text, ()) for text in where],
+        "order_by": [] if ends else [item.column],
+        "limit": limit,
+        "min_max_only": ends,
+    }
+    return compile(source.manifest, query)
 
 
 def list_entities(source: Source) -> list[dict[str, Any]]:

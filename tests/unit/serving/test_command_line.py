@@ -84,6 +84,7 @@ def test_files_go_to_standard_output(plumb, style, monkeypatch):
 
 def test_explain_shows_the_sql(plumb):
     _, out, _ = plumb("query", "orders", "--explain")
+    assert out.startswith("-- orders = A.order_count\n")
     assert '"warehouse"."marts"."orders"' in out
 
 
@@ -113,6 +114,18 @@ def test_list_entities_and_saved_queries(plumb):
     assert {"name": "product"} in json.loads(out)
     _, out, _ = plumb("list", "saved-queries")
     assert "sales_monthly" in out
+
+
+def test_list_the_values_of_a_dimension(plumb):
+    _, out, _ = plumb("list", "values", "category")
+    assert out.splitlines()[2:] == ["Bikes", "Helmets"]
+    _, out, _ = plumb("list", "values", "year", "--format", "json")
+    assert json.loads(out)[0] == {"metric_time__year": "2025-01-01"}
+
+
+def test_values_of_no_dimension_and_a_dimension_of_other_lists_are_refused(plumb):
+    assert plumb("list", "values")[0] == 2
+    assert plumb("list", "metrics", "category")[0] == 2
 
 
 def test_show_a_metric_by_its_chinese_label(plumb):

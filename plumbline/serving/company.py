@@ -1,0 +1,155 @@
+"""A company's figures for programs: opened once, asked often.
+
+```python
+with plumbline.open_company("demo") as company:
+    company.query(["net_sales"], by=["product__category"], grain="month", start="2026-01")
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from plumbline.definitions import Definitions, load
+from plumbline.project import Home, Project
+from plumbline.publication import Publication
+from plumbline.serving import library
+from plumbline.serving.answer import Answer
+from plumbline.serving.door import ask
+from plumbline.serving.reader import Source, open_generation, open_live
+from plumbline.serving.resolve import Question
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+Texts = str | Sequence[str]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """How an answer comes about: formulas and passes in words, the SQL, and the marts that it reads."""
+
+    plan: str
+    sql: str
+    tables: tuple[str, ...]
+
+
+def open_company(name: str, *, project: Project | None = None, live: bool = False) -> Company:
+    """Open what a company has published (`live`: its private warehouse) with its definitions.
+
+    All answers are of the generation that is current now; open it again to see a later one. Raises
+    UsageError for an impossible name, StorageError when nothing is published, LockedError when a run is at
+    work on the private warehouse.
+    """
+    home = (project or Project.find()).home(name)
+    return Company(home, open_live(home) if live else open_generation(home, sealed=True))
+
+
+class Company:
+    """One generation of a company's figures, and the definitions that they were computed by.
+
+    Metrics and dimensions may be given by name, label or synonym, in English or Chinese. Every method raises
+    DefinitionError for names that are unknown, ambiguous or not available.
+    """
+
+    def __init__(self, home: Home, source: Source) -> None:
+        self._home = home
+        self._source = source
+
+    def __enter__(self) -> Company:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the generation."""
+        self._source.connection.close()
+
+    @property
+    def publication(self) -> Publication | None:
+        """The publication that answers; None for the private warehouse."""
+        return self._source.publication
+
+    @cached_property
+    def _definitions(self) -> Definitions:
+        return load(self._source.manifest)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """List the metrics: name, label, label_zh, domain, level, unit, available, reason."""
+        return library.list_metrics(self._source)
+
+    def dimensions(self, metrics: Texts = ()) -> list[dict[str, Any]]:
+        """List what all of these metrics (none: any) can be split by: name, label, label_zh, type."""
+        return library.list_dimensions(self._source, list(_texts(metrics)))
+
+    def entities(self) -> list[dict[str, Any]]:
+        """List the keys that metrics can be split by: name."""
+        return library.list_entities(self._source)
+
+    def saved_queries(self) -> list[dict[str, Any]]:
+        """List the published wide tables: name, label, label_zh, metrics, by, rows."""
+        return library.list_saved_queries(self._source)
+
+    def show(self, metric: str) -> dict[str, Any]:
+        """Give everything the library says of a metric: meaning, owner, formula, targets, dimensions."""
+        return library.show_metric(self._source, metric)
+
+    def query(
+        self,
+        metrics: Texts,
+        *,
+        by: Texts = (),
+        where: Texts = (),
+        start: str | None = None,
+        end: str | None = None,
+        grain: str | None = None,
+        order: Texts = (),
+        limit: int | None = None,
+        compare: str | None = None,
+    ) -> pa.Table:
+        """Answer a question as an Arrow table: what it is split by, metrics, comparisons, `is_partial`.
+
+        `start` and `end` are days, months, quarters or years ('2026-01'), both included; `grain` is day to
+        year; `order` names columns, with `-` first for descending; `compare` is previous or year-ago. Money
+        is decimal, whole days are dates, counts are int64.
+        """
+        asked = (_texts(by), _texts(where), start, end, grain, _texts(order), limit, compare)
+        return self.ask(Question(_texts(metrics), *asked)).arrow()
+
+    def ask(self, question: Question) -> Answer:
+        """Answer a question with all that belongs to it: rows, labels, notes, plan and SQL."""
+        return ask(self._home, self._source, question, self._definitions)
+
+    def explain(
+        self, metrics: Texts, *, by: Texts = (), where: Texts = (), grain: str | None = None
+    ) -> Explained:
+        """Tell how figures come about: formulas, passes over rows, SQL, and the marts; nothing is read."""
+        question = Question(_texts(metrics), _texts(by), _texts(where), grain=grain)
+        answer = self.ask(question)
+        return Explained(answer.plan, answer.sql, answer.tables)
+
+    def values(
+        self, dimension: str, *, metrics: Texts = (), where: Texts = (), limit: int | None = None
+    ) -> pa.Table:
+        """List the members of a dimension in order, as an Arrow table of one column.
+
+        With `metrics`, the dimension is the one that these can be split by.
+        """
+        sql = library.values_sql(self._source, dimension, _texts(metrics), _texts(where), limit=limit)
+        return self._source.connection.sql(sql).to_arrow_table()
+
+    def span(self, dimension: str, *, metrics: Texts = (), where: Texts = ()) -> pa.Table:
+        """Give the first and the last member of a dimension: one row, `<name>__min` and `<name>__max`."""
+        sql = library.values_sql(self._source, dimension, _texts(metrics), _texts(where), ends=True)
+        return self._source.connection.sql(sql).to_arrow_table()
+
+
+def _texts(given: Texts) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
