@@ -118,7 +118,7 @@ class Writer:
     def _aggregated(self, scan: Scan, values: Sequence[Value]) -> exp.Select:
         """Aggregate rows by the keys; conditions that all values share limit the rows, others the values."""
         rows = Rows(self.graph, scan, self.dialect, self.subquery, _by_calendar(scan, values))
-        keys = [rows.value(key.column) for key in scan.keys]
+        keys = [_key(key.name, rows.value(key.column)) for key in scan.keys]
         shared = _shared(values)
         own = [[item for item in value.conditions if item not in shared] for value in values]
         limits = [both([rows.condition(item) for item in items]) if items else None for items in own]
@@ -156,7 +156,7 @@ class Writer:
         """Give the rows of a scan as they are, with further columns."""
         rows = Rows(self.graph, scan, self.dialect, self.subquery)
         wanted = [*((key.name, key.column) for key in scan.keys), *more]
-        values = [rows.value(item) for _, item in wanted]
+        values = [_key(name, rows.value(item)) for name, item in wanted]
         select = exp.select(*named(values, [name for name, _ in wanted]), copy=False)
         where = self._where(rows, scan.conditions)
         return _where(rows.source(select), where)
@@ -439,6 +439,12 @@ class Writer:
         first = exp.EQ(this=column(_NUMBER), expression=exp.Literal.number(1))
         source = numbered.from_(base).subquery("numbered")
         return exp.select(*(column(name) for name in names)).from_(source).where(first)
+
+
+def _key(name: str, value: exp.Expr) -> exp.Expr:
+    """Write a key; a moment that nobody sees is a date where it is a day, which is quicker to group by."""
+    is_day = isinstance(value, exp.TimestampTrunc | exp.DateTrunc) and value.unit.name.upper() == "DAY"
+    return exp.cast(value.this, "DATE") if name == MOMENT and is_day else value
 
 
 def _of_rows(measure: Measure, total: exp.Expr) -> exp.Expr:
