@@ -34,6 +34,7 @@ from plumbline.compiler.plan import (
 )
 from plumbline.compiler.rows import Rows, Subquery, between
 from plumbline.compiler.spines import met, on_spine, spine_for, spine_of
+from plumbline.compiler.steps import PRESENT, SINCE, TOTAL, UNTIL, by_steps, counted, summed_up
 from plumbline.definitions import TIMES, Measure
 
 _SPINE = "time_spine"
@@ -250,26 +251,52 @@ class Writer:
     # -- running totals
 
     def _running(self, running: Running) -> str:
-        """Add up, for each moment of the time spine, what its window has; then roll moments up to periods."""
-        source = self._rows_by_moment(running)
-        ends, within = self._ends(running, source)
+        """Give the total at each moment of the time spine; then roll moments up to periods."""
         values = tuple(self._asked[running])
         name = self.column_of(values[0])
-        keys = [column(key.name, ends if key.is_time else source) for key in running.keys]
         rolled = bool(running.roll) and not _at_last(running)
-        if rolled:
-            keys.append(column(MOMENT, ends))
+        write = self._followed_totals if by_steps(running) else self._added_up
+        table = self.add("running", write(running, name, rolled))
+        return self.add("rolled", _rolled(running, table, name)) if rolled else table
+
+    def _followed_totals(self, running: Running, name: str, rolled: bool) -> exp.Select:
+        """Look up the total that holds at each moment."""
+        if running.measure.agg in DISTRIBUTIVE:
+            source = self._rows_by_moment(running)
+            part = self.column_of(_parts(running.measure)[0])
+            totals = self.add("totals", summed_up(running, source, part, self.dialect))
+        else:
+            source = self.add(f"{running.source.model}_items", self._aggregated(running.source, ()))
+            totals = self.add("totals", counted(running, source, self.add))
+        ends = self._moments(running)
+        end = shifted(column(MOMENT, ends), running.shifts)
+        match: list[exp.Expr] = [
+            exp.GTE(this=end, expression=column(SINCE, totals)),
+            exp.LT(this=end.copy(), expression=column(UNTIL, totals)),
+        ]
+        if running.measure.agg not in DISTRIBUTIVE:
+            match.append(exp.GT(this=column(PRESENT, totals), expression=exp.Literal.number(0)))
+        keys = self._running_keys(running, ends, totals, rolled)
+        total = _filled(running, column(TOTAL, totals))
+        select = exp.select(*named([*keys.values(), total], [*keys, name])).from_(ends)
+        return select.join(totals, on=both(match), join_type=_side(running))
+
+    def _added_up(self, running: Running, name: str, rolled: bool) -> exp.Select:
+        """Add up, for each moment, what its window has."""
+        source = self._rows_by_moment(running)
+        ends, within = self._ends(running, source)
+        keys = self._running_keys(running, ends, source, rolled)
         total = self._total(running, source)
         if not keys:
             total = _of_rows(running.measure, total)
-        if running.fill is not None:
-            total = exp.Coalesce(this=total, expressions=[exp.Literal.number(running.fill)])
-        columns = [key.name for key in running.keys] + ([MOMENT] if rolled else [])
-        select = exp.select(*named([*keys, total], [*columns, name])).from_(ends)
+        columns = [*keys.values(), _filled(running, total)]
+        select = exp.select(*named(columns, [*keys, name])).from_(ends)
         select = select.join(source, on=within, join_type=_side(running))
-        select = _where(select, self._mixed(running, source, ends))
-        table = self.add("running", _grouped(select, keys))
-        return self.add("rolled", _rolled(running, table, name)) if rolled else table
+        return _grouped(_where(select, self._mixed(running, source, ends)), list(keys.values()))
+
+    def _running_keys(self, running: Running, ends: str, source: str, rolled: bool) -> dict[str, exp.Expr]:
+        keys = {key.name: column(key.name, ends if key.is_time else source) for key in running.keys}
+        return {**keys, MOMENT: column(MOMENT, ends)} if rolled else keys
 
     def _rows_by_moment(self, running: Running) -> str:
         """Aggregate rows by moment where that loses nothing; else keep each of them."""
@@ -443,8 +470,14 @@ class Writer:
 
 def _key(name: str, value: exp.Expr) -> exp.Expr:
     """Write a key; a moment that nobody sees is a date where it is a day, which is quicker to group by."""
-    is_day = isinstance(value, exp.TimestampTrunc | exp.DateTrunc) and value.unit.name.upper() == "DAY"
+    is_day = isinstance(value, exp.TimestampTrunc | exp.DateTrunc) and value.text("unit").upper() == "DAY"
     return exp.cast(value.this, "DATE") if name == MOMENT and is_day else value
+
+
+def _filled(running: Running, total: exp.Expr) -> exp.Expr:
+    if running.fill is None:
+        return total
+    return exp.Coalesce(this=total, expressions=[exp.Literal.number(running.fill)])
 
 
 def _of_rows(measure: Measure, total: exp.Expr) -> exp.Expr:

@@ -1,8 +1,7 @@
-"""Compiled SQL beside the best SQL that a person would write, shape by shape: the same rows, the time as a ratio.
+"""Compiled SQL beside the best SQL that a person would write, shape by shape: the times as ratios.
 
-`python -m tests.benchmarks.shapes [ROWS]` (default 5,000,000 orders of three years) prints milliseconds of the
-best of several turns on one thread, so that other work on the machine disturbs little, and exits with 1 when
-answers differ.
+`python -m tests.benchmarks.shapes [ROWS]` (default 5,000,000 orders of three years) prints milliseconds of
+CPU of the best of several turns on one thread, and exits with 1 when answers differ.
 """
 
 from __future__ import annotations
@@ -29,17 +28,20 @@ DATA = f"""
 CREATE SCHEMA marts;
 CREATE TABLE marts.days AS SELECT CAST(d AS DATE) AS date_day
   FROM range(DATE '2022-01-01', DATE '2022-01-01' + INTERVAL {DAYS} DAY, INTERVAL 1 DAY) r(d);
-CREATE TABLE marts.products AS SELECT i::INTEGER AS product_id, 'category ' || i % 12 AS category FROM range(500) r(i);
+CREATE TABLE marts.products AS
+  SELECT i::INTEGER AS product_id, 'category ' || i % 12 AS category FROM range(500) r(i);
 CREATE TABLE marts.orders AS
   SELECT i::INTEGER AS order_id, (DATE '2022-01-01' + (i * {DAYS} // {{rows}})::INTEGER) AS order_date,
     (hash(i) % ({{rows}} // 40))::INTEGER AS customer_id, (hash(i + 1) % 500)::INTEGER AS product_id,
-    (1 + hash(i + 2) % 100000 / 100)::DECIMAL(18, 4) AS amount, (hash(i + 3) % 50000 / 100)::DECIMAL(18, 4) AS cost,
-    0 AS number_of_customer
+    (1 + hash(i + 2) % 100000 / 100)::DECIMAL(18, 4) AS amount,
+    (hash(i + 3) % 50000 / 100)::DECIMAL(18, 4) AS cost, 0 AS number_of_customer
   FROM range({{rows}}) r(i);
 CREATE OR REPLACE TABLE marts.orders AS
-  SELECT * REPLACE (row_number() OVER (PARTITION BY customer_id ORDER BY order_id)::INTEGER AS number_of_customer)
+  SELECT * REPLACE (
+    row_number() OVER (PARTITION BY customer_id ORDER BY order_id)::INTEGER AS number_of_customer)
   FROM marts.orders ORDER BY order_id;
-CREATE TABLE marts.stock AS SELECT product_id, date_day AS stock_date, hash(product_id, date_day) % 100 AS quantity
+CREATE TABLE marts.stock AS
+  SELECT product_id, date_day AS stock_date, hash(product_id, date_day) % 100 AS quantity
   FROM marts.products, marts.days;
 """
 MONTH = "CAST(date_trunc('month', order_date) AS DATE)"
@@ -57,12 +59,18 @@ class Shape:
 
 
 SHAPES = (
-    Shape("sum by month", "sales", "metric_time__month", f"SELECT {MONTH}, sum(amount) FROM marts.orders GROUP BY 1"),
+    Shape(
+        "sum by month",
+        "sales",
+        "metric_time__month",
+        f"SELECT {MONTH}, sum(amount) FROM marts.orders GROUP BY 1",
+    ),
     Shape(
         "sum by a joined dimension",
         "sales",
         "product__category",
-        "SELECT category, sum(amount) FROM marts.orders LEFT JOIN marts.products USING (product_id) GROUP BY 1",
+        """SELECT category, sum(amount)
+        FROM marts.orders LEFT JOIN marts.products USING (product_id) GROUP BY 1""",
     ),
     Shape(
         "five metrics of one table",
@@ -131,7 +139,8 @@ SHAPES = (
             SELECT order_date, category, sum(amount) AS sales
             FROM marts.orders LEFT JOIN marts.products USING (product_id) GROUP BY ALL),
         members AS (SELECT DISTINCT category FROM daily)
-        SELECT date_day, members.category, sum(sales) OVER (PARTITION BY members.category ORDER BY date_day) AS total
+        SELECT date_day, members.category, sum(sales) OVER (
+            PARTITION BY members.category ORDER BY date_day) AS total
         FROM (marts.days CROSS JOIN members) LEFT JOIN daily
             ON order_date = date_day AND daily.category IS NOT DISTINCT FROM members.category
         QUALIFY total IS NOT NULL""",
@@ -142,20 +151,24 @@ SHAPES = (
         "metric_time__day",
         """WITH daily AS (SELECT DISTINCT order_date, customer_id FROM marts.orders),
         spans AS (
-            SELECT customer_id, order_date AS first, least(order_date + 28,
-                coalesce(lead(order_date) OVER (PARTITION BY customer_id ORDER BY order_date), DATE '2999-01-01')) AS after
+            SELECT customer_id, order_date AS first, least(order_date + 28, coalesce(
+                lead(order_date) OVER (PARTITION BY customer_id ORDER BY order_date),
+                DATE '2999-01-01')) AS after
             FROM daily),
         steps AS (SELECT first AS day, count(*) AS step FROM spans GROUP BY 1
             UNION ALL SELECT after::DATE, -count(*) FROM spans GROUP BY 1),
         days AS (SELECT day, sum(step) AS step FROM steps GROUP BY 1)
-        SELECT date_day, sum(step) OVER (ORDER BY date_day)::BIGINT FROM marts.days LEFT JOIN days ON day = date_day""",
+        SELECT date_day, sum(step) OVER (ORDER BY date_day)::BIGINT
+        FROM marts.days LEFT JOIN days ON day = date_day""",
     ),
     Shape(
         "last stock of the month",
         "stock",
         "metric_time__month",
         """SELECT date_trunc('month', stock_date)::DATE, sum(quantity) FROM marts.stock
-        WHERE stock_date IN (SELECT max(stock_date) FROM marts.stock GROUP BY date_trunc('month', stock_date)) GROUP BY 1""",
+        WHERE stock_date IN (
+            SELECT max(stock_date) FROM marts.stock GROUP BY date_trunc('month', stock_date))
+        GROUP BY 1""",
     ),
     Shape(
         "who came back within 30 days",
@@ -163,7 +176,8 @@ SHAPES = (
         "metric_time__month",
         f"""WITH pairs AS (
             SELECT {MONTH} AS month, number_of_customer = 1 AS is_first,
-                lead(order_date) OVER (PARTITION BY customer_id ORDER BY number_of_customer) - order_date < 30 AS again
+                lead(order_date) OVER (PARTITION BY customer_id ORDER BY number_of_customer)
+                    - order_date < 30 AS again
             FROM marts.orders WHERE number_of_customer <= 2)
         SELECT month, count(*) FILTER (again)::DOUBLE / count(*) FROM pairs WHERE is_first GROUP BY 1""",
     ),
@@ -185,7 +199,9 @@ def main(rows: int = ROWS) -> int:
 def _definitions() -> dict[str, Any]:
     content: dict[str, Any] = json.loads(json.dumps(shop.manifest()))
     content["metrics"].append(
-        shop.metric("sales_ever", "cumulative", measure="amount", cumulative_type_params=shop.cumulative(None))
+        shop.metric(
+            "sales_ever", "cumulative", measure="amount", cumulative_type_params=shop.cumulative(None)
+        )
     )
     return content
 
@@ -202,7 +218,9 @@ def _compare(con: duckdb.DuckDBPyConnection, manifest: Path, shape: Shape) -> bo
     asked = {"metrics": shape.metrics.split(), "group_by": shape.by.split(), "where": list(shape.where)}
     compiled = compile(manifest, asked, "duckdb")
     ours, theirs = zip(*_turns(con, compiled, shape.best), strict=True)
-    print(f"{shape.name:<34}{min(ours):>10.1f}{min(theirs):>10.1f}{min(ours) / min(theirs):>8.2f}", flush=True)
+    print(
+        f"{shape.name:<34}{min(ours):>10.1f}{min(theirs):>10.1f}{min(ours) / min(theirs):>8.2f}", flush=True
+    )
     return _rows(con, compiled) == _rows(con, shape.best)
 
 
@@ -218,7 +236,7 @@ def _milliseconds(con: duckdb.DuckDBPyConnection, sql: str) -> float:
 
 
 def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[str, ...]]:
-    """Give the rows as text in order; fractions to nine digits, since sums of doubles depend on their order."""
+    """Give the rows as text in order; fractions to nine digits: sums of doubles depend on their order."""
     rows = con.execute(sql).fetchall()
     return sorted(tuple(map(_text, row)) for row in rows)
 

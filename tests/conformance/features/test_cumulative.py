@@ -17,6 +17,20 @@ TOTALS = {
     "average_28_days": ("avg(amount)", WINDOW),
     "buyers_28_days": ("count(DISTINCT customer_id)", WINDOW),
     "buyers_ever": ("count(DISTINCT customer_id)", "order_date <= {at}"),
+    "buyers_2_months": (
+        "count(DISTINCT customer_id)",
+        "order_date > {at} - INTERVAL 2 MONTH AND order_date <= {at}",
+    ),
+    "buyers_month_to_date": (
+        "count(DISTINCT customer_id)",
+        "order_date >= date_trunc('month', {at}) AND order_date <= {at}",
+    ),
+    "buyers_year_to_date": (
+        "count(DISTINCT customer_id)",
+        "order_date >= date_trunc('year', {at}) AND order_date <= {at}",
+    ),
+    # Orders without a note are there, and have none: 0, not nothing.
+    "notes_28_days": ("count(DISTINCT note)", WINDOW),
     "median_ever": ("median(amount)", "order_date <= {at}"),
     "web_sales_ever": ("sum(amount)", "channel = 'web' AND order_date <= {at}"),
 }
@@ -41,7 +55,13 @@ def test_the_last_day_of_a_period_is_its_value(market: Market, metric: str, grai
         JOIN market.orders ON {within.format(at="last_day")} GROUP BY 1""")
 
 
-@pytest.mark.parametrize("metric", ["sales_ever", "sales_28_days", "buyers_28_days", "median_ever"])
+@pytest.mark.parametrize(
+    "metric",
+    [
+        *("sales_ever", "sales_28_days", "sales_year_to_date", "smallest_ever", "median_ever"),
+        *("buyers_28_days", "buyers_ever", "buyers_year_to_date", "notes_28_days"),
+    ],
+)
 def test_by_a_dimension_each_member_has_its_own(market: Market, metric: str) -> None:
     value, within = TOTALS[metric]
     assert market.ask(metric, "metric_time__month customer__segment") == market.sql(f"""
@@ -62,6 +82,19 @@ def test_the_first_day_of_a_period_that_has_a_value(market: Market) -> None:
 def test_the_average_over_the_days_of_a_period(market: Market) -> None:
     assert market.ask("sales_28_days_average", "metric_time__month") == market.sql(f"""
         SELECT date_trunc('month', date_day), avg(total) FROM {DAILY} GROUP BY 1""")
+
+
+def test_the_average_of_distinct_counts_over_the_days_of_a_period(market: Market) -> None:
+    assert market.ask("buyers_28_days_average", "metric_time__month") == market.sql(f"""
+        SELECT date_trunc('month', date_day), avg(buyers) FROM (
+            SELECT date_day, count(DISTINCT customer_id) AS buyers FROM market.days
+            JOIN market.orders ON {WINDOW.format(at="date_day")} GROUP BY 1) GROUP BY 1""")
+
+
+def test_distinct_counts_a_month_ago(market: Market) -> None:
+    assert market.ask("buyers_ever_1_month_ago", "metric_time__day") == market.sql("""
+        SELECT date_day, count(DISTINCT customer_id) FROM market.days
+        JOIN market.orders ON order_date <= date_day - INTERVAL 1 MONTH GROUP BY 1""")
 
 
 def test_by_day_nothing_is_rolled_up(market: Market) -> None:

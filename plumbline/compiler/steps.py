@@ -1,0 +1,135 @@
+"""Running totals by their steps: each total once, with the time in which it holds.
+
+Joining every moment with all rows of its window costs rows times moments. Where a total can be followed from
+one row to the next, rows are sorted once instead: sums of all time or to date are summed up in order, and of
+distinct items each counts from a moment on until it would not count any more (+1, then -1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlglot import exp
+
+from plumbline.compiler.aggregates import DISTRIBUTIVE, combined
+from plumbline.compiler.expressions import column, later, moment, named, truncated
+from plumbline.compiler.plan import ITEM, MOMENT, Running
+from plumbline.definitions import TIMES
+
+SINCE = "since"
+UNTIL = "until"
+TOTAL = "total"
+PRESENT = "present"
+_ITEMS, _ROWS = "items", "rows"
+# Lengths of time that are the same everywhere, so that a moment plus one is the inverse of a moment less one.
+_FIXED = ("second", "minute", "hour", "day", "week")
+_NEVER = "9999-12-31"
+
+Add = Callable[[str, exp.Query], str]
+
+
+def by_steps(running: Running) -> bool:
+    """Tell whether the totals can be followed from row to row."""
+    if not running.keys or any(condition.mixed for condition in running.conditions):
+        return False
+    if running.grain_to_date and running.grain_to_date not in TIMES:
+        return False
+    if running.measure.agg in DISTRIBUTIVE:
+        return running.window is None
+    return running.measure.agg == "count_distinct" and (
+        running.window is None or running.window.grain in _FIXED
+    )
+
+
+def summed_up(running: Running, source: str, part: str, dialect: str) -> exp.Select:
+    """Sum up the aggregates of moments in order: keys, `since`, `until`, `total`."""
+    keys = _others(running)
+    within = [column(key) for key in keys]
+    if running.grain_to_date:
+        within.append(truncated(column(MOMENT), running.grain_to_date))
+    following = exp.Coalesce(this=_lead(within), expressions=[_end(running)])
+    total = _so_far(combined(running.measure, column(part), dialect), within)
+    values = [*(column(key) for key in keys), column(MOMENT), following, total]
+    return exp.select(*named(values, [*keys, SINCE, UNTIL, TOTAL])).from_(source)
+
+
+def counted(running: Running, source: str, add: Add) -> exp.Select:
+    """Count distinct items by their steps: keys, `since`, `until`, `total`, and the rows that are `present`.
+
+    `source` has each item once per moment. What is counted nowhere, an item without a name, is present too.
+    """
+    keys = _others(running)
+    spans = add("spans", _spans(running, source, keys))
+    ends = [] if _endless(running) else [_steps(spans, keys, UNTIL, -1)]
+    steps = exp.union(_steps(spans, keys, SINCE, 1), *ends, distinct=False) if ends else None
+    table = add("steps", steps or _steps(spans, keys, SINCE, 1))
+    within = [column(key) for key in keys]
+    names = [*keys, MOMENT]
+    sums = [exp.Sum(this=column(name)) for name in (_ITEMS, _ROWS)]
+    changes = exp.select(*named([*(column(name) for name in names), *sums], [*names, _ITEMS, _ROWS]))
+    changed = add("changes", changes.from_(table).group_by(*(column(name) for name in names)))
+    following = exp.Coalesce(this=_lead(within), expressions=[moment(_NEVER)])
+    totals = [exp.cast(_so_far(exp.Sum(this=column(name)), within), "BIGINT") for name in (_ITEMS, _ROWS)]
+    values = [*(column(key) for key in keys), column(MOMENT), following, *totals]
+    return exp.select(*named(values, [*keys, SINCE, UNTIL, TOTAL, PRESENT])).from_(changed)
+
+
+def _endless(running: Running) -> bool:
+    return running.window is None and not running.grain_to_date
+
+
+def _others(running: Running) -> list[str]:
+    return [key.name for key in running.keys if not key.is_time]
+
+
+def _spans(running: Running, source: str, keys: Sequence[str]) -> exp.Select:
+    """Give, for each item, the times in which it counts; they do not overlap."""
+    names = [*keys, ITEM]
+    columns = [column(name) for name in names]
+    if _endless(running):
+        first = exp.Min(this=column(MOMENT))
+        select = exp.select(*named([*columns, first], [*names, SINCE])).from_(source)
+        return select.group_by(*(item.copy() for item in columns))
+    within = [item.copy() for item in columns]
+    if running.grain_to_date:
+        within.append(truncated(column(MOMENT), running.grain_to_date))
+    end = _end(running)
+    until: exp.Expr = exp.Coalesce(this=_lead(within), expressions=[end])
+    if running.window:
+        until = exp.Least(this=until, expressions=[end.copy()])
+    return exp.select(*named([*columns, column(MOMENT), until], [*names, SINCE, UNTIL])).from_(source)
+
+
+def _steps(spans: str, keys: Sequence[str], at: str, sign: int) -> exp.Select:
+    items: exp.Expr = exp.Count(this=column(ITEM))
+    rows: exp.Expr = exp.Count(this=exp.Star())
+    if sign < 0:
+        items, rows = exp.Neg(this=items), exp.Neg(this=rows)
+    columns = [*(column(key) for key in keys), column(at)]
+    select = exp.select(*named([*columns, items, rows], [*keys, MOMENT, _ITEMS, _ROWS])).from_(spans)
+    return select.group_by(*(item.copy() for item in columns))
+
+
+def _end(running: Running) -> exp.Expr:
+    """Give the first moment that a row at a moment does not count at any more, were it the only one."""
+    if running.window:
+        return later(column(MOMENT), running.window.count, running.window.grain)
+    if running.grain_to_date:
+        return later(truncated(column(MOMENT), running.grain_to_date), 1, running.grain_to_date)
+    return moment(_NEVER)
+
+
+def _lead(within: Sequence[exp.Expr]) -> exp.Window:
+    return _over(exp.Lead(this=column(MOMENT)), within)
+
+
+def _so_far(value: exp.Expr, within: Sequence[exp.Expr]) -> exp.Window:
+    spec = exp.WindowSpec(
+        kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW", end_side=None
+    )
+    return _over(value, within, spec)
+
+
+def _over(value: exp.Expr, within: Sequence[exp.Expr], spec: exp.WindowSpec | None = None) -> exp.Window:
+    order = exp.Order(expressions=[exp.Ordered(this=column(MOMENT), nulls_first=False)])
+    return exp.Window(this=value, partition_by=[item.copy() for item in within], order=order, spec=spec)
