@@ -23,7 +23,7 @@ from orchestration.parsed import digest_parsed
 from orchestration.prepare import is_prepared, mark_prepared
 from plumbline.errors import PlumblineError, disk_is_full, full_disk
 from plumbline.project import Home, Project
-from plumbline.runs import current_progress, new_run_id
+from plumbline.runs import RunRecord, current_progress, new_run_id
 
 if TYPE_CHECKING:
     from plumbline.demo.aside import Generation
@@ -68,6 +68,7 @@ def launch(
     }
     run = _Run(project, home, company, settings)
     with _full_disk_explained(home), run.closing():
+        RunRecord(str(settings["run_id"]), company, str(settings["as_of"]), full=full).save(home.runs)
         growing = grow()
         run.start()
         if growing:

@@ -152,10 +152,13 @@ def open_session(
         day = resolve_as_of(sources, as_of or None)
         directory = Path(data or os.environ.get("PLUMBLINE_DATA") or home.data)
         record = RunRecord.open(home.runs, run_id or new_run_id(), company, day.isoformat(), full=full)
+        record.save(home.runs)
         session = Session(project, home, sources, directory, day, full, record)
         began = time.perf_counter()
         try:
             yield session
+            # Nothing goes on after the landing job by itself; a launcher, which names the run, goes on.
+            record.status = "landed" if record.status == "running" and not run_id else record.status
         finally:
             session.close()
             record.seconds = round(record.seconds + time.perf_counter() - began, 3)

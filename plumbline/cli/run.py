@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import shlex
 import sys
+from contextlib import suppress
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +31,7 @@ def register(subparsers: Any) -> None:
         "and publish one new generation of indicators. Without new data it does nothing and says so.",
         epilog="Exit codes: 0 published, or nothing new; 2 wrong configuration; 3 held back by the quality "
         "gate; 4 published, or nothing new, but a source could not be read or a refused extract has not been "
-        "replaced; 5 another run is at work.",
+        "replaced; 5 another run is at work; 130 stopped by Ctrl-C.",
     )
     parser.add_argument(
         "--company",
@@ -52,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the company's definitions in this process and print what came of it."""
     from plumbline.cli.progress import TerminalProgress
     from plumbline.landing import asked_day
-    from plumbline.runs import RunLock, install_progress
+    from plumbline.runs import RunLock, end_running, install_progress, stopping
 
     project = Project.find()
     require_company(project, options.company)
@@ -60,10 +63,32 @@ def run(options: argparse.Namespace) -> int:
     as_of = asked_day(options.as_of) if options.as_of else None
     data = _data_directory(project, options, home)
     _look_for_garbage_rarely()
-    with RunLock(home.lock):
+    with RunLock(home.lock), stopping(partial(_stop, home, options, _generation(home))):
         install_progress(TerminalProgress())
-        record = _execute(project, home, options, data, as_of)
+        try:
+            record = _execute(project, home, options, data, as_of)
+        except Exception as error:
+            with suppress(OSError):
+                end_running(home.runs, "failed", str(error))
+            raise
     return _report(home, record, options.format)
+
+
+def _generation(home: Home) -> str:
+    return os.readlink(home.current) if home.current.is_symlink() else ""
+
+
+def _stop(home: Home, options: argparse.Namespace, before: str) -> str:
+    """Note that the run was stopped, and give its last words."""
+    from plumbline.runs import end_running
+
+    end_running(home.runs, "stopped")
+    now = _generation(home)
+    came = "nothing was published" if now == before else f"{now.removesuffix('.duckdb')} had been published"
+    given = {"--company": options.company, "--data": options.data, "--as-of": options.as_of}
+    asked = [text for name, value in given.items() if value for text in (name, value)]
+    command = shlex.join(["plumb", "run", *asked, *(["--full"] if options.full else [])])
+    return f"stopped by you; {came}; run again with `{command}`"
 
 
 def _look_for_garbage_rarely() -> None:

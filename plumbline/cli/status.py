@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from plumbline.cli.company import home_of
@@ -15,6 +14,10 @@ from plumbline.cli.text import Column, render_table
 from plumbline.project import Home
 
 _SHOWN = 10
+_ENDS = {
+    "stopped": "by Ctrl-C; the next run makes it good",
+    "died": "its process was killed, or crashed; the next run makes it good",
+}
 
 
 def register(subparsers: Any) -> None:
@@ -33,9 +36,10 @@ def register(subparsers: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the status; exit code 0 also when nothing was published yet."""
     from plumbline.landing import open_refusals
+    from plumbline.runs import read_runs
 
     home = home_of(options.company)
-    runs = read_runs(home.runs)
+    runs = read_runs(home.runs, home.lock, _SHOWN)
     refusals = [asdict(refusal) for refusal in open_refusals(home)]
     if options.format == "json":
         content = {"current": _current(home), "refusals": refusals, "runs": runs}
@@ -43,12 +47,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         print("\n".join(_lines(home, runs, refusals)))
     return 0
-
-
-def read_runs(directory: Path) -> list[dict[str, Any]]:
-    """Read the records of the last runs, newest first."""
-    files = sorted(directory.glob("2*.json"), reverse=True)[:_SHOWN]
-    return [json.loads(path.read_text(encoding="utf-8")) for path in files]
 
 
 def _current(home: Home) -> str:
@@ -74,5 +72,7 @@ def _lines(home: Home, runs: list[dict[str, Any]], refusals: list[dict[str, Any]
 
 def _row(record: dict[str, Any]) -> tuple[str, ...]:
     seconds = record.get("seconds") or sum(stage["seconds"] for stage in record["stages"])
-    error = (record["error"] or record["publication"].get("generation", "")).splitlines()
+    error = (
+        record["error"] or record["publication"].get("generation", "") or _ENDS.get(record["status"], "")
+    ).splitlines()
     return record["run_id"], record["as_of"], record["status"], f"{seconds:.1f}", error[0] if error else ""

@@ -3,8 +3,9 @@
 from plumbline.runs.fingerprint import Fingerprint, fingerprint
 from plumbline.runs.lock import RunLock
 from plumbline.runs.progress import Progress, current_progress, install_progress
-from plumbline.runs.record import RunRecord, new_run_id
+from plumbline.runs.record import RunRecord, end_running, new_run_id, read_runs
 from plumbline.runs.state import RunState
+from plumbline.runs.stopping import stopping
 
 __all__ = [
     "Fingerprint",
@@ -13,7 +14,10 @@ __all__ = [
     "RunRecord",
     "RunState",
     "current_progress",
+    "end_running",
     "fingerprint",
     "install_progress",
     "new_run_id",
+    "read_runs",
+    "stopping",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,8 @@ from typing import IO
 
 from plumbline.errors import LockedError
 
+# Seconds between attempts to lock.
+_LOOKS = (0.01, 0.05)
 _held: dict[Path, IO[str]] = {}
 
 
@@ -31,7 +34,7 @@ class RunLock:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         handle = open(self._path, "a+", encoding="utf-8")
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(handle)
         except OSError:
             holder = _read_holder(handle)
             handle.close()
@@ -55,6 +58,34 @@ class RunLock:
         if self._owns:
             self._owns = False
             _held.pop(self._path).close()
+
+
+def holder_of(path: Path) -> int | None:
+    """Give the process that holds a lock; None when none does."""
+    if path.resolve() in _held:
+        return os.getpid()
+    try:
+        with open(path, encoding="utf-8") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                pid = _read_holder(handle).get("pid")
+                return pid if isinstance(pid, int) else None
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _lock(handle: IO[str]) -> None:
+    """Lock a file exclusively; whoever asks `holder_of` holds it for an instant, so look again then."""
+    for wait in (*_LOOKS, 0.0):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            if not wait:
+                raise
+            time.sleep(wait)
 
 
 def _read_holder(handle: IO[str]) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from plumbline.runs.lock import holder_of
 from plumbline.runs.progress import Progress, current_progress
 from plumbline.runs.state import write_json
 
@@ -25,8 +27,9 @@ def new_run_id() -> str:
 class RunRecord:
     """Facts of one run, filled while it goes on.
 
-    `status`: running | published | nothing_new | held | failed; a killed run stays running. `stages`: name
-    and seconds, in order; some are at work at the same time, so `seconds` is not their sum.
+    `status`: running | landed | published | nothing_new | held | failed | stopped; a killed run stays
+    running, and `read_runs` tells that it died. `pid`: its process. `stages`: name and seconds, in order;
+    some are at work at the same time, so `seconds` is not their sum.
     `landing`: one entry per source table (system, table, status, rows, load, reason …). `refusals`: the
     extracts that were refused, now or before, and that nothing has replaced. `findings`: warnings of lint.
     """
@@ -36,6 +39,7 @@ class RunRecord:
     as_of: str
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     status: str = "running"
+    pid: int = field(default_factory=os.getpid)
     full: bool = False
     seconds: float = 0.0
     stages: list[dict[str, Any]] = field(default_factory=list)
@@ -57,7 +61,7 @@ class RunRecord:
             content = json.loads((directory / f"{run_id}.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return cls(run_id, company, as_of, full=full)
-        return cls(**{**content, "status": "running"})
+        return cls(**{**content, "as_of": as_of, "status": "running"})
 
     @contextmanager
     def stage(self, name: str, taken: Callable[[], float] | None = None) -> Iterator[Progress]:
@@ -84,3 +88,24 @@ class RunRecord:
         path = directory / f"{self.run_id}.json"
         write_json(path, asdict(self))
         return path
+
+
+def end_running(directory: Path, status: str, error: str = "") -> None:
+    """Note in the record of the run of this process, if one is still running, how it ended."""
+    for path in directory.glob("2*.json"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["status"] == "running" and content.get("pid") == os.getpid():
+            write_json(path, {**content, "status": status, "error": content["error"] or error})
+
+
+def read_runs(directory: Path, lock: Path, newest: int) -> list[dict[str, Any]]:
+    """Read the records of the last runs, newest first; one that runs no more, and did not end, `died`."""
+    files = sorted(directory.glob("2*.json"), reverse=True)[:newest]
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    alive = holder_of(lock) if any(record["status"] == "running" for record in records) else None
+    return [
+        {**record, "status": "died"}
+        if record["status"] == "running" and record.get("pid") != alive
+        else record
+        for record in records
+    ]

@@ -164,6 +164,37 @@ def test_a_run_killed_after_a_stage_is_made_good_by_the_next(stage, company, dem
     assert published(company) == expected
 
 
+@pytest.mark.parametrize("stage", ["start", "landing", "models", "indicators", "quality"])
+def test_an_interrupted_run_says_so_in_one_line_and_publishes_nothing(stage, company):
+    expected = published(company)
+    process = start(company, "--full")
+    for line in process.stderr:
+        if line.strip().startswith(stage):
+            break
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate()
+    assert process.returncode == 130
+    lines = [line for line in told.splitlines() if not line.endswith(" s")]
+    assert lines == [
+        "stopped by you; nothing was published; run again with `plumb run --company demo --full`"
+    ]
+    assert published(company) == expected
+    assert runs(company)[0]["status"] == "stopped"
+
+
+def test_a_killed_run_is_shown_as_dead(company):
+    process = start(company, "--full")
+    assert any("landing" in line for line in process.stderr)
+    assert runs(company)[0]["status"] == "running"
+    process.kill()
+    process.communicate()
+    assert runs(company)[0]["status"] == "died"
+
+
+def runs(home):
+    return json.loads(plumb("status", "--format", "json", home=home).stdout)["runs"]
+
+
 @pytest.fixture(scope="module")
 def two_days(tmp_path_factory):
     """The company as of a day, then as of eight days later: grown day by day, and built anew at once."""
