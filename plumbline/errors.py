@@ -5,6 +5,7 @@ PlumblineError                 every mistake that a user can mend; shown without
 │   └── UsageError             a wrong command line                                 exit 2
 ├── SourceError                a source system cannot be read                       exit 4
 │   ├── SourceUnavailable      down, refused, timed out
+│   │   └── SourceDown         nothing of it can be reached, whatever is asked for
 │   └── RefusedExtract         read, inspected and refused; it is in quarantine
 ├── GateError                  the quality gate refused to publish                  exit 3
 ├── DefinitionError            a metric, semantic model or query that cannot be     exit 2
@@ -65,6 +66,12 @@ class SourceUnavailable(SourceError):
     """The source is down, refuses the connection, or does not answer in time."""
 
     default_code = "source-unavailable"
+
+
+class SourceDown(SourceUnavailable):
+    """Nothing of a source system can be reached, so there is no use in asking for more of it."""
+
+    default_code = "source-down"
 
 
 class RefusedExtract(SourceError):

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from textwrap import wrap
 from typing import Any
 
 from plumbline.cli.text import SHARES, SUFFIXES, Column, paint, render_table
@@ -19,6 +20,7 @@ _REFUSED = {"refused", "unavailable"}
 _TOLD = {*_REFUSED, "absent", "missing"}
 _SHOWN_LEVELS = ("strategic", "process")
 _NAMES_SHOWN = 6
+_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -266,6 +268,8 @@ def _not_landed(landing: Sequence[dict[str, Any]]) -> Iterable[str]:
     for (system, status, reason), names in tables.items():
         what = f"{system}.{names[0]}" if len(names) == 1 else f"{system}: {len(names)} tables"
         yield f"  {what} {status}: {reason}".replace("\n", "\n    ")
+        if len(names) > 1:
+            yield from (f"    {line}" for line in wrap(", ".join(names), _WIDTH, break_on_hyphens=False))
 
 
 def _findings(record: dict[str, Any]) -> Iterable[str]:

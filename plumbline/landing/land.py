@@ -11,7 +11,14 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol
 
-from plumbline.errors import ConfigurationError, PlumblineError, StorageError, UsageError, did_you_mean
+from plumbline.errors import (
+    ConfigurationError,
+    PlumblineError,
+    SourceDown,
+    StorageError,
+    UsageError,
+    did_you_mean,
+)
 from plumbline.landing.contract import load_contract
 from plumbline.landing.outcomes import (
     LANDED,
@@ -138,19 +145,26 @@ def _land_tables(session: Session, progress: Progress) -> list[TableOutcome]:
         for number, table in enumerate(session.system.tables.values(), start=1):
             progress(f"{table.name} ({number} of {len(session.system.tables)})")
             started = time.perf_counter()
-            try:
-                connector = connector or _connect(session)
-            except (PlumblineError, OSError) as error:
-                failed = _failure(session, session.system.name, error)
-                return outcomes + [
-                    TableOutcome.of(name, [failed], 0.0) for name in list(session.system.tables)[number - 1 :]
-                ]
-            extracts = list(_land_table(session, connector, table))
+            if connector is None and session.down is None:
+                connector = _reach(session)
+            if session.down is not None:
+                extracts = [session.down]
+            else:
+                extracts = list(_land_table(session, connector, table)) if connector else []
             outcomes.append(TableOutcome.of(table.name, extracts, time.perf_counter() - started))
     finally:
         if connector is not None:
             connector.close()
     return outcomes
+
+
+def _reach(session: Session) -> Connector | None:
+    """Connect; what goes wrong is so for every table of the system."""
+    try:
+        return _connect(session)
+    except (PlumblineError, OSError) as error:
+        session.down = _failure(session, session.system.name, error)
+        return None
 
 
 def _connect(session: Session) -> Connector:
@@ -177,6 +191,8 @@ def _land_table(session: Session, connector: Connector, table: TableSource) -> I
         raise
     except (PlumblineError, OSError) as error:
         outcome = _failure(session, f"{session.system.name}.{table.name}", error)
+        if isinstance(error, SourceDown):
+            session.down = outcome
         if outcome.status == REFUSED:
             session.refusals.append(Refusal(table.name, outcome))
         yield outcome

@@ -11,6 +11,7 @@ from pathlib import Path
 from plumbline.landing.cache import ReadCache
 from plumbline.landing.contract import TableContract
 from plumbline.landing.manifests import Manifest, current_loads, table_loads
+from plumbline.landing.outcomes import ExtractOutcome
 from plumbline.landing.quarantine import Refusal
 from plumbline.landing.secrets import Secrets
 from plumbline.landing.sources import SystemSource
@@ -24,7 +25,8 @@ Progress = Callable[[str], None]
 class Session:
     """One landing of one system; relative paths of the sources file start at `root`.
 
-    `accepted` are the files of which at least one table has landed, now or before.
+    `accepted` are the files of which at least one table has landed, now or before. `down` says why nothing
+    of the system can be reached, once that is known.
     """
 
     root: Path
@@ -38,6 +40,7 @@ class Session:
     totals: Totals = field(default_factory=Totals)
     refusals: list[Refusal] = field(default_factory=list)
     accepted: set[Path] = field(default_factory=set)
+    down: ExtractOutcome | None = None
     _current: dict[str, list[Manifest]] = field(default_factory=dict)
 
     @cached_property

@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
-from plumbline.errors import SourceUnavailable
+from plumbline.errors import SourceDown, SourceUnavailable
 from plumbline.landing.outcomes import Refused
 
 _LONGEST_WAIT = 300.0
@@ -26,8 +27,8 @@ _NO_ANSWER = (
 class PatientSession(requests.Session):
     """Sends each request up to `attempts` times: again after 429 (when Retry-After says) and after 5xx.
 
-    Raises SourceUnavailable when the last attempt fails too, Refused when an answer leads to another host:
-    the credentials of this API are not for others.
+    Raises SourceUnavailable when the last attempt fails too, SourceDown when it found no host to talk to,
+    Refused when an answer leads to another host: the credentials of this API are not for others.
     """
 
     def __init__(
@@ -49,22 +50,23 @@ class PatientSession(requests.Session):
                 todo="If that is right, put it into base_url.",
             )
         kwargs["timeout"] = self._timeout
-        trouble = ""
+        trouble, is_down = "", False
         for attempt in range(1, self._attempts + 1):
             response = None
             try:
                 response = super().send(request, **kwargs)
             except _NO_ANSWER as error:
-                trouble = _short(error)
+                trouble, is_down = _short(error), _is_down(error)
             else:
+                is_down = False
                 if response.status_code not in TRY_AGAIN:
                     return response
                 trouble = f"it answers {response.status_code} {response.reason or ''}".rstrip()
             if attempt < self._attempts:
                 self._wait(_pause(response, attempt))
-        raise SourceUnavailable(
+        raise (SourceDown if is_down else SourceUnavailable)(
             "the API does not answer",
-            where=f"{_origin(url)}{urlsplit(url).path}",
+            where=_origin(url) if is_down else f"{_origin(url)}{urlsplit(url).path}",
             why=f"{trouble}; tried {self._attempts} times.",
             todo="The next run tries again.",
         )
@@ -92,6 +94,14 @@ def _retry_after(text: str) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _is_down(error: Exception) -> bool:
+    """Tell whether no connection came about at all: another endpoint would fare no better."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, NewConnectionError)
 
 
 def _short(error: Exception) -> str:

@@ -166,7 +166,21 @@ def test_a_server_that_is_down_is_unavailable(shop, connect, api):
     outcome = land()
     assert outcome.status == "unavailable"
     assert "the connection is refused" in outcome.reason
-    assert len(shop.waited) == 6
+
+
+def test_a_server_that_is_down_is_asked_once_for_all_tables(shop, connect, api):
+    connect(environment={})
+    result = shop.land({"API": "http://127.0.0.1:1"})
+    assert shop.waited == [0.5, 1.0, 2.0]
+    assert [outcome.status for outcome in result.outcomes] == ["unavailable", "unavailable"]
+    assert len({outcome.reason for outcome in result.outcomes}) == 1
+
+
+def test_an_endpoint_that_fails_keeps_no_other_from_being_asked(shop, api, connect):
+    api.rows["shops"] = [{"ShopID": 7, "Group": "North"}]
+    api.script = [(503, {}, b"")] * 4
+    connect()()
+    assert [load.table for load in shop.loads()] == ["shop"]
 
 
 def test_a_page_that_breaks_off_leaves_nothing(shop, api, connect):

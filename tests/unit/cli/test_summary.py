@@ -166,5 +166,6 @@ def test_tables_of_a_system_that_did_not_land_for_one_reason_share_a_line():
         "",
         "Attention:",
         "  erp: 3 tables unavailable: erp: the variable is not set.",
+        "    a, b, c",
     ]
     assert list(attention(record(("a", "landed", "")))) == []
