@@ -188,6 +188,8 @@ class SourceIsAlive(Evidence):
 
     def words(self, context: StageContext) -> str:
         days = self._days(context)
+        if days is None:
+            return f"the newest business date of {self.system} is as recent as agreed"
         return f"the newest business date of {self.system} is at most {days} days before {context.as_of}"
 
     def skip(self, relation: str, context: StageContext) -> str:

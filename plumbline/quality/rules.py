@@ -333,7 +333,10 @@ class Fresh(Rule):
         return (self.column,)
 
     def words(self, context: StageContext) -> str:
-        return f"the newest {self.column} is at most {self._days(context)} days before {context.as_of}"
+        days = self._days(context)
+        if days is None:
+            return f"the newest {self.column} is as recent as agreed"
+        return f"the newest {self.column} is at most {days} days before {context.as_of}"
 
     def skip(self, relation: str, context: StageContext) -> str:
         return "" if self._days(context) is not None else f"no freshness is agreed for {self.source}"

@@ -15,6 +15,7 @@ from plumbline.quality.report.widgets import (
     PASSED_MARK,
     SKIPPED_MARK,
     WARNING_MARK,
+    beside,
     blank,
     cell_kind,
     cell_value,
@@ -28,20 +29,13 @@ from plumbline.quality.report.widgets import (
     section,
     shape,
     stamp,
+    worded,
 )
+from plumbline.quality.report.wording import WORDS, expected_in_chinese, found_in_chinese
 from plumbline.quality.results import ERROR, PASSED, SKIPPED, CheckResult, StageResult
 from plumbline.quality.rules import DIMENSIONS
 
 _RANK = (FAILED_MARK, WARNING_MARK, PASSED_MARK, SKIPPED_MARK)
-_STAGES = {"landing": "落地", "staging": "清洗", "marts": "主题表", "indicators": "候选指标"}
-_DIMENSIONS = {
-    "completeness": "完整性",
-    "accuracy": "准确性",
-    "consistency": "一致性",
-    "validity": "规范性",
-    "timeliness": "时效性",
-    "uniqueness": "唯一性",
-}
 
 
 def heading(results: Sequence[StageResult], context: StageContext) -> Html:
@@ -56,7 +50,7 @@ def heading(results: Sequence[StageResult], context: StageContext) -> Html:
         ("reconciliation", "Rows reconciled", "行数核对"),
         ("set-aside", "Rows set aside", "隔离行"),
         ("control-totals", "Control totals", "控制总数"),
-        *((result.stage, result.stage.capitalize(), _STAGES.get(result.stage, "")) for result in results),
+        *((result.stage, result.stage.capitalize(), WORDS.get(result.stage, "")) for result in results),
         ("skipped", "Skipped", "跳过"),
         ("extracts", "Extracts", "数据提取"),
     )
@@ -110,7 +104,7 @@ def _tile(result: StageResult) -> Html:
     ]
     return element(
         "div",
-        element("h3", result.stage.capitalize(), chinese(_STAGES.get(result.stage, ""))),
+        element("h3", result.stage.capitalize(), chinese(WORDS.get(result.stage, ""))),
         element("div", f"{len(marks):,}", class_="big"),
         element("div", f"expectations on {counted(len(tables), 'table')}", class_="note"),
         element("ul", lines),
@@ -140,11 +134,11 @@ def _failure(check: CheckResult) -> Html:
             "div",
             stamp(mark, "could not be judged" if check.verdict == ERROR else ""),
             element("code", check.table),
-            element("span", check.stage, " · ", check.quality_dimension, class_="note"),
+            element("span", worded(check.stage), " · ", worded(check.quality_dimension), class_="note"),
             class_="where",
         ),
-        element("h3", check.expected),
-        element("div", check.message),
+        element("h3", check.expected, beside(expected_in_chinese(check.expected))),
+        element("div", check.message, beside(found_in_chinese(check.message))),
         _examples(check.examples),
         element("dl", terms),
         class_=f"card {mark}",
@@ -169,7 +163,7 @@ def dimensions(checks: Sequence[CheckResult]) -> Html:
     for name in DIMENSIONS:
         found = [mark_of(check) for check in checks if check.quality_dimension == name]
         counts = [number_cell(found.count(mark)) for mark in MARKS]
-        rows.append([element("th", name.capitalize(), " ", chinese(_DIMENSIONS[name]), scope="row"), *counts])
+        rows.append([element("th", name.capitalize(), " ", chinese(WORDS[name]), scope="row"), *counts])
     heads = [element("th", "Dimension", chinese("维度"))]
     heads += [element("th", name, chinese(zh), class_="num") for name, zh in MARKS.values()]
     return section("dimensions", "By dimension of quality", "按质量维度", "", grid(heads, rows))
@@ -246,7 +240,9 @@ def _legend() -> Html:
         ("aside", "quarantined"),
     )
     return element(
-        "div", [element("span", element("i", class_=name), text) for name, text in names], class_="legend"
+        "div",
+        [element("span", element("i", class_=name), worded(text)) for name, text in names],
+        class_="legend",
     )
 
 
@@ -327,7 +323,7 @@ def stage_details(result: StageResult) -> Html:
     found = counted(len(result.checks), "expectation")
     note = f"{found} on {counted(len(tables), 'table')}, judged in {result.seconds:.1f} s."
     listed = joined(_table_details(name, checks) for name, checks in tables)
-    return section(result.stage, f"Stage {result.stage}", _STAGES.get(result.stage, ""), note, listed)
+    return section(result.stage, f"Stage {result.stage}", WORDS.get(result.stage, ""), note, listed)
 
 
 def _worst(checks: Sequence[CheckResult]) -> str:
@@ -370,12 +366,12 @@ def _check_row(check: CheckResult) -> list[Html]:
     seen = check.observed or ("" if check.unexpected or check.verdict == PASSED else check.message)
     return [
         element("td", stamp(mark_of(check))),
-        element("td", check.expected),
-        element("td", check.severity),
-        element("td", check.quality_dimension),
+        element("td", check.expected, beside(expected_in_chinese(check.expected))),
+        element("td", worded(check.severity)),
+        element("td", worded(check.quality_dimension)),
         number_cell(check.evaluated),
         element("td", "", class_="num") if whole else number_cell(check.unexpected or 0),
-        element("td", seen.removeprefix("skipped: "), class_="note"),
+        element("td", seen.removeprefix("skipped: "), beside(found_in_chinese(seen)), class_="note"),
     ]
 
 
@@ -396,7 +392,9 @@ def skipped(checks: Sequence[CheckResult]) -> Html:
         names = joined((element("code", name), " ") for name in tables)
         rows.append(
             [
-                element("th", reason.removeprefix("skipped: "), scope="row"),
+                element(
+                    "th", reason.removeprefix("skipped: "), beside(found_in_chinese(reason)), scope="row"
+                ),
                 number_cell(len(together)),
                 element("td", names),
             ]
@@ -435,7 +433,7 @@ def _load_row(load: Load) -> list[Html]:
         element("td", str(load.load), class_="num"),
         number_cell(load.rows),
         element("td", load.mode),
-        element("td", "yes" if load.is_current else "replaced"),
+        element("td", worded("yes" if load.is_current else "replaced")),
         element("td", f"{load.landed_at:%Y-%m-%d %H:%M:%S}", class_="time"),
         element("td", load.source, element("div", load.sha256, class_="mono note"), class_="hash"),
     ]

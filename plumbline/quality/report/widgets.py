@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from plumbline.quality.report.markup import Child, Html, element, joined
+from plumbline.quality.report.wording import WORDS
 from plumbline.quality.results import PASSED, SKIPPED, CheckResult
 
 PASSED_MARK, WARNING_MARK, FAILED_MARK, SKIPPED_MARK = "passed", "warning", "failed", "skipped"
@@ -73,6 +74,16 @@ def chinese(text: str) -> Child:
     return element("span", text, lang="zh") if text else None
 
 
+def worded(text: str) -> Html:
+    """Show a word of the report in both languages."""
+    return joined((text, " ", chinese(WORDS.get(text, ""))))
+
+
+def beside(zh: str) -> Child:
+    """Show a sentence in Chinese below the English one."""
+    return element("div", zh, lang="zh", class_="zh") if zh else None
+
+
 def shape(mark: str) -> Html:
     """Draw the shape of a mark."""
     return Html(f'<svg class="mark" aria-hidden="true"><use href="#mark-{mark}"></use></svg>')
@@ -80,7 +91,8 @@ def shape(mark: str) -> Html:
 
 def stamp(mark: str, text: str = "") -> Html:
     """Show a mark: its shape and its name, or another text."""
-    return element("span", shape(mark), text or MARKS[mark][0], class_=f"verdict {mark}")
+    english, zh = (text, WORDS.get(text, "")) if text else MARKS[mark]
+    return element("span", shape(mark), english, " " if zh else None, chinese(zh), class_=f"verdict {mark}")
 
 
 def number_cell(count: int) -> Html:

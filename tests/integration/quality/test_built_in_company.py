@@ -7,6 +7,7 @@ import pytest
 
 from plumbline.errors import GateError
 from plumbline.quality import raise_if_critical
+from plumbline.quality.report.wording import expected_in_chinese, found_in_chinese
 
 ABSENT = re.compile(
     r"skipped: (no extract of crm\.call_center|every value is empty|its loads are increments of any size"
@@ -198,3 +199,11 @@ def test_the_report_of_the_run_needs_no_network(demo):
     assert all(link.startswith("#") for link in found)
     assert "Fit to be published" in text
     assert "erp.sales_order_detail" in text
+
+
+@pytest.mark.parametrize("stage", ["landing", "staging", "marts", "indicators"])
+def test_only_conditions_in_sql_have_no_chinese_sentence(warehouse, stage):
+    checks = warehouse.judge(stage).checks
+    silent = {check.expected for check in checks if not expected_in_chinese(check.expected)}
+    assert [text for text in silent if not re.search(r"[<>=]| between .* and ", text)] == []
+    assert {check.message for check in checks if not found_in_chinese(check.message)} == set()

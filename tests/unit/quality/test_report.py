@@ -218,3 +218,15 @@ def test_elements_escape_text_and_attributes_but_not_each_other():
     assert element("details", open=True, hidden=False, aria_label=None) == "<details open></details>"
     assert void("meta", name="x") == '<meta name="x">'
     assert joined(("a", ["b", ["&"]])) == "ab&amp;"
+
+
+def test_sentences_verdicts_and_dimensions_stand_in_both_languages(page):
+    shown = page(check(verdict="failed", unexpected=2, message="2 of 200 rows break it"))
+    for english, chinese in (
+        ("quantity is at least 1", "quantity 不小于 1"),
+        ("2 of 200 rows break it", "200 行中有 2 行不符"),
+        ("validity", "规范性"),
+        ("critical", "严重"),
+    ):
+        assert english in shown
+        assert chinese in shown
