@@ -9,7 +9,10 @@ from pathlib import Path
 
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 _SERVES = re.compile(r"serves=(?P<url>\S+)")
-_NUMBER = re.compile(r"\d[\d,.:-]*")
+# A figure, with the mark or sign of its direction before it, which may be another at another scale.
+_NUMBER = re.compile(r"(?:[▲▼=] )?(?:(?<![\w-])[-+])?\d[\d,.:-]*")
+_RULE = re.compile("─+")
+_LIGHT = re.compile(r"\b(green|amber|red)\b")
 _ROWS = re.compile(r"([\d,]+) of ([\d,]+) rows")
 _FILE = re.compile(r"(?P<mode>file|append)=(?P<name>\S+)")
 
@@ -19,7 +22,7 @@ class Command:
     """A line behind `$ ` in a console block, and the output shown below it.
 
     `console serves=URL` marks a command that goes on until it is stopped, and answers at URL. Of a
-    `console compared` block every shown line must come out, but for its numbers.
+    `console compared` block every shown line must come out, but for its numbers, lights and widths.
     """
 
     text: str
@@ -27,10 +30,17 @@ class Command:
     serves: str = ""
     compared: bool = False
 
+    @property
+    def is_first_run(self) -> bool:
+        """Tell whether it is shown what a run publishes, as the first one of a company."""
+        return self.compared and any("gen-000001" in line for line in self.shown)
+
     def not_told(self, printed: str) -> list[str]:
         """Give the shown lines that are not among the printed ones."""
         lines = printed.splitlines()
-        asked = [line for line in self.shown if line.strip() and not line.startswith(("exit code: ", "…"))]
+        asked = [
+            line for line in self.shown if line.strip() and not line.strip().startswith(("exit code: ", "…"))
+        ]
         return [line for line in asked if not any(_alike(line, other) for other in lines)]
 
 
@@ -44,7 +54,7 @@ def _alike(shown: str, printed: str) -> bool:
 
 
 def _without_numbers(line: str) -> str:
-    return _NUMBER.sub("#", " ".join(line.split()))
+    return _LIGHT.sub("light", _RULE.sub("─", _NUMBER.sub("#", " ".join(line.split()))))
 
 
 def _share(part: str, whole: str) -> float:
