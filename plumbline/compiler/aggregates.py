@@ -27,7 +27,7 @@ def aggregated(
     if measure.agg == "count_distinct":
         counted = exp.Count(this=exp.Distinct(expressions=[_only(value, condition)]))
         return _where_any(counted, condition) if condition is not None and grouped else counted
-    return combined(measure, _only(_counted(measure, value), condition), dialect)
+    return combined(measure, _only(as_number(measure, value), condition), dialect)
 
 
 def combined(measure: Measure, value: exp.Expr, dialect: str) -> exp.Expr:
@@ -52,7 +52,7 @@ def combined(measure: Measure, value: exp.Expr, dialect: str) -> exp.Expr:
     )
 
 
-def _counted(measure: Measure, value: exp.Expr) -> exp.Expr:
+def as_number(measure: Measure, value: exp.Expr) -> exp.Expr:
     """Turn what is counted into numbers to add up: no rows give no value, as other sums do."""
     if measure.agg == "count":
         there = exp.Not(this=exp.Is(this=value, expression=exp.null()))

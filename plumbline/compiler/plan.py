@@ -132,6 +132,8 @@ class Events:
     entity: tuple[Column, Column]
     window: Window | None
     properties: tuple[tuple[Column, Column], ...] = ()
+    # Nothing to count and no row are the same to whoever asks.
+    sparse: bool = False
 
     @property
     def keys(self) -> tuple[Key, ...]:

@@ -603,6 +603,7 @@ class _Planner:
                 (self._element(base.model, one, metric), self._element(time.model, other, metric))
                 for one, other in metric.constant_properties
             ),
+            sparse=metric.measures[1].fill_nulls_with == 0,
         )
 
     def _element(self, model: str, name: str, metric: Metric) -> Column:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from plumbline.compiler.aggregates import DISTRIBUTIVE, aggregated, combined
+from plumbline.compiler.aggregates import DISTRIBUTIVE, aggregated, as_number, combined
 from plumbline.compiler.expressions import (
     both,
     column,
@@ -40,6 +40,7 @@ from plumbline.definitions import TIMES, Measure
 _SPINE = "time_spine"
 _NUMBER = "number"
 _DAY = "day"
+_BASE_MOMENT = "base_moment"
 
 
 @dataclass
@@ -395,6 +396,8 @@ class Writer:
     def _followed(self, events: Events) -> exp.Select:
         """Count what followed for the last event before it, at the keys of that event."""
         base = self.add(f"{events.base.model}_events", self._base_rows(events))
+        if events.measure.agg in DISTRIBUTIVE:
+            return self._followed_sums(events, base)
         following = self.add(f"{events.following.model}_events", self._following_rows(events))
         last = self.add("last_events", self._last(events, base, following))
         one = self.add("one_event", self._one(events, base))
@@ -402,41 +405,57 @@ class Writer:
         match = [
             exp.EQ(this=column(name, last), expression=column(name, one)) for name in ["entity", *properties]
         ]
-        match.append(exp.EQ(this=column("base_moment", last), expression=column(MOMENT, one)))
+        match.append(exp.EQ(this=column(_BASE_MOMENT, last), expression=column(MOMENT, one)))
         keys = [column(key.name, one) for key in events.keys]
         value = next(iter(self._asked[events]))
-        item = column(ITEM, last)
-        whole = events.measure.agg in DISTRIBUTIVE
-        total = (
-            combined(events.measure, item, self.dialect)
-            if whole
-            else aggregated(events.measure, item, None, self.dialect, grouped=True)
-        )
+        total = aggregated(events.measure, column(ITEM, last), None, self.dialect, grouped=True)
         columns = [*(key.name for key in events.keys), self.column_of(value)]
         select = exp.select(*named([*keys, total], columns)).from_(last)
         return _grouped(select.join(one, on=both(match), join_type="inner"), keys)
 
-    def _base_rows(self, events: Events) -> exp.Select:
-        sides = [(f"property_{number}", pair[0]) for number, pair in enumerate(events.properties)]
-        return self._raw(events.base, [("entity", events.entity[0]), (MOMENT, events.moments[0]), *sides])
+    def _followed_sums(self, events: Events, base: str) -> exp.Select:
+        """Add up what followed by event before it, and keep that of the last event."""
+        one = self.add("one_event", self._one(events, base))
+        following = self.add(f"{events.following.model}_events", self._following_values(events))
+        properties = [f"property_{number}" for number, _ in enumerate(events.properties)]
+        same = ["entity", *properties, MOMENT]
+        keys = [key.name for key in events.keys]
+        pair = [column(name, following) for name in same]
+        pair += [column(MOMENT, one), *(column(key, one) for key in keys)]
+        total = combined(events.measure, column(ITEM, following), self.dialect)
+        names = [*same, _BASE_MOMENT, *keys]
+        pairs = exp.select(*named([*pair, total], [*names, ITEM])).from_(following)
+        pairs = pairs.join(one, on=both(self._preceded(events, following, one)), join_type="inner")
+        latest = exp.Window(
+            this=exp.Max(this=column(_BASE_MOMENT)), partition_by=[column(name) for name in same]
+        )
+        chosen = exp.select(*(column(name) for name in [*keys, ITEM, _BASE_MOMENT]))
+        chosen = chosen.select(exp.alias_(latest, "latest", quoted=True))
+        source = chosen.from_(self.add("pairs", _grouped(pairs, pair))).subquery("numbered")
+        columns = [column(key) for key in keys]
+        value = self.column_of(next(iter(self._asked[events])))
+        select = exp.select(
+            *named([*columns, combined(events.measure, column(ITEM), self.dialect)], [*keys, value])
+        )
+        last = exp.EQ(this=column(_BASE_MOMENT), expression=column("latest"))
+        return _grouped(select.from_(source).where(last), columns)
 
-    def _following_rows(self, events: Events) -> exp.Select:
-        """Give what follows by entity and moment: aggregated where that loses nothing."""
+    def _following_values(self, events: Events) -> exp.Select:
+        """Give what follows row by row, as numbers to add up; without those that add nothing to anything."""
         scan, measure = events.following, events.measure
-        keys = [Key("entity", events.entity[1]), Key(MOMENT, events.moments[1])]
-        keys += [Key(f"property_{number}", pair[1]) for number, pair in enumerate(events.properties)]
-        item = Column(scan.model, ITEM, measure.expr)
-        if measure.agg in DISTRIBUTIVE:
-            select = self._aggregated(replace(scan, keys=tuple(keys)), (Value(measure),))
-            select.selects[-1].set("alias", exp.to_identifier(ITEM, quoted=True))
-            return select
-        if measure.agg == "count_distinct":
-            return self._aggregated(replace(scan, keys=(*keys, Key(ITEM, item))), ())
-        rows = self._raw(replace(scan, keys=tuple(keys)), [(ITEM, item)])
-        return rows.select(exp.alias_(_row_number([], [column(MOMENT)]), _NUMBER, quoted=True))
+        rows = Rows(self.graph, scan, self.dialect, self.subquery)
+        wanted = [("entity", events.entity[1]), (MOMENT, events.moments[1])]
+        wanted += [(f"property_{number}", pair[1]) for number, pair in enumerate(events.properties)]
+        value = self._argument(rows, measure)
+        columns = [_key(name, rows.value(item)) for name, item in wanted] + [as_number(measure, value)]
+        select = exp.select(*named(columns, [*(name for name, _ in wanted), ITEM]), copy=False)
+        where = self._where(rows, scan.conditions)
+        if events.sparse and not isinstance(value, exp.Literal):
+            where.append(exp.Not(this=exp.Is(this=value.copy(), expression=exp.null())))
+        return _where(rows.source(select), where)
 
-    def _last(self, events: Events, base: str, following: str) -> exp.Select:
-        """Find the last event before what followed, within the window."""
+    def _preceded(self, events: Events, following: str, base: str) -> list[exp.Expr]:
+        """Match what followed with the events of the same entity before it, within the window."""
         properties = [f"property_{number}" for number, _ in enumerate(events.properties)]
         at, before = column(MOMENT, following), column(MOMENT, base)
         match: list[exp.Expr] = [
@@ -447,12 +466,33 @@ class Writer:
         if events.window:
             start = earlier(at.copy(), events.window.count, events.window.grain)
             match.append(exp.GT(this=before.copy(), expression=start))
+        return match
+
+    def _base_rows(self, events: Events) -> exp.Select:
+        sides = [(f"property_{number}", pair[0]) for number, pair in enumerate(events.properties)]
+        return self._raw(events.base, [("entity", events.entity[0]), (MOMENT, events.moments[0]), *sides])
+
+    def _following_rows(self, events: Events) -> exp.Select:
+        """Give what follows by entity and moment: each item once where only different ones count."""
+        scan, measure = events.following, events.measure
+        keys = [Key("entity", events.entity[1]), Key(MOMENT, events.moments[1])]
+        keys += [Key(f"property_{number}", pair[1]) for number, pair in enumerate(events.properties)]
+        item = Column(scan.model, ITEM, measure.expr)
+        if measure.agg == "count_distinct":
+            return self._aggregated(replace(scan, keys=(*keys, Key(ITEM, item))), ())
+        rows = self._raw(replace(scan, keys=tuple(keys)), [(ITEM, item)])
+        return rows.select(exp.alias_(_row_number([], [column(MOMENT)]), _NUMBER, quoted=True))
+
+    def _last(self, events: Events, base: str, following: str) -> exp.Select:
+        """Find the last event before what followed, within the window."""
+        properties = [f"property_{number}" for number, _ in enumerate(events.properties)]
         names = ["entity", MOMENT, *properties, ITEM]
-        if events.measure.agg not in (*DISTRIBUTIVE, "count_distinct"):
+        if events.measure.agg != "count_distinct":
             names.append(_NUMBER)
         keys = [column(name, following) for name in names]
-        latest = exp.Max(this=before.copy())
-        select = exp.select(*named([*keys, latest], [*names, "base_moment"])).from_(following)
+        latest = exp.Max(this=column(MOMENT, base))
+        select = exp.select(*named([*keys, latest], [*names, _BASE_MOMENT])).from_(following)
+        match = self._preceded(events, following, base)
         return _grouped(select.join(base, on=both(match), join_type="inner"), keys)
 
     def _one(self, events: Events, base: str) -> exp.Select:
@@ -460,7 +500,11 @@ class Writer:
         properties = [f"property_{number}" for number, _ in enumerate(events.properties)]
         keys = [key.name for key in events.keys]
         same = [column(name) for name in ["entity", MOMENT, *properties]]
-        number = _row_number(same, [column(name) for name in keys] or [column(MOMENT)])
+        if len(keys) < 2:
+            first_of_each = [exp.Min(this=column(name)) for name in keys]
+            names = ["entity", MOMENT, *properties, *keys]
+            return _grouped(exp.select(*named([*same, *first_of_each], names)).from_(base), same)
+        number = _row_number(same, [column(name) for name in keys])
         names = ["entity", MOMENT, *properties, *keys]
         numbered = exp.select(*(column(name) for name in names), exp.alias_(number, _NUMBER, quoted=True))
         first = exp.EQ(this=column(_NUMBER), expression=exp.Literal.number(1))
