@@ -43,15 +43,6 @@ class MartPart:
 
 
 @dataclass(frozen=True)
-class Constant:
-    """A date that every row of a mart has: the view over the parts says it, whatever the parts say."""
-
-    mart: str
-    column: str
-    value: str
-
-
-@dataclass(frozen=True)
 class Publication:
     """One generation. `identical`: values, definitions and marts equal the generation before it.
 
@@ -74,7 +65,6 @@ class Publication:
     parts: tuple[MartPart, ...]
     directory: str
     path: Path
-    constants: tuple[Constant, ...] = ()
     identical: bool = False
     is_new: bool = True
 
@@ -106,5 +96,4 @@ class Publication:
         values["published_at"] = datetime.fromisoformat(record["published_at"])
         values["tables"] = tuple(TableFacts(**table) for table in record["tables"])
         values["parts"] = tuple(MartPart(**part) for part in record["parts"])
-        values["constants"] = tuple(Constant(**constant) for constant in record.get("constants", ()))
         return cls(**values, path=path)

@@ -1,33 +1,24 @@
 """Marts travel with a generation: small ones as tables inside it, big ones as shared Parquet parts.
 
 A part holds one month of the mart's first DATE column and is named after its content, so a new day rewrites
-only the months that it touches (docs/decisions/0001-marts-in-a-generation.md has the measurements). A date
-that is the same in every row, such as the day of the run, does not count: the view over the parts says it.
+only the months that it touches (docs/decisions/0001-marts-in-a-generation.md has the measurements).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plumbline.publication.digests import file_digest, text_digest
-from plumbline.publication.facts import Constant, MartPart, TableFacts
+from plumbline.publication.facts import MartPart, TableFacts
 from plumbline.publication.shelf import Shelf
 from plumbline.publication.sql import Column, file_literal, identifier, in_parallel, literal, names
 from plumbline.replacing import settle, temporary
-from plumbline.warehouse.contents import (
-    UNDATED,
-    Contents,
-    MartContent,
-    Part,
-    condition,
-    inspect_contents,
-    together,
-)
+from plumbline.warehouse.contents import UNDATED, Contents, MartContent, Part, condition, inspect_contents
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,7 +45,6 @@ class Mart:
     columns: tuple[Column, ...]
     slices: tuple[Slice, ...]
     is_large: bool
-    constants: tuple[Constant, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -62,8 +52,7 @@ class Mart:
 
     @property
     def facts(self) -> TableFacts:
-        lines = [f"{part.part} {part.rows} {part.digest}" for part in self.slices]
-        lines += [f"{constant.column} {constant.value}" for constant in self.constants]
+        lines = (f"{part.part} {part.rows} {part.digest}" for part in self.slices)
         return TableFacts("marts", self.name, self.rows, text_digest(lines))
 
 
@@ -78,7 +67,7 @@ def inspect_marts(
     `contents` are the digests of the marts as they are now, where they have been taken already.
     """
     found = inspect_contents(con, database=database) if contents is None else contents
-    return [_described(con, database, content, large_rows) for content in found.values()]
+    return [_described(database, content, large_rows) for content in found.values()]
 
 
 def write_parts(
@@ -102,73 +91,44 @@ def table_sql(mart: Mart, target: str) -> str:
     )
 
 
-def view_sql(
-    shelf: Shelf, database: str, mart: str, files: Sequence[str], constants: Iterable[Constant] = ()
-) -> str:
+def view_sql(shelf: Shelf, database: str, mart: str, files: Sequence[str]) -> str:
     """Give SQL for a view over a big mart's parts, which any DuckDB client can read without a setting."""
     listed = ", ".join(file_literal(shelf.root / file) for file in files)
-    replaced = ", ".join(
-        f"DATE {literal(each.value)} AS {identifier(each.column)}" for each in constants if each.mart == mart
-    )
-    columns = f"* REPLACE ({replaced})" if replaced else "*"
-    return (
-        f"CREATE VIEW {identifier(database, 'marts', mart)} AS SELECT {columns} FROM read_parquet([{listed}])"
-    )
+    return f"CREATE VIEW {identifier(database, 'marts', mart)} AS SELECT * FROM read_parquet([{listed}])"
 
 
-def _described(con: duckdb.DuckDBPyConnection, database: str, content: MartContent, large_rows: int) -> Mart:
+def _described(database: str, content: MartContent, large_rows: int) -> Mart:
     relation = identifier(database, "marts", content.name)
     whole = content.whole
     is_large = whole.rows > large_rows
-    constants = _constants(con, relation, content) if is_large else ()
-    left_out = {constant.column for constant in constants}
     if is_large and content.day:
-        slices = tuple(_slices_by_month(content, left_out))
+        slices = tuple(_slices_by_month(content))
     else:
-        slices = (Slice("all", "true", whole.rows, _content_digest(content.columns, whole, left_out)),)
-    return Mart(content.name, relation, content.columns, slices, is_large, constants)
+        slices = (Slice("all", "true", whole.rows, _content_digest(content.columns, whole)),)
+    return Mart(content.name, relation, content.columns, slices, is_large)
 
 
-def _constants(con: duckdb.DuckDBPyConnection, relation: str, content: MartContent) -> tuple[Constant, ...]:
-    """Find the dates that are the same in every row, beside that which divides the mart."""
-    dates = [c.name for c in content.columns if c.type == "DATE" and c.name != content.day]
-    if not dates:
-        return ()
-    asked = (
-        f"CASE WHEN count({day}) = count(*) AND min({day}) = max({day}) AND isfinite(min({day}))"
-        f" THEN min({day}) END"
-        for day in map(identifier, dates)
-    )
-    row = con.execute(f"SELECT {', '.join(asked)} FROM {relation}").fetchone()
-    found = zip(dates, row or (), strict=True)
-    return tuple(Constant(content.name, name, value.isoformat()) for name, value in found if value)
-
-
-def _slices_by_month(content: MartContent, left_out: Collection[str]) -> Iterator[Slice]:
+def _slices_by_month(content: MartContent) -> Iterator[Slice]:
     """Give a slice per month, and one for the rows without a date or with one that never comes."""
     months = [part for part in content.by[content.day] if part.name[0].isdigit()]
     for part in months:
-        digest = _content_digest(content.columns, part, left_out)
-        yield Slice(part.name, condition(content.day, part.name), part.rows, digest)
+        yield Slice(
+            part.name, condition(content.day, part.name), part.rows, _content_digest(content.columns, part)
+        )
     others = [part for part in content.by[content.day] if part not in months]
     if others:
-        whole, day = together(others), identifier(content.day)
-        digest = _content_digest(content.columns, whole, left_out)
-        yield Slice(UNDATED, f"{day} IS NULL OR NOT isfinite({day})", whole.rows, digest)
+        rows, total = sum(part.rows for part in others), sum(part.total for part in others)
+        day = identifier(content.day)
+        digest = _content_digest(content.columns, Part(UNDATED, rows, total, {}))
+        yield Slice(UNDATED, f"{day} IS NULL OR NOT isfinite({day})", rows, digest)
 
 
-def _content_digest(columns: Sequence[Column], part: Part, left_out: Collection[str]) -> str:
-    """Digest a slice: its schema, its rows and their hash, which only the same DuckDB computes alike.
-
-    Where columns are left out, the digests of the others stand for the hash of whole rows.
-    """
+def _content_digest(columns: Sequence[Column], part: Part) -> str:
+    """Digest a slice: its schema, its rows and their hash, which only the same DuckDB computes alike."""
     import duckdb
 
     described = [f"{column.name} {column.type}" for column in columns]
-    content = [str(part.total)]
-    if left_out:
-        content = [f"{name} {digest}" for name, digest in part.columns.items() if name not in left_out]
-    lines = [duckdb.__version__, *described, str(part.rows), *content]
+    lines = [duckdb.__version__, *described, str(part.rows), str(part.total)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

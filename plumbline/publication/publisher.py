@@ -174,7 +174,6 @@ def _draft(
         verdict=run.verdict,
         tables=tuple(tables),
         parts=(),
-        constants=tuple(constant for mart in marts for constant in mart.constants),
         directory=str(shelf.root),
         path=shelf.database(generation),
     )
@@ -231,8 +230,7 @@ def _write_database(
 def _write_marts(con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft) -> None:
     for mart in draft.marts:
         files = [part.file for part in draft.publication.parts if part.mart == mart.name]
-        view = view_sql(shelf, _TARGET, mart.name, files, mart.constants)
-        con.execute(view if mart.is_large else table_sql(mart, _TARGET))
+        con.execute(view_sql(shelf, _TARGET, mart.name, files) if mart.is_large else table_sql(mart, _TARGET))
 
 
 def _write_about(con: duckdb.DuckDBPyConnection, draft: Draft, history: History, manifest: Path) -> None:

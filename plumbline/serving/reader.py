@@ -164,7 +164,7 @@ def _follow_the_move(connection: DuckDBPyConnection, shelf: Shelf, publication: 
             f"FROM {identifier('generation', schema, table)}"
         )
     for mart, names in files.items():
-        connection.execute(view_sql(shelf, "warehouse", mart, names, publication.constants))
+        connection.execute(view_sql(shelf, "warehouse", mart, names))
 
 
 def _nothing_published(home: Home) -> StorageError:

@@ -58,7 +58,7 @@ class MartContent:
     @property
     def whole(self) -> Part:
         """Put all parts together: digests of rows add up."""
-        return together(self.by[self.day])
+        return reduce(_together, self.by[self.day], Part(ALL, 0, 0, {}))
 
     def types(self, columns: Collection[str]) -> dict[str, str]:
         """Give the types of some columns."""
@@ -205,12 +205,7 @@ def _column_digests(
     }
 
 
-def together(parts: Iterable[Part]) -> Part:
-    """Put parts together to one: digests of rows add up."""
-    return reduce(_added, parts, Part(ALL, 0, 0, {}))
-
-
-def _added(one: Part, other: Part) -> Part:
+def _together(one: Part, other: Part) -> Part:
     columns = {name: one.columns.get(name, 0) ^ digest for name, digest in other.columns.items()}
     return Part(ALL, one.rows + other.rows, one.total + other.total, {**one.columns, **columns})
 

@@ -53,65 +53,6 @@ def test_values_swapped_between_two_rows_are_a_change(publisher):
     assert not publisher().identical
 
 
-DATED = (
-    "ALTER TABLE marts.order_lines ADD COLUMN seen_on DATE; UPDATE marts.order_lines SET seen_on = '{day}'"
-)
-
-
-def lines_of(publisher):
-    expected = publisher.con.execute("FROM marts.order_lines ORDER BY order_line_id").fetchall()
-    return publisher.read("FROM marts.order_lines ORDER BY order_line_id"), expected
-
-
-def test_the_day_of_the_run_in_every_row_rewrites_nothing(publisher, home):
-    publisher.con.execute(DATED.format(day="2026-04-01"))
-    publisher()
-    before = parts(home)
-    publisher.con.execute("UPDATE marts.order_lines SET seen_on = '2026-04-02'")
-    publication = publisher()
-    assert not publication.identical
-    assert parts(home) == before
-    read, expected = lines_of(publisher)
-    assert read == expected
-
-
-def test_beside_the_day_of_the_run_a_changed_row_rewrites_its_month(publisher, home):
-    publisher.con.execute(DATED.format(day="2026-04-01"))
-    publisher()
-    before = parts(home)
-    publisher.con.execute("""
-        UPDATE marts.order_lines SET seen_on = '2026-04-02';
-        UPDATE marts.order_lines SET batch = 7 WHERE order_line_id = 3""")
-    publisher(keep=1)
-    assert {name[:7] for name in parts(home).keys() - before.keys()} == {"2026-01"}
-    read, expected = lines_of(publisher)
-    assert read == expected
-
-
-@pytest.mark.parametrize("day", ["'2026-04-03'", "NULL", "'infinity'"])
-def test_a_date_that_is_no_longer_the_same_in_every_row_is_written(publisher, day):
-    publisher.con.execute(DATED.format(day="2026-04-01"))
-    publisher()
-    publisher.con.execute(f"UPDATE marts.order_lines SET seen_on = {day} WHERE order_line_id = 3")
-    publisher()
-    read, expected = lines_of(publisher)
-    assert read == expected
-
-
-@pytest.mark.parametrize(
-    "extra", ["(9000, NULL, 1, 5, '2026-04-01')", "(9001, 'infinity', 1, 5, '2026-04-01')"]
-)
-def test_a_row_without_a_date_is_noticed_beside_the_day_of_the_run(publisher, extra):
-    publisher.con.execute(DATED.format(day="2026-04-01"))
-    publisher()
-    publisher.con.execute(f"INSERT INTO marts.order_lines VALUES {extra}")
-    publisher()
-    publisher.con.execute("UPDATE marts.order_lines SET batch = 8 WHERE order_line_id > 8999")
-    publisher()
-    read, expected = lines_of(publisher)
-    assert read == expected
-
-
 def test_rows_without_a_date_have_a_part_of_their_own(publisher):
     publisher.con.execute("INSERT INTO marts.order_lines VALUES (9000, NULL, 1, 5), (9001, 'infinity', 1, 5)")
     publication = publisher()

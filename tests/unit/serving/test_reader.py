@@ -44,17 +44,6 @@ def test_a_home_that_was_moved_can_still_be_read(shop, tmp_path, large_rows, sea
         ]
 
 
-def test_a_moved_home_still_says_the_day_of_the_run_in_every_row(shop, tmp_path):
-    shop.change("ALTER TABLE marts.order_lines ADD COLUMN seen_on DATE")
-    for day in ("2026-04-01", "2026-04-02"):
-        shop.change(f"UPDATE marts.order_lines SET seen_on = '{day}'")
-        shop.publish(2)
-    shutil.move(shop.home.root, tmp_path / "elsewhere")
-    with open_generation(Home(tmp_path / "elsewhere")) as source:
-        days = source.connection.execute("SELECT DISTINCT seen_on::VARCHAR FROM warehouse.marts.order_lines")
-        assert days.fetchall() == [("2026-04-02",)]
-
-
 def test_a_sealed_reader_reaches_no_other_file(shop, tmp_path):
     (tmp_path / "secret.csv").write_text("a\n1\n")
     shop.publish()
