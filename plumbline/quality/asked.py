@@ -10,6 +10,7 @@ from sqlglot import exp
 from plumbline.quality.context import StageContext
 from plumbline.quality.evidence import Evidence
 from plumbline.quality.expectation import Expectation, Suite
+from plumbline.quality.kept import Kept
 from plumbline.quality.rules import EVIDENCE, Call, Question
 
 
@@ -35,8 +36,9 @@ class Asked:
     be asked, and why.
     """
 
-    def __init__(self, checks: Sequence[Check], context: StageContext) -> None:
+    def __init__(self, checks: Sequence[Check], context: StageContext, kept: Kept | None = None) -> None:
         self.refused: dict[int, str] = {}
+        self._kept = kept
         self._context = context
         self._calls: dict[int, tuple[Check, Call]] = {}
         self._own: dict[int, exp.Query] = {}
@@ -57,7 +59,8 @@ class Asked:
                 self._queries[sharing] = rule.collected(check.table, self._context).sql(dialect="duckdb")
             self._shared[check.number] = sharing
         elif isinstance(rule, Evidence):
-            self._own[check.number] = rule.collected(check.table, self._context, str(check.number))
+            found = self._kept.evidence(rule, check.table, self._context) if self._kept else None
+            self._own[check.number] = rule.collected(check.table, self._context, str(check.number), found)
         self._calls[check.number] = (check, call)
 
     def together(self) -> list[Question]:

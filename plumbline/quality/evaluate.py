@@ -17,6 +17,7 @@ from plumbline.quality.asked import Asked, Check
 from plumbline.quality.context import StageContext
 from plumbline.quality.examples import examples_of
 from plumbline.quality.expectation import CRITICAL, Expectation, StageSuites, Suite
+from plumbline.quality.kept import Kept
 from plumbline.quality.results import ERROR, FAILED, PASSED, SKIPPED, CheckResult, StageResult, store
 from plumbline.quality.rules import COMPLETENESS
 from plumbline.quality.warm import judging
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from plumbline.quality.judge import Finding
+    from plumbline.warehouse.contents import Contents
 
 
 def run_stage(
@@ -33,17 +35,25 @@ def run_stage(
     suites: StageSuites | Iterable[Suite],
     *,
     context: StageContext,
+    marts: Contents | None = None,
+    anew: bool = False,
 ) -> StageResult:
     """Judge the suites of a stage and keep the results in `quality.result`.
 
     Tables whose source has no extract are skipped. A suite without expectations fails, as do a table that has
     an extract and no rows, and an expectation that raises an exception. Reads what is committed.
+
+    With `marts`, the digests of the marts as they are now, evidence that adds up by month is collected only
+    for months that changed; `anew` forgets what was kept.
     """
     judging()
     started = time.perf_counter()
     suites = suites.known(con) if isinstance(suites, StageSuites) else tuple(suites)
     checks = _checks(suites, context)
-    found = _judge(con, [check for check in checks if not check.skip], context)
+    kept = Kept(con, stage, marts, anew) if marts is not None else None
+    found = _judge(con, [check for check in checks if not check.skip], context, kept)
+    if kept:
+        kept.forget_others()
     judged = [_result(con, stage, check, found.get(check.number), context) for check in checks]
     empty = [_empty_suite(stage, suite) for suite in suites if not suite.expectations]
     result = StageResult(stage, context.run_id, (*empty, *judged), time.perf_counter() - started)
@@ -71,14 +81,14 @@ def _skip(
 
 
 def _judge(
-    con: duckdb.DuckDBPyConnection, checks: Sequence[Check], context: StageContext
+    con: duckdb.DuckDBPyConnection, checks: Sequence[Check], context: StageContext, kept: Kept | None
 ) -> dict[int, Finding]:
     if not checks:
         return {}
     module = judging()
     from plumbline.quality.dialect import engine_over
 
-    asked = Asked(checks, context)
+    asked = Asked(checks, context, kept)
     with engine_over(con) as engine:
         judge = module.Judge(engine)
         answers = judge.judge(asked.together(), tuple(dict.fromkeys(check.table for check in checks)))

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 from sqlglot import exp, parse_one
 
 from plumbline.quality.context import StageContext
+from plumbline.quality.kept import Months, mart_behind, months_of
 from plumbline.quality.rules import ACCURACY, COMPLETENESS, CONSISTENCY, Call, Rule
 from plumbline.quality.sql import bind, column, count, literal, query_in, table
+from plumbline.warehouse.contents import Contents, MartContent, any_part, part_number
 
 # The subject of evidence on how many rows there are, beside the totals of columns.
 ROWS = "*"
@@ -42,9 +45,15 @@ class Evidence(Rule):
         """Give a query with the columns evaluated, unexpected, and where useful observed, reason, subject."""
         raise NotImplementedError
 
-    def collected(self, relation: str, context: StageContext, subject: str = "") -> exp.Select:
-        """Give the query with all columns; the subject of a query of one row is named here."""
-        query = self.query(relation, context)
+    def by_month(self, relation: str, context: StageContext, marts: Contents) -> Months | None:
+        """Give the same evidence by month, where it adds up so and what it rests on is known."""
+        return None
+
+    def collected(
+        self, relation: str, context: StageContext, subject: str = "", found: exp.Query | None = None
+    ) -> exp.Select:
+        """Give the query (or what was `found`) with all columns; the subject of one row is named here."""
+        query = self.query(relation, context) if found is None else found
         given = set(query.named_selects)
         columns = [
             exp.cast(exp.column(name) if name in given else exp.null(), kind).as_(name)
@@ -71,6 +80,7 @@ class Found(Evidence):
     about: tuple[str, ...] = ()
     show: str = ""
     given: Mapping[str, Any] = field(default_factory=dict)
+    within: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         query_in(self.sql)
@@ -95,9 +105,35 @@ class Found(Evidence):
         given = {} if self.on else self.given
         return bind(query_in(self.sql), {"as_of": context.as_of, **given})
 
+    def by_month(self, relation: str, context: StageContext, marts: Contents) -> Months | None:
+        found = [mart_behind(name, marts) for name in self.within]
+        known = [mart for mart in found if mart]
+        query = self.query(relation, context)
+        if not known or len(known) < len(found) or not isinstance(query, exp.Select):
+            return None
+        days = {f"marts.{mart.name}": mart.day for mart in known}
+        rule = f"{relation} {query.sql(dialect='duckdb')}"
+        return Months(rule, months_of(*known), lambda parts: _by_month(query, days, self.within[0], parts))
+
     def offenders(self, context: StageContext) -> exp.Query | None:
         given = {"as_of": context.as_of, "subject": self.on, **self.given}
         return bind(query_in(self.show), given) if self.show else None
+
+
+def _by_month(query: exp.Select, days: Mapping[str, str], first: str, parts: Sequence[str]) -> exp.Query:
+    """Group a query of one row by the month of its first table, and take only the rows of some months."""
+    counted = {each.alias: each for each in query.expressions}
+    origin = query.args["from_"].this.alias_or_name
+    number = parse_one(part_number(days[first]), read="duckdb")
+    for day in number.find_all(exp.Column):
+        day.set("table", exp.to_identifier(origin, quoted=True))
+    grouped = query.select(number.as_("part"), counted["evaluated"], counted["unexpected"], append=False)
+    for place in list(grouped.find_all(exp.Table)):
+        name = f"{place.db}.{place.name}"
+        if name in days:
+            taken = exp.select("*").from_(table(name)).where(any_part(days[name], parts), dialect="duckdb")
+            place.replace(taken.subquery(exp.to_identifier(place.alias_or_name, quoted=True)))
+    return grouped.group_by("1")
 
 
 # Only the rows that point nowhere are looked at closer: counting different values of all rows is slow.
@@ -112,6 +148,23 @@ cross join (
     from pointing
     where value not in (select known.value from known)
 ) as unknown
+"""
+
+
+_FOUND = """
+select part, count(*) as evaluated, count(*) filter (where not is_found) as unexpected
+from (select part, value in (select known.value from known) as is_found from pointing)
+group by part
+"""
+_FOUND_IN_MONTH = """
+select part, count(*) as evaluated, count(*) filter (where not is_found) as unexpected
+from (
+    select pointing.part, exists (
+        select 1 from known where known.value = pointing.value and known.part = pointing.part
+    ) as is_found
+    from pointing
+)
+group by part
 """
 
 
@@ -145,6 +198,28 @@ class RefersTo(Evidence):
         ):
             found = found.with_(name, query, copy=False)
         return found
+
+    def by_month(self, relation: str, context: StageContext, marts: Contents) -> Months | None:
+        here, there = mart_behind(relation, marts), marts.get(self._parent()[0].removeprefix("marts."))
+        if here is None or there is None or not self._parent()[0].startswith("marts."):
+            return None
+        rule = f"{relation}.{self.name} in {self.target}"
+        if there.day == here.day:
+            return Months(f"{rule} of the month", months_of(here, there), partial(self._found, here, True))
+        whole = f"{there.columns} {there.whole.rows} {there.whole.total}"
+        return Months(f"{rule} {whole}", months_of(here), partial(self._found, here, False))
+
+    def _found(self, mart: MartContent, in_month: bool, parts: Sequence[str]) -> exp.Query:
+        """Count by month; what is found in its own month is found, wherever else the value may be."""
+        parent, key = self._parent()
+        number, chosen = part_number(mart.day), any_part(mart.day, parts)
+        part = parse_one(number, read="duckdb").as_("part")
+        pointing = _values(f"marts.{mart.name}", self.name).select(part).where(chosen, dialect="duckdb")
+        known = _values(parent, key)
+        if in_month:
+            known = known.select(part.copy()).where(chosen, dialect="duckdb")
+        found = query_in(_FOUND_IN_MONTH if in_month else _FOUND)
+        return found.with_("pointing", pointing, copy=False).with_("known", known, copy=False)
 
     def broken(self, relation: str, context: StageContext) -> exp.Expr:
         parent, key = self._parent()
@@ -398,13 +473,22 @@ def _exact(value: exp.Expr) -> exp.Expr:
 
 
 def evidence(
-    sql: str, says: str, *, about: tuple[str, ...] = (), show: str = "", mostly: float = 1.0, **given: Any
+    sql: str,
+    says: str,
+    *,
+    about: tuple[str, ...] = (),
+    show: str = "",
+    mostly: float = 1.0,
+    within: tuple[str, ...] = (),
+    **given: Any,
 ) -> Found:
     """A query of one row with `evaluated` and `unexpected` (and `observed`) finds nothing unexpected.
 
-    `show` is a query for example rows; `given` are the values of the placeholders (`:name`) in both.
+    `show` is a query for example rows; `given` are the values of the placeholders (`:name`) in both. `within`
+    names the marts of the query, first that of its own rows, when it judges rows only together with rows of
+    the same month by the first date of each: months in which nothing changed are then not judged again.
     """
-    return Found(sql, says, "", about, show, given, mostly=mostly)
+    return Found(sql, says, "", about, show, given, within, mostly=mostly)
 
 
 def evidence_on(
