@@ -203,6 +203,9 @@ class RefersTo(Evidence):
         here, there = mart_behind(relation, marts), marts.get(self._parent()[0].removeprefix("marts."))
         if here is None or there is None or not self._parent()[0].startswith("marts."):
             return None
+        if there.day not in ("", here.day):
+            # It changes every day, and all months with it.
+            return None
         rule = f"{relation}.{self.name} in {self.target}"
         if there.day == here.day:
             return Months(f"{rule} of the month", months_of(here, there), partial(self._found, here, True))
