@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,23 @@ from plumbline.publication.facts import MartPart, TableFacts
 from plumbline.publication.shelf import Shelf
 from plumbline.publication.sql import Column, file_literal, identifier, in_parallel, literal, names
 from plumbline.replacing import settle, temporary
-from plumbline.warehouse.contents import UNDATED, Contents, MartContent, Part, condition, inspect_contents
+from plumbline.warehouse.contents import (
+    UNDATED,
+    Contents,
+    MartContent,
+    Part,
+    condition,
+    first_date,
+    inspect_contents,
+)
 
 if TYPE_CHECKING:
     import duckdb
 
 LARGE_MART_ROWS = 500_000
+# From so many parts on, and up to so many rows, reading a mart for each of them takes longer than sorting it.
+_MANY_PARTS, _QUICKLY_SORTED = 6, 2_000_000
+_SORTED = "_sorted"
 
 
 @dataclass(frozen=True)
@@ -76,11 +88,33 @@ def write_parts(
     """Write the parts of a big mart that are not on the shelf yet; `known` parts are recognised by file."""
     directory = shelf.marts / mart.name
     directory.mkdir(parents=True, exist_ok=True)
+    missing = [part for part in mart.slices if not _path(directory, part).is_file()]
+    with _sorted_by_date(con, mart, len(missing)) as source:
 
-    def write(own: duckdb.DuckDBPyConnection, part: Slice) -> MartPart:
-        return _write_part(own, shelf, directory, mart, part, known)
+        def write(own: duckdb.DuckDBPyConnection, part: Slice) -> MartPart:
+            return _write_part(own, shelf, directory, source, part, known)
 
-    return in_parallel(con, write, mart.slices)
+        return in_parallel(con, write, mart.slices)
+
+
+@contextmanager
+def _sorted_by_date(con: duckdb.DuckDBPyConnection, mart: Mart, wanted: int) -> Iterator[Mart]:
+    """Lay a mart out in the order of its parts, in memory, where many of them are wanted."""
+    day = first_date(mart.columns)
+    if wanted < _MANY_PARTS or mart.rows > _QUICKLY_SORTED or not day:
+        yield mart
+        return
+    relation = identifier(_SORTED, "main", mart.name)
+    con.execute(f"ATTACH ':memory:' AS {identifier(_SORTED)}")
+    try:
+        con.execute(f"CREATE TABLE {relation} AS FROM {mart.relation} ORDER BY {identifier(day)}")
+        yield replace(mart, relation=relation)
+    finally:
+        con.execute(f"DETACH {identifier(_SORTED)}")
+
+
+def _path(directory: Path, part: Slice) -> Path:
+    return directory / f"{part.part}-{part.digest[:16]}.parquet"
 
 
 def table_sql(mart: Mart, target: str) -> str:
@@ -140,7 +174,7 @@ def _write_part(
     part: Slice,
     known: Mapping[str, MartPart],
 ) -> MartPart:
-    path = directory / f"{part.part}-{part.digest[:16]}.parquet"
+    path = _path(directory, part)
     name = path.relative_to(shelf.root).as_posix()
     there = known.get(name)
     if there and path.is_file() and path.stat().st_size == there.bytes:

@@ -53,6 +53,18 @@ def test_values_swapped_between_two_rows_are_a_change(publisher):
     assert not publisher().identical
 
 
+def test_a_mart_of_many_parts_has_the_rows_of_the_warehouse(publisher, home):
+    publisher.con.execute(
+        "UPDATE marts.order_lines SET order_date = CASE WHEN order_line_id % 9 > 0"
+        " THEN DATE '2025-01-01' + (order_line_id * 3)::INTEGER END"
+    )
+    publication = publisher()
+    assert len(publication.parts) > 12
+    expected = publisher.con.execute("FROM marts.order_lines ORDER BY order_line_id").fetchall()
+    assert publisher.read("FROM marts.order_lines ORDER BY order_line_id") == expected
+    assert publisher.con.execute("SHOW DATABASES").fetchall() == [("warehouse",)]
+
+
 def test_rows_without_a_date_have_a_part_of_their_own(publisher):
     publisher.con.execute("INSERT INTO marts.order_lines VALUES (9000, NULL, 1, 5), (9001, 'infinity', 1, 5)")
     publication = publisher()
