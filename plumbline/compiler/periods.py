@@ -25,14 +25,21 @@ def looked_at(span: Span | None, shifts: Sequence[Shift], grain: str) -> Span | 
     if not span or not all(map(_is_known, shifts)):
         return None
     start, end = span
-    # A month is no fixed number of days: the end of one may look at more than the end of another.
     if start:
-        first = _shifted(datetime.fromisoformat(start), shifts) - _SLACK
-        start = _first(first, grain).isoformat()
+        moment = datetime.fromisoformat(start)
+        start = _first(_shifted(moment, shifts) - _slack(moment), grain).isoformat()
     if end:
-        last = _shifted(datetime.fromisoformat(end) - timedelta(microseconds=1), shifts) + _SLACK
+        moment = datetime.fromisoformat(end)
+        last = _shifted(moment - timedelta(microseconds=1), shifts) + _slack(moment)
+        if not _slack(moment) and not any(shift.to_grain for shift in shifts):
+            last = _shifted(moment, shifts) - timedelta(microseconds=1)
         end = _next(_first(last, grain), grain).isoformat()
     return start, end
+
+
+def _slack(moment: datetime) -> timedelta:
+    """A month is no fixed number of days: the end of one may look at more than the end of another."""
+    return _SLACK if moment.day > 1 else timedelta(0)
 
 
 def led_up_to(span: Span | None, window: Window | None, grain_to_date: str) -> Span | None:
