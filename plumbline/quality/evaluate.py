@@ -53,7 +53,7 @@ def run_stage(
     kept = Kept(con, stage, marts, anew) if marts is not None else None
     found = _judge(con, [check for check in checks if not check.skip], context, kept)
     if kept:
-        kept.forget_others()
+        kept.save()
     judged = [_result(con, stage, check, found.get(check.number), context) for check in checks]
     empty = [_empty_suite(stage, suite) for suite in suites if not suite.expectations]
     result = StageResult(stage, context.run_id, (*empty, *judged), time.perf_counter() - started)
@@ -90,7 +90,7 @@ def _judge(
 
     asked = Asked(checks, context, kept)
     with engine_over(con) as engine:
-        judge = module.Judge(engine)
+        judge = module.Judge(engine, kept)
         answers = judge.judge(asked.together(), tuple(dict.fromkeys(check.table for check in checks)))
         findings = {number: module.Finding(error=text) for number, text in asked.refused.items()}
         findings |= answers.findings

@@ -9,8 +9,9 @@ import logging
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -23,9 +24,12 @@ from great_expectations.util import convert_to_json_serializable as _plain
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.metrics_calculator import MetricsCalculator
 from great_expectations.validator.validation_graph import ValidationGraph
+from sqlglot import exp, parse_one
 
 from plumbline.quality import great_expectations_types as ours
+from plumbline.quality.kept import Kept, mart_behind, months_of
 from plumbline.quality.rules import EVIDENCE, Question
+from plumbline.warehouse.contents import any_part, part_name, part_number
 
 # What goes wrong is told in the results; Great Expectations would print it as well.
 logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
@@ -36,6 +40,29 @@ _ROWS = "table.row_count"
 _NONNULL = "column_values.nonnull.unexpected_count"
 _UNEXPECTED = ".unexpected_count"
 _FILTERED = ".filtered_row_count"
+# Below it a table is read faster than it is asked what was found of its months before.
+_WORTH_KEEPING = 100_000
+_PLAIN = (
+    exp.Column,
+    exp.Identifier,
+    exp.Literal,
+    exp.Boolean,
+    exp.Null,
+    exp.Paren,
+    exp.Neg,
+    exp.Not,
+    exp.Connector,
+    exp.Predicate,
+    exp.Add,
+    exp.Sub,
+    exp.Mul,
+    exp.Div,
+    exp.Case,
+    exp.If,
+    exp.Abs,
+    exp.Coalesce,
+    exp.Nullif,
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +111,56 @@ class _Engine(SqlAlchemyExecutionEngine):
             resolved.update(self._aggregates(batch, computations))
         return resolved
 
+    kept: Kept | None = None
+
     def _aggregates(self, batch: str, computations: Sequence[Any]) -> Mapping[Any, Any]:
+        adding = [each for each in computations if _adds_up(each.metric_configuration)]
+        added = self._added(batch, adding)
+        others = [each for each in computations if each.metric_configuration.id not in added]
+        return {**(self._of_the_whole(batch, others) if others else {}), **added}
+
+    def _added(self, batch: str, computations: Sequence[Any]) -> dict[Any, Any]:
+        """Add up counts by month: those of months that are as they were, and those that are counted now."""
+        mart = mart_behind(batch, self.kept.marts) if self.kept else None
+        if self.kept is None or mart is None or mart.whole.rows < _WORTH_KEEPING:
+            return {}
+        basis = months_of(mart)
+        rules = {
+            each.metric_configuration.id: f"{batch} {each.metric_configuration.id}" for each in computations
+        }
+        known = {name: self.kept.recall(rule, basis) for name, rule in rules.items()}
+        together: dict[frozenset[str], list[Any]] = defaultdict(list)
+        for each in computations:
+            together[frozenset(basis.keys() - known[each.metric_configuration.id].keys())].append(each)
+        for parts, some in together.items():
+            for name, found in self._by_month(batch, mart.day, parts, some).items():
+                known[name] |= found
+        complete = {name: found for name, found in known.items() if found.keys() == basis.keys()}
+        for name, found in complete.items():
+            self.kept.remember(rules[name], basis, found)
+        return {name: sum(found.values()) for name, found in complete.items()}
+
+    def _by_month(
+        self, batch: str, day: str, parts: Collection[str], computations: Sequence[Any]
+    ) -> dict[Any, dict[str, int]]:
+        """Count in some months; nothing where that fails, so that the whole table tells why."""
+        if not parts:
+            return {}
+        columns = [each.metric_fn.label(f"aggregate_{place}") for place, each in enumerate(computations)]
+        number: sa.Label[int] = sa.literal_column(part_number(day)).label("part")
+        statement = sa.select(number, *columns).select_from(self.get_domain_records({"batch_id": batch}))
+        try:
+            rows = self.execute_query(
+                statement.where(sa.text(any_part(day, parts))).group_by(number)
+            ).fetchall()
+        except Exception:  # whatever it is, the statement over the whole table meets it, too
+            return {}
+        return {
+            each.metric_configuration.id: {part_name(row[0]): int(row[place] or 0) for row in rows}
+            for place, each in enumerate(computations, start=1)
+        }
+
+    def _of_the_whole(self, batch: str, computations: Sequence[Any]) -> dict[Any, Any]:
         columns = [each.metric_fn.label(f"aggregate_{place}") for place, each in enumerate(computations)]
         statement = sa.select(*columns).select_from(self.get_domain_records({"batch_id": batch}))
         try:
@@ -95,6 +171,27 @@ class _Engine(SqlAlchemyExecutionEngine):
             each.metric_configuration.id: value if isinstance(value, _Failure) else _plain(value)
             for each, value in zip(computations, values, strict=True)
         }
+
+
+def _adds_up(metric: MetricConfiguration) -> bool:
+    """Tell whether an aggregate counts rows one by one, by what stands in them alone.
+
+    A bound that is a date is most often the day of the run, which is another tomorrow.
+    """
+    name, given = metric.metric_name.removesuffix(".aggregate_fn"), metric.metric_value_kwargs
+    if any(isinstance(value, date) for value in given.values()):
+        return False
+    condition = given.get("condition")
+    if condition is not None and not _is_of_the_row(condition):
+        return False
+    return name.endswith(_UNEXPECTED) or name in (_ROWS, ours.JUDGED, ours.REFUSED, ours.KEYED)
+
+
+@lru_cache(maxsize=1024)
+def _is_of_the_row(condition: str) -> bool:
+    """Tell whether a condition has only columns, literals and what every day computes alike."""
+    every = parse_one(condition, read="duckdb").find_all(exp.Expr)
+    return all(isinstance(part, _PLAIN) for part in every)
 
 
 class _Graph(ValidationGraph):
@@ -126,8 +223,9 @@ class _Graph(ValidationGraph):
 class Judge:
     """Judges expectations over one SQLAlchemy engine."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, kept: Kept | None = None) -> None:
         self._engine = _Engine(engine=engine)
+        self._engine.kept = kept
         self._calculator = MetricsCalculator(self._engine, show_progress_bars=False)
 
     def judge(self, questions: Sequence[Question], tables: Sequence[str]) -> Answers:

@@ -1,7 +1,8 @@
 """Evidence by month: what was found of months that are as they were is taken over from the run before.
 
-Kept is only that nothing broke a rule in a month, how many rows were judged, and the digests of all rows that
-this rests on. Where a row breaks a rule now, the whole table is judged, as if nothing had been kept.
+Kept are counts of rows, with the digests of all rows that they rest on: how many rows of a month break a rule
+that looks at one row only, and of evidence from several tables only how many were judged where none broke the
+rule. Where a row breaks such a rule now, the whole table is judged, as if nothing had been kept.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,26 +53,28 @@ class Kept:
     stage: str
     marts: Contents
     anew: bool = False
-    asked: list[str] = field(default_factory=list)
+    _before: dict[str, dict[str, tuple[str, int]]] = field(default_factory=dict)
+    _now: dict[str, dict[str, tuple[str, int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.con.execute(_TABLE)
-        if self.anew:
-            self.con.execute("delete from quality.kept_evidence where stage = ?", [self.stage])
+        rows = self.con.execute(
+            "select rule, part, basis, evaluated from quality.kept_evidence where stage = ?", [self.stage]
+        ).fetchall()
+        for rule, part, basis, evaluated in () if self.anew else rows:
+            self._before.setdefault(rule, {})[part] = (basis, evaluated)
 
     def evidence(self, rule: Evidence, relation: str, context: StageContext) -> exp.Query | None:
         """Give a query that says what was found, or None where the whole table has to be judged."""
         months = rule.by_month(relation, context, self.marts)
         if months is None:
             return None
-        name = _digest(months.rule)
-        self.asked.append(name)
-        known = self._recall(name, months.basis)
+        known = self.recall(months.rule, months.basis)
         missing = sorted(months.basis.keys() - known.keys())
         found = self._ask(months, missing) if missing else {}
         if found is None:
             return None
-        self._remember(name, months.basis, {**known, **found})
+        self.remember(months.rule, months.basis, {**known, **found})
         observed = f"{len(known)} of {len(months.basis)} months are as they were judged before"
         return exp.select(
             literal(sum(known.values()) + sum(found.values())).as_("evaluated"),
@@ -78,19 +82,29 @@ class Kept:
             (literal(observed) if known else exp.null()).as_("observed"),
         )
 
-    def forget_others(self) -> None:
-        """Forget what no rule asks for any more."""
-        self.con.execute(
-            "delete from quality.kept_evidence where stage = ? and not list_contains(?::varchar[], rule)",
-            [self.stage, self.asked],
-        )
+    def recall(self, rule: str, basis: Mapping[str, str]) -> dict[str, int]:
+        """Give what was found for the months that rest on the same."""
+        known = self._before.get(_digest(rule), {})
+        return {part: found for part, (rests_on, found) in known.items() if basis.get(part) == rests_on}
 
-    def _recall(self, rule: str, basis: Mapping[str, str]) -> dict[str, int]:
-        rows = self.con.execute(
-            "select part, basis, evaluated from quality.kept_evidence where stage = ? and rule = ?",
-            [self.stage, rule],
-        ).fetchall()
-        return {part: evaluated for part, rests_on, evaluated in rows if basis.get(part) == rests_on}
+    def remember(self, rule: str, basis: Mapping[str, str], found: Mapping[str, int]) -> None:
+        """Keep what was found, from now on, for some months."""
+        self._now[_digest(rule)] = {part: (basis[part], number) for part, number in found.items()}
+
+    def save(self) -> None:
+        """Write what this run has found or taken over; what no rule asked for is forgotten."""
+        rows = [
+            (rule, part, basis, number)
+            for rule, found in self._now.items()
+            for part, (basis, number) in found.items()
+        ]
+        self.con.execute("delete from quality.kept_evidence where stage = ?", [self.stage])
+        if rows:
+            self.con.execute(
+                "insert into quality.kept_evidence select ?, unnest(?::varchar[]),"
+                " unnest(?::varchar[]), unnest(?::varchar[]), unnest(?::bigint[])",
+                [self.stage, *map(list, zip(*rows, strict=True))],
+            )
 
     def _ask(self, months: Months, parts: Sequence[str]) -> dict[str, int] | None:
         """Count the judged rows of some months; None when a row breaks the rule, or it cannot be asked."""
@@ -103,16 +117,6 @@ class Kept:
         if any(unexpected for _, _, unexpected in rows):
             return None
         return {**dict.fromkeys(parts, 0), **{part_name(number): evaluated for number, evaluated, _ in rows}}
-
-    def _remember(self, rule: str, basis: Mapping[str, str], found: Mapping[str, int]) -> None:
-        self.con.execute("delete from quality.kept_evidence where stage = ? and rule = ?", [self.stage, rule])
-        if found:
-            parts = list(found)
-            self.con.execute(
-                "insert into quality.kept_evidence"
-                " select ?, ?, unnest(?::varchar[]), unnest(?::varchar[]), unnest(?::bigint[])",
-                [self.stage, rule, parts, [basis[part] for part in parts], [found[part] for part in parts]],
-            )
 
 
 def mart_behind(relation: str, marts: Contents) -> MartContent | None:
@@ -136,10 +140,11 @@ def _digest(*texts: str) -> str:
 
 @cache
 def _code_digest() -> str:
-    """Digest the engine and the code that collects evidence: another may find something else."""
+    """Digest the engines and the code that collects evidence: another may find something else."""
     import duckdb
 
-    digest = hashlib.sha256(duckdb.__version__.encode())
+    engines = f"{duckdb.__version__} {version('great_expectations')}"
+    digest = hashlib.sha256(engines.encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
