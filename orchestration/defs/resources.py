@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -40,6 +41,7 @@ class Session:
     full: bool
     record: RunRecord
     results: dict[str, StageResult] = field(default_factory=dict)
+    _looking: Lock = field(default_factory=Lock)
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -88,9 +90,13 @@ class Session:
         from plumbline.indicators import inspect_marts
         from plumbline.warehouse import connect
 
-        definitions = load(self.home.semantic_manifest, self.project.root)
-        with connect(self.home.warehouse) as connection:
-            return inspect_marts(connection, definitions)
+        # Both the candidates and the gate ask, each in a thread of its own.
+        with self._looking:
+            if known := self.__dict__.get("marts"):
+                return known  # type: ignore[no-any-return]
+            definitions = load(self.home.semantic_manifest, self.project.root)
+            with connect(self.home.warehouse) as connection:
+                return inspect_marts(connection, definitions)
 
     @cached_property
     def candidates(self) -> Building:

@@ -13,6 +13,7 @@ from expectations import indicators, landing, marts, staging
 from plumbline.landing import load_sources
 from plumbline.project import Home, Project
 from plumbline.quality import Freshness, StageContext, run_stage
+from plumbline.warehouse.contents import inspect_contents
 
 STAGES = {"landing": landing, "staging": staging, "marts": marts, "indicators": indicators}
 
@@ -43,10 +44,11 @@ class Warehouse:
             for name, system in sources.systems.items()
         }
 
-    def judge(self, stage):
-        """Judge the suites of a stage."""
+    def judge(self, stage, *, kept=False):
+        """Judge the suites of a stage; with what is kept of the judgements before, where that is `kept`."""
         context = StageContext.of(self.con, self.freshness)
-        return run_stage(self.con, stage, STAGES[stage].suites(), context=context)
+        marts = inspect_contents(self.con) if kept else None
+        return run_stage(self.con, stage, STAGES[stage].suites(), context=context, marts=marts)
 
     def blocking(self, stage):
         """Give what stops publication at a stage: table and expectation."""

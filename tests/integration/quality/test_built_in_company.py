@@ -8,6 +8,7 @@ import pytest
 from plumbline.errors import GateError
 from plumbline.quality import raise_if_critical
 from plumbline.quality.report.wording import expected_in_chinese, found_in_chinese
+from plumbline.quality.warm import judging
 
 ABSENT = re.compile(
     r"skipped: (no extract of crm\.call_center|every value is empty|its loads are increments of any size"
@@ -145,6 +146,18 @@ def test_broken_data_stop_publication_and_are_named(warehouse, what):
     stage, damage, told = DAMAGE[what]
     warehouse.con.execute(damage)
     assert told in warehouse.blocking(stage)
+
+
+@pytest.mark.parametrize("what", [what for what, (stage, *_) in DAMAGE.items() if stage == "marts"])
+def test_what_was_kept_of_sound_marts_hides_no_damage(warehouse, what, monkeypatch):
+    monkeypatch.setattr(judging(), "_WORTH_KEEPING", 0)
+    warehouse.judge("marts", kept=True)
+    warehouse.con.execute(DAMAGE[what][1])
+    told = [
+        [(check.table, check.expected, check.verdict, check.evaluated, check.unexpected) for check in found]
+        for found in (warehouse.judge("marts", kept=True).checks, warehouse.judge("marts").checks)
+    ]
+    assert told[0] == told[1]
 
 
 def test_the_error_shows_example_rows_and_what_to_do(warehouse):
