@@ -90,6 +90,27 @@ def uncovered_sql(definitions: Definitions, coverage: Coverage, metric: str, sta
     return " OR ".join(f"{begin} < DATE '{day}'" for begin, day in first.items())
 
 
+def unsettled_sql(definitions: Definitions, metric: str, start: str, last: str, as_of: date) -> str:
+    """Write whether what may follow the events of a period still had time at `as_of`; '' where nothing does.
+
+    `start` and `last` are the SQL of the first and the last day of the period. The day of the event is the
+    first of those that what follows has.
+    """
+    found = _follow_ups(definitions, definitions.metrics[metric], start, last)
+    told = (f"{day} + {_interval(window)} - INTERVAL 1 DAY > DATE '{as_of}'" for window, day in found)
+    return " OR ".join(dict.fromkeys(told))
+
+
+def _follow_ups(
+    definitions: Definitions, metric: Metric, start: str, last: str
+) -> Iterator[tuple[Window, str]]:
+    """Give how long what follows has time, each with the SQL of the last day that it may follow."""
+    for item in metric.inputs:
+        yield from _follow_ups(definitions, definitions.metrics[item.name], *_moved(item, start, last))
+    if metric.type == "conversion" and metric.window:
+        yield metric.window, last
+
+
 def _needs(definitions: Definitions, metric: Metric, start: str, last: str) -> Iterator[tuple[Source, str]]:
     """Name the date columns that a value rests on, each with the SQL of the first day that it counts."""
     for item in metric.inputs:

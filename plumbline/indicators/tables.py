@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from plumbline.definitions import Definitions, GroupBy, Metric
 from plumbline.indicators.availability import Availability
-from plumbline.indicators.coverage import Coverage, data_from, uncovered_sql
+from plumbline.indicators.coverage import Coverage, data_from, uncovered_sql, unsettled_sql
 from plumbline.indicators.questions import Question
 from plumbline.warehouse import quoted
 
@@ -146,12 +146,10 @@ class Writer:
         if not question.time:
             return "false"
         start, end = _key(question.time), _end(question)
-        settled = end
-        if metric.type == "conversion" and metric.window:
-            settled = f"{end} + INTERVAL {metric.window.count} {metric.window.grain} - INTERVAL 1 DAY"
         last = f"least({end}, {_date(self.as_of)})"
+        unsettled = unsettled_sql(self.definitions, metric.name, start, end, self.as_of)
         uncovered = uncovered_sql(self.definitions, self.coverage, metric.name, start, last)
-        return " OR ".join(filter(None, [f"{settled} > {_date(self.as_of)}", uncovered]))
+        return " OR ".join(filter(None, [f"{end} > {_date(self.as_of)}", unsettled, uncovered]))
 
     def _marks(self, question: Question) -> list[str]:
         """Write which periods are partial, and the names of the metrics whose figure is."""

@@ -119,7 +119,7 @@ def partial_sql(
 ) -> str:
     """Tell of each period whether days of it before the first or after the last one are not counted.
 
-    `uncovered` are further conditions: that a figure rests on days before the data.
+    `uncovered` are further conditions: that a figure rests on days that the data lack.
     """
     start = f"now_.{identifier(time)}"
     parts = [f"{start} < DATE '{first}'"] if first and grain != "day" else []
@@ -136,7 +136,7 @@ def uncovered_parts(
     grain: str,
     comparison: Comparison | None,
 ) -> Iterator[str]:
-    """Write for each metric whether its figure, or what it is compared with, rests on days before the data.
+    """Write for each metric whether its figure, or what it is compared with, rests on days that are missing.
 
     `uncovered` writes that of a metric from the SQL of the first and the last day of a period.
     """

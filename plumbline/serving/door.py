@@ -11,7 +11,7 @@ from plumbline.compiler import compile as compile_query
 from plumbline.compiler import explain
 from plumbline.definitions import Definitions, load
 from plumbline.errors import DefinitionError
-from plumbline.indicators.coverage import Coverage, read_coverage, uncovered_sql
+from plumbline.indicators.coverage import Coverage, read_coverage, uncovered_sql, unsettled_sql
 from plumbline.project import Home
 from plumbline.publication.labels import Label, label_column, labels_of
 from plumbline.publication.sql import identifier
@@ -55,7 +55,8 @@ def query(
 
     Columns: what it is split `by`, then the metrics, in the order asked for, then comparisons, then
     `is_partial` where it is split by periods: days that the figures of the row, or those that they are
-    compared with, rest on lie outside the range, before the data begin, or after the as-of date. Raises
+    compared with, rest on lie outside the range, before the data begin, or after the as-of date, or what may
+    follow the events of a conversion still has time. Raises
     DefinitionError for unknown, ambiguous or unavailable names and for periods that a metric does not have,
     UsageError for impossible ranges, StorageError when nothing is published.
     """
@@ -142,7 +143,12 @@ def _mark(resolved: Resolved, as_of: date | None, definitions: Definitions, cove
         return ""
     period, time = resolved.period or Period(), resolved.time
     last = min((day for day in (period.end, as_of) if day), default=None)
-    told = partial(uncovered_sql, definitions, coverage)
+
+    def told(metric: str, first: str, end: str) -> str:
+        found = [uncovered_sql(definitions, coverage, metric, first, end)]
+        found += [unsettled_sql(definitions, metric, first, end, as_of)] if as_of else []
+        return " OR ".join(filter(None, found))
+
     uncovered = uncovered_parts(resolved.metrics, told, time.column, time.grain, resolved.comparison)
     return partial_sql(time.column, time.grain, period.start, last, list(uncovered))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.definitions import METRIC_TIME, Definitions
 from plumbline.errors import PlumblineError, did_you_mean
-from plumbline.indicators.coverage import Coverage, data_from
+from plumbline.indicators.coverage import Coverage, data_from, unsettled_sql
 from plumbline.serving.periods import Period, last_day
 from plumbline.serving.reader import Source
 from plumbline.serving.resolve import Question, Resolved
@@ -91,7 +91,23 @@ def _why_partial(asked: Asked, start: date, first: date, last: date) -> str:
         return f"is cut by the range: {advice}"
     if first > start:
         return f"begins before the data: {advice}"
+    if _is_unsettled(asked, start, last):
+        later = f"what follows its events may come after {asked.source.as_of}"
+        return f"is not settled: {later}; do not compare it with whole ones"
     return f"rests on days before {asked.data_from}, when the data begin: its change says little"
+
+
+def _is_unsettled(asked: Asked, start: date, last: date) -> bool:
+    """Tell whether what may follow the events of a period still had time at the as-of date."""
+    if not asked.source.as_of:
+        return False
+    days = f"DATE '{start}'", f"DATE '{last}'"
+    told = (
+        unsettled_sql(asked.definitions, name, *days, asked.source.as_of) for name in asked.resolved.metrics
+    )
+    sql = " OR ".join(filter(None, told))
+    row = asked.source.connection.execute(f"SELECT {sql}").fetchone() if sql else None
+    return bool(row and row[0])
 
 
 def _outside(asked: Asked, partial: Sequence[date]) -> Iterator[str]:

@@ -54,6 +54,7 @@ def manifest() -> dict[str, Any]:
         _cumulative("sales_so_far", None),
         _cumulative("sales_this_year", "year"),
         definitions.metric("monthly_growth", "derived", **growth),
+        definitions.metric("invoiced", "conversion", conversion_type_params=_followed(30)),
         definitions.metric("orders_ever", measure="order_count", told=definitions.meta(grains=["all"])),
     ]
     return content
@@ -62,6 +63,18 @@ def manifest() -> dict[str, Any]:
 def _cumulative(name: str, since: str | None) -> dict[str, Any]:
     params = definitions.cumulative(since)
     return definitions.metric(name, "cumulative", measure="net_amount", cumulative_type_params=params)
+
+
+def _followed(days: int) -> dict[str, Any]:
+    """Orders that have lines, counted from the day of the order on."""
+    return {
+        "base_measure": {"name": "order_count"},
+        "conversion_measure": {"name": "net_amount", "fill_nulls_with": 0},
+        "entity": "order",
+        "calculation": "conversion_rate",
+        "window": {"count": days, "granularity": "day"},
+        "constant_properties": None,
+    }
 
 
 class Shop:

@@ -32,6 +32,21 @@ def test_what_rests_on_days_before_the_data_is_marked(begun, metrics, options, m
     assert query(begun.home, metrics, **options).column("is_partial").to_pylist() == marked
 
 
+@pytest.mark.parametrize(
+    ("grain", "marked"), [("month", [False, False, True, True]), ("year", [False, True])]
+)
+def test_a_conversion_is_marked_until_the_time_for_what_may_follow_is_over(begun, grain, marked):
+    table = query(begun.home, ["invoiced"], grain=grain, start="2025")
+    assert table.column("is_partial").to_pylist() == marked
+
+
+def test_the_note_tells_that_a_conversion_is_not_settled(begun):
+    assert notes(begun, "invoiced", grain="month", start="2026-01", end="2026-01") == [
+        "* the month from 2026-01-01 is not settled: what follows its events may come after 2026-02-28; "
+        "do not compare it with whole ones"
+    ]
+
+
 def test_a_period_that_has_nothing_to_be_compared_with_is_not_marked(begun):
     table = query(
         begun.home, ["net_sales"], grain="month", start="2025-02", end="2025-02", compare="year-ago"
