@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
+from plumbline.compiler.templates import placeholder, read_template
 from plumbline.definitions import GRAINS, Definitions, Metric, MetricInput, Window
 from plumbline.governance.additivity import counted_over
 from plumbline.indicators.availability import Availability, needed_sources
@@ -135,14 +136,33 @@ def formula(definitions: Definitions, metric: Metric) -> str:
         named = ", ".join(_named(definitions, item) for item in metric.inputs)
         return f"{metric.expr}, where {named}"
     if metric.type == "conversion":
-        base, followed = (_measure(definitions, item.name) for item in metric.measures[:2])
-        within = f" within {_length(metric.window)}" if metric.window else ""
-        return f"{followed}, that follow the same {metric.conversion_entity}'s {base}{within}, ÷ {base}"
+        return _conversion(definitions, metric)
     words = _measure(definitions, metric.measures[0].name) if metric.measures else metric.name
     filters = (*metric.measures[0].filters, *metric.filters) if metric.measures else metric.filters
-    words += "".join(f", only where {text}" for text in filters)
+    words += _only(filters)
     if metric.type == "cumulative":
         words += ", " + _reach(metric)
+    return words
+
+
+def _conversion(definitions: Definitions, metric: Metric) -> str:
+    base, followed = metric.measures[:2]
+    within = f" within {_length(metric.window)}" if metric.window else ""
+    counted = f"{_measure(definitions, base.name)}{_only((*base.filters, *metric.filters))}"
+    what = f"{_measure(definitions, followed.name)}{within}, of the same {metric.conversion_entity}"
+    return f"followed ÷ begun, where begun = {counted}; followed = {what}"
+
+
+def _only(filters: Sequence[str]) -> str:
+    """Say what filters keep, in the names that people filter by."""
+    return "".join(f", only where {_filter(text)}" for text in filters)
+
+
+def _filter(text: str) -> str:
+    template = read_template(text)
+    words = template.sql
+    for number, reference in enumerate(template.references):
+        words = words.replace(placeholder(number), reference.metric or reference.item.column)
     return words
 
 

@@ -168,6 +168,15 @@ def test_the_library_explains_each_metric(build: Builder) -> None:
     assert formulas["stock"] == "sum of quantity of stock, at the last snapshot"
 
 
+def test_a_formula_tells_its_filters_in_the_names_that_people_filter_by(build: Builder) -> None:
+    build()
+    formulas = dict(build.rows("SELECT name, formula FROM candidates.indicator"))
+    assert not [name for name, text in formulas.items() if "{{" in text]
+    begun, followed = formulas["came_back"].removeprefix("followed ÷ begun, where ").split("; ")
+    assert begun == "begun = number of orders, only where order__number_of_customer = 1"
+    assert followed.endswith("of orders within 30 days, of the same customer")
+
+
 def test_the_library_names_the_periods_and_tables_of_a_metric(build: Builder) -> None:
     build()
     found = build.rows(
