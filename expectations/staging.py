@@ -82,7 +82,9 @@ def undescribed(known: tuple[Suite, ...]) -> tuple[Suite, ...]:
     )
 
 
-_SEE_REASONS = "See the reasons in published.rejected_row and have the rows mended at their source."
+_SEE_REASONS = (
+    "See the reasons under `Rows set aside` in the quality report; have the rows mended at their source."
+)
 
 
 def _accounted_for(source: str) -> tuple[Expectation, ...]:

@@ -46,6 +46,7 @@ def publication_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
 
 def pass_the_gate(session: Session, results: list[StageResult]) -> None:
     """Record what the stages found, write the report, and raise GateError for critical failures."""
+    from plumbline.errors import GateError
     from plumbline.quality import StageContext, raise_if_critical, write_report
     from plumbline.warehouse import connect
 
@@ -59,7 +60,11 @@ def pass_the_gate(session: Session, results: list[StageResult]) -> None:
         record.report = str(write_report(connection, session.home, results, context=context))
     if any(result.blocking for result in results):
         record.status = "held"
-    raise_if_critical(results)
+    try:
+        raise_if_critical(results)
+    except GateError as error:
+        error.todo += f"\n  The rows and their reasons are in the quality report: {record.report}"
+        raise
 
 
 def _failure(check: CheckResult) -> dict[str, Any]:

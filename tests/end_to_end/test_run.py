@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -73,6 +74,8 @@ def test_a_refused_publication_leaves_what_is_published(company):
     assert done.returncode == 3, done.stdout + done.stderr
     assert "sales_order_header" in done.stderr
     assert "Traceback" not in done.stderr
+    _, _, report = done.stderr.partition("quality report: ")
+    assert "sales_order_header" in Path(report.splitlines()[0]).read_text(encoding="utf-8")
     assert (generation(company), published(company)) == before
     assert plumb("query", "orders", home=company).returncode == 0
 
