@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,8 @@ from plumbline.serving.resolve import Question
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
-Texts = str | Sequence[str]
+Texts = str | Sequence[str] | None
+Day = str | date | None
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,8 @@ class Company:
         *,
         by: Texts = (),
         where: Texts = (),
-        start: str | None = None,
-        end: str | None = None,
+        start: Day = None,
+        end: Day = None,
         grain: str | None = None,
         order: Texts = (),
         limit: int | None = None,
@@ -116,11 +118,11 @@ class Company:
     ) -> pa.Table:
         """Answer a question as an Arrow table: what it is split by, metrics, comparisons, `is_partial`.
 
-        `start` and `end` are days, months, quarters or years ('2026-01'), both included; `grain` is day to
-        year; `order` names columns, with `-` first for descending; `compare` is previous or year-ago. Money
-        is decimal, whole days are dates, counts are int64.
+        `start` and `end` are dates, or days, months, quarters or years as text ('2026-01'), both included;
+        `grain` is day to year; `order` names columns, with `-` first for descending; `compare` is previous or
+        year-ago. Money is decimal, whole days are dates, counts are int64.
         """
-        asked = (_texts(by), _texts(where), start, end, grain, _texts(order), limit, compare)
+        asked = (_texts(by), _texts(where), _day(start), _day(end), grain, _texts(order), limit, compare)
         return self.ask(Question(_texts(metrics), *asked)).arrow()
 
     def ask(self, question: Question) -> Answer:
@@ -152,4 +154,9 @@ class Company:
 
 
 def _texts(given: Texts) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+    return (given,) if isinstance(given, str) else tuple(given or ())
+
+
+def _day(given: Day) -> str | None:
+    """Write a date as text; of a moment, its day."""
+    return f"{given:%Y-%m-%d}" if isinstance(given, date) else given

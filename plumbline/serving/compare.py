@@ -20,6 +20,7 @@ COMPARISONS = {
     "change": ("change", "变化"),
     "change_rate": ("rate of change", "变化率"),
 }
+KINDS = ("previous", "year-ago")
 STEPS = {"day": "1 day", "week": "7 days", "month": "1 month", "quarter": "3 months", "year": "1 year"}
 _YEARS = {**dict.fromkeys(STEPS, "1 year"), "week": "364 days"}
 
@@ -37,6 +38,12 @@ class Comparison:
     @classmethod
     def choose(cls, kind: str, group_by: Sequence[GroupBy], period: Period | None) -> Comparison:
         """Choose how to compare: `kind` is previous or year-ago."""
+        if kind not in KINDS:
+            raise UsageError(
+                f"there is no comparison {kind!r}",
+                todo=f"Known: {', '.join(KINDS)}.",
+                code="unknown-comparison",
+            )
         suffix = kind.replace("-", "_")
         times = [item for item in group_by if item.name == METRIC_TIME]
         if not times and (period is None or period.is_open):

@@ -1,6 +1,6 @@
 """The API for programs: opened once, it answers as the command line does, from one generation."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
@@ -40,6 +40,17 @@ def test_chinese_names_are_understood(company):
     assert (
         company.query(["净销售额"], **asked).to_pylist() == company.query(["net_sales"], **asked).to_pylist()
     )
+
+
+def test_dates_may_be_dates_and_nothing_may_be_none(company):
+    asked = {"by": None, "start": date(2026, 1, 1), "end": datetime(2026, 2, 28, 12)}
+    expected = company.query("net_sales", start="2026-01-01", end="2026-02-28").to_pylist()
+    assert company.query("net_sales", **asked).to_pylist() == expected
+
+
+def test_an_unknown_comparison_names_those_that_are_known(company):
+    with pytest.raises(UsageError, match="Known: previous, year-ago"):
+        company.query("net_sales", grain="month", compare="last-year")
 
 
 def test_members_of_a_dimension_come_in_order(company):
