@@ -57,7 +57,8 @@ def _lines(home: Home, runs: list[dict[str, Any]], refusals: list[dict[str, Any]
     from plumbline.cli.summary import tell_refusal
 
     current = _current(home)
-    yield f"Published: {current} in {home.published}" if current else "Nothing is published yet: `plumb run`."
+    nothing = f"Nothing is published yet: `plumb run --company {home.root.name}`."
+    yield f"Published: {current} in {home.published}" if current else nothing
     if refusals:
         yield ""
         yield "Attention:"

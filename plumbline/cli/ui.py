@@ -22,8 +22,15 @@ def register(subparsers: Any) -> None:
     )
     parser.add_argument("--company", default="demo", help="a file in orchestration/sources/ (default: demo)")
     parser.add_argument("--data", metavar="DIR", help="where the extracts lie")
-    parser.add_argument("--port", type=int, default=3000)
+    parser.add_argument("--port", type=port, default=3000, help="where the pages are served (default: 3000)")
     parser.set_defaults(run=run)
+
+
+def port(text: str) -> int:
+    """Read the number of a port; argparse tells of any other."""
+    if text.isdecimal() and 0 < int(text) < 65_536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 1 to 65535")
 
 
 def _instance_home(project: Project, home: Home) -> Path:

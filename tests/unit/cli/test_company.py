@@ -34,4 +34,4 @@ def test_a_company_without_a_run_says_what_to_do(capsys):
 def test_state_of_a_company_without_a_sources_file_can_be_read(project, capsys):
     (project / "home" / "former").mkdir(parents=True)
     assert main(["status", "--company", "former"]) == 0
-    assert "Nothing is published yet" in capsys.readouterr().out
+    assert "Nothing is published yet: `plumb run --company former`." in capsys.readouterr().out

@@ -18,6 +18,13 @@ def test_the_exit_code_is_that_of_the_command(arguments, code):
     assert plumb(*arguments).returncode == code
 
 
+@pytest.mark.parametrize("given", ["99999", "0", "http"])
+def test_a_port_that_cannot_be_is_refused_at_once(given):
+    told = plumb("ui", "--port", given)
+    assert told.returncode == 2
+    assert f"'{given}' is no port: give a number from 1 to 65535" in told.stderr
+
+
 def test_all_output_arrives_before_the_process_ends():
     assert plumb("--help").stdout.rstrip().endswith("more about a command.")
 
