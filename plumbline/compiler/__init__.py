@@ -91,12 +91,13 @@ def _definitions(path: Path) -> Definitions:
 
 
 def _compile(definitions: Definitions, request: Request, dialect: str) -> str:
-    from plumbline.compiler.dialects import DIALECTS
+    from plumbline.compiler.dialects import DIALECTS, fitted
 
     if dialect not in DIALECTS:
         todo = did_you_mean(dialect, list(DIALECTS)) or f"Known: {', '.join(DIALECTS)}."
         raise DefinitionError(f"unknown dialect {dialect!r}", todo=todo, code="unknown-dialect")
-    return statement(definitions, request, dialect).sql(dialect=dialect, pretty=True)
+    tree = fitted(statement(definitions, request, dialect), dialect)
+    return tree.sql(dialect=dialect, pretty=True)
 
 
 def statement(

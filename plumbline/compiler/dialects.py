@@ -23,6 +23,16 @@ _DAY_OF_YEAR: Mapping[str, str] = {"bigquery": "DAYOFYEAR", "snowflake": "DAYOFY
 _SUNDAY: Mapping[str, tuple[str, int]] = {"redshift": ("DOW", 0), "bigquery": ("DAYOFWEEK", 1)}
 
 
+def fitted(tree: exp.Select, dialect: str) -> exp.Select:
+    """Say what an engine would otherwise understand differently; the tree itself is changed."""
+    if dialect != "postgres":
+        return tree
+    for part in list(tree.find_all(exp.TimestampTrunc, exp.DateTrunc)):
+        # PostgreSQL takes a date for midnight in the time zone of the session.
+        part.set("this", exp.cast(part.this, "TIMESTAMP"))
+    return tree
+
+
 def part_of(value: exp.Expr, part: str, dialect: str) -> exp.Expr:
     """Take a number out of a date: year, quarter, month, day, dow (Monday is 1), doy."""
     if part not in PARTS:

@@ -1,19 +1,42 @@
-"""The market of the feature tests, and what a failed comparison tells."""
+"""The market of the feature tests on every engine, and what a failed comparison tells."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from tests.conformance.features.engines import Postgres, postgres
 from tests.conformance.features.market import Market, Rows, newer
+from tests.postgres import running
+
+# One server is enough for all.
+ENGINES = ["duckdb", pytest.param("postgres", marks=pytest.mark.xdist_group("market on postgres"))]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask each question of every engine, unless nothing is asked of any."""
+    if "market" in metafunc.fixturenames:
+        once = metafunc.definition.get_closest_marker("one_engine")
+        metafunc.parametrize("market", ENGINES[:1] if once else ENGINES, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
+def market(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
     """The market, with definitions as dbt 1.11 writes them."""
     built = Market(tmp_path_factory.mktemp("market") / "semantic_manifest.json")
-    yield built
-    built.con.close()
+    with ExitStack() as stack:
+        stack.callback(built.con.close)
+        if request.param == Postgres.dialect:
+            built.engine = stack.enter_context(postgres(_server(stack, tmp_path_factory), built.con))
+        yield built
+
+
+def _server(stack: ExitStack, directories: pytest.TempPathFactory) -> str:
+    try:
+        return stack.enter_context(running(directories))
+    except Exception as error:
+        pytest.skip(f"no PostgreSQL server can be started here: {error}")
 
 
 @pytest.fixture(scope="session")

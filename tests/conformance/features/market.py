@@ -15,9 +15,12 @@ from typing import Any
 import duckdb
 
 from plumbline.compiler import compile
+from tests.conformance.features.engines import DATABASE, DuckDB, Engine
 from tests.unit.definitions.shop import measure, metric, offset, saved_query
 
 TABLES = """
+ATTACH ':memory:' AS warehouse;
+USE warehouse;
 CREATE SCHEMA market;
 CREATE TABLE market.days AS SELECT CAST(d AS DATE) AS date_day,
   DATE '2023-01-01' + 10 * CAST(datediff('day', DATE '2023-01-01', d) // 10 AS INTEGER) AS sprint_start,
@@ -126,6 +129,11 @@ def time(name: str, expr: str | None = None, grain: str = "day", **more: Any) ->
     return {**dimension(name, expr), "type": "time", "type_params": params, **more}
 
 
+def _relation(name: str) -> dict[str, Any]:
+    """Name a table as dbt does, with its database."""
+    return {"alias": name, "schema_name": "market", "relation_name": f"{DATABASE}.market.{name}"}
+
+
 def model(name: str, at: str | None, *parts: dict[str, Any]) -> dict[str, Any]:
     """Describe a table by its entities, dimensions and measures, in any order."""
     kinds = ("primary", "foreign", "unique", "natural")
@@ -133,7 +141,7 @@ def model(name: str, at: str | None, *parts: dict[str, Any]) -> dict[str, Any]:
         "name": name,
         "defaults": {"agg_time_dimension": at} if at else None,
         "description": f"One row per row of {name}.",
-        "node_relation": {"alias": name, "schema_name": "market", "relation_name": f"market.{name}"},
+        "node_relation": _relation(name),
         "primary_entity": None,
         "entities": [part for part in parts if part.get("type") in kinds],
         "dimensions": [part for part in parts if part.get("type") in ("categorical", "time")],
@@ -469,7 +477,7 @@ SAVED[1]["query_params"] |= {
 
 def _spine(name: str, column: str, grain: str, calendar: tuple[tuple[str, str | None], ...] = ()) -> Any:
     return {
-        "node_relation": {"alias": name, "schema_name": "market", "relation_name": f"market.{name}"},
+        "node_relation": _relation(name),
         "primary_column": {"name": column, "time_granularity": grain},
         "custom_granularities": [{"name": one, "column_name": other} for one, other in calendar],
     }
@@ -542,43 +550,45 @@ class Rows(list[tuple[Any, ...]]):
 
 
 class Market:
-    """Answers through the compiler, and through SQL by hand."""
+    """Answers through the compiler on an engine, and through SQL by hand on DuckDB."""
 
     def __init__(self, path: Path, content: Mapping[str, Any] | None = None) -> None:
         self.manifest = path
         path.write_text(json.dumps(content or manifest()), encoding="utf-8")
         self.con = duckdb.connect()
         self.con.execute(TABLES)
+        self.engine: Engine = DuckDB(self.con)
 
-    def compiled(self, metrics: str, by: str = "", dialect: str = "duckdb", **query: Any) -> str:
+    def compiled(self, metrics: str, by: str = "", **query: Any) -> str:
         """Compile metrics by columns, both as words."""
-        return compile(self.manifest, _query(metrics, by, query), dialect)
+        return self.compiled_as(_query(metrics, by, query))
+
+    def compiled_as(self, query: Mapping[str, Any]) -> str:
+        """Compile a query as it is."""
+        return compile(self.manifest, query, self.engine.dialect)
 
     def ask(self, metrics: str, by: str = "", **query: Any) -> Rows:
         """Answer through the compiler: sorted, unless an order is asked for."""
-        rows = self._rows(self.compiled(metrics, by, **query), ordered=bool(query.get("order_by")))
-        rows.asked = _query(metrics, by, query)
-        return rows
+        return self.ask_as(_query(metrics, by, query))
 
     def ask_as(self, query: Mapping[str, Any]) -> Rows:
         """Answer a query as it is."""
-        sql = compile(self.manifest, query, "duckdb")
-        rows = self._rows(sql, ordered=bool(query.get("order_by") or query.get("saved_query")))
-        rows.asked = dict(query)
-        return rows
+        sql = self.compiled_as(query)
+        ordered = bool(query.get("order_by") or query.get("saved_query"))
+        return _rows(self.engine.rows(sql), sql, query, ordered=ordered)
 
     def columns(self, metrics: str, by: str = "", **query: Any) -> list[str]:
         """Name the columns of an answer."""
-        described = self.con.execute(self.compiled(metrics, by, **query)).description
-        return [item[0] for item in described or ()]
+        return self.engine.columns(self.compiled(metrics, by, **query))
 
     def sql(self, text: str, *, ordered: bool = False) -> Rows:
         """Answer by SQL written by hand, in the same form."""
-        return self._rows(text, ordered=ordered)
+        return _rows(self.con.execute(text).fetchall(), text, None, ordered=ordered)
 
-    def _rows(self, sql: str, *, ordered: bool) -> Rows:
-        rows = [tuple(map(plain, row)) for row in self.con.execute(sql).fetchall()]
-        return Rows(rows if ordered else sorted(rows, key=_in_order), None, sql)
+
+def _rows(found: list[tuple[Any, ...]], sql: str, asked: Any, *, ordered: bool) -> Rows:
+    rows = [tuple(map(plain, row)) for row in found]
+    return Rows(rows if ordered else sorted(rows, key=_in_order), asked, sql)
 
 
 def _query(metrics: str, by: str, query: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def test_all_in_one_question_are_what_they_are_alone(market: Market) -> None:
     assert market.ask(EVERY) == market.sql(f"SELECT {', '.join(BY_HAND.values())} FROM market.orders")
 
 
+@pytest.mark.one_engine
 def test_one_pass_over_the_rows_is_enough_for_all(market: Market) -> None:
     assert market.compiled(EVERY, "order__channel").count("market.orders") == 1
 
@@ -114,5 +115,5 @@ def test_groups_that_no_filter_of_the_metrics_meets_are_not_shown(market: Market
 
 
 def test_money_stays_decimal(market: Market) -> None:
-    (row,) = market.con.execute(market.compiled("sales largest_sale net_sales")).fetchall()
+    (row,) = market.engine.rows(market.compiled("sales largest_sale net_sales"))
     assert [str(value) for value in row] == ["398.52", "100.00", "347.02"]

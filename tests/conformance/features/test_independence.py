@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from plumbline.compiler import compile
-from tests.conformance.features.market import METRICS, Market, plain
+from tests.conformance.features.market import METRICS, Market
 
 Question = Mapping[str, list[str]]
 # The values of a metric by the keys of their rows.
@@ -108,10 +107,9 @@ def test_two_together_are_what_they_are_alone(
 
 
 def _columns(market: Market, metrics: list[str], question: Question) -> dict[str, Column]:
-    sql = compile(market.manifest, {"metrics": metrics, **question}, "duckdb")
-    rows = [tuple(map(plain, row)) for row in market.con.execute(sql).fetchall()]
+    rows = market.ask_as({"metrics": metrics, **question})
     keys = len(question["group_by"])
-    assert len({row[:keys] for row in rows}) == len(rows), f"rows repeat:\n{sql}"
+    assert len({row[:keys] for row in rows}) == len(rows), f"rows repeat:\n{rows.sql}"
     return {name: {row[:keys]: row[keys + number] for row in rows} for number, name in enumerate(metrics)}
 
 

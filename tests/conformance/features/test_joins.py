@@ -106,6 +106,7 @@ def test_a_parent_of_many_lines_is_refused_by_the_lines(market: Market) -> None:
     assert caught.value.code == "cannot-resolve"
 
 
+@pytest.mark.one_engine
 def test_joining_the_same_key_for_two_dimensions_joins_once(market: Market) -> None:
     sql = market.compiled("sales", "customer__segment customer__joined_on__month customer__region")
     assert sql.count("JOIN") == 1

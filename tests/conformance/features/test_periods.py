@@ -131,9 +131,7 @@ def test_the_hour_that_a_clock_change_leaves_out_stays_what_the_data_say(market:
     sql = market.compiled(
         "watts watts_filled", "metric_time__hour", where=["metric_time__hour = '2024-03-31 02:00:00'"]
     )
-    with market.con.cursor() as session:
-        session.execute(f"SET TimeZone = '{zone}'")
-        found = session.execute(sql).fetchall()
+    found = market.engine.rows(sql, zone)
     assert [(str(row[0]), int(row[1]), int(row[2])) for row in found] == [("2024-03-31 02:00:00", 24, 24)]
 
 
@@ -179,6 +177,7 @@ def test_a_grain_shorter_than_that_of_the_data_is_refused(market: Market) -> Non
     assert "longer period" in caught.value.todo
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("grain", "spine"),
     [("hour", "hours"), ("day", "days"), ("week", "days"), ("month", "months"), ("year", "months")],

@@ -95,6 +95,7 @@ def test_metrics_of_several_models_do_not_disturb_each_other(market: Market, met
         assert {key: value for key, value in found.items() if key in alone or value is not None} == alone
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("name", EVERY)
 def test_every_dialect_parses_and_has_the_same_columns(market: Market, name: str) -> None:
     query = {"metrics": [name], "group_by": ["metric_time__quarter"], "order_by": [name], "limit": 3}
@@ -105,6 +106,7 @@ def test_every_dialect_parses_and_has_the_same_columns(market: Market, name: str
         assert statement.named_selects == ["metric_time__quarter", name], sql
 
 
+@pytest.mark.one_engine
 @settings(parent=FEW, max_examples=8)
 @given(metrics=some(EVERY, 2, 4))
 def test_every_dialect_parses_for_several_metrics(market: Market, metrics: Any) -> None:

@@ -87,6 +87,7 @@ QUESTIONS: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(("query", "code", "todo"), QUESTIONS)
 def test_a_question_is_refused(market: Market, query: dict[str, Any], code: str, todo: str) -> None:
     with pytest.raises(DefinitionError) as caught:

@@ -40,6 +40,7 @@ def _answer(market: Market, **query: Any) -> Any:
         return error.code
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_answers(market: Market, newer_market: Market, name: str) -> None:
     for by in ([], ["metric_time__month"], ["metric_time__week", "customer__segment"]):
@@ -47,11 +48,13 @@ def test_the_same_answers(market: Market, newer_market: Market, name: str) -> No
         assert _answer(newer_market, **query) == _answer(market, **query)
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("name", OF_THEIR_NAME)
 def test_the_same_sql(market: Market, newer_market: Market, name: str) -> None:
     assert newer_market.compiled(name, "metric_time__month") == market.compiled(name, "metric_time__month")
 
 
+@pytest.mark.one_engine
 def test_the_same_sql_for_metrics_side_by_side(market: Market, newer_market: Market) -> None:
     metrics = "sales orders refunded average_order sales_ever"
     assert newer_market.compiled(metrics, "metric_time__month") == market.compiled(
@@ -59,6 +62,7 @@ def test_the_same_sql_for_metrics_side_by_side(market: Market, newer_market: Mar
     )
 
 
+@pytest.mark.one_engine
 def test_a_saved_query_is_the_same(market: Market, newer_market: Market) -> None:
     query = {"saved_query": "best_segments"}
     assert newer_market.ask_as(query) == market.ask_as(query)

