@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 
 from sqlglot import exp
 
@@ -23,14 +24,73 @@ _DAY_OF_YEAR: Mapping[str, str] = {"bigquery": "DAYOFYEAR", "snowflake": "DAYOFY
 _SUNDAY: Mapping[str, tuple[str, int]] = {"redshift": ("DOW", 0), "bigquery": ("DAYOFWEEK", 1)}
 
 
+# How many bytes of a name an engine keeps: two names that begin alike would be one.
+_KEPT_OF_NAMES: Mapping[str, int] = {"postgres": 63}
+
+
 def fitted(tree: exp.Select, dialect: str) -> exp.Select:
-    """Say what an engine would otherwise understand differently; the tree itself is changed."""
-    if dialect != "postgres":
-        return tree
-    for part in list(tree.find_all(exp.TimestampTrunc, exp.DateTrunc)):
-        # PostgreSQL takes a date for midnight in the time zone of the session.
-        part.set("this", exp.cast(part.this, "TIMESTAMP"))
+    """Say what an engine would otherwise understand differently; the tree itself is changed.
+
+    Raises DefinitionError for a column of the result whose name the engine cannot keep.
+    """
+    for group in tree.find_all(exp.Group):
+        group.set("expressions", [_no_position(item) for item in group.expressions])
+    if dialect == "postgres":
+        for part in list(tree.find_all(exp.TimestampTrunc, exp.DateTrunc)):
+            # PostgreSQL takes a date for midnight in the time zone of the session.
+            part.set("this", exp.cast(part.this, "TIMESTAMP"))
+    if dialect in _KEPT_OF_NAMES:
+        _shorten_names(tree, dialect)
     return tree
+
+
+def _no_position(value: exp.Expr) -> exp.Expr:
+    """Write a constant to group by so that it is not read as the position of a column, or refused."""
+    kinds = {exp.Boolean: "BOOLEAN", exp.Null: "TEXT", exp.Literal: "TEXT" if value.is_string else "DOUBLE"}
+    constant = value.this if isinstance(value, exp.Neg) else value
+    return exp.cast(value, kinds[type(constant)]) if type(constant) in kinds else value
+
+
+def _shorten_names(tree: exp.Select, dialect: str) -> None:
+    """Give names that only the statement itself knows a length that stays as it is."""
+    kept = _KEPT_OF_NAMES[dialect]
+    for name in tree.named_selects:
+        if len(name.encode()) > kept:
+            raise DefinitionError(
+                f"the column {name!r} cannot have its name",
+                why=f"A name of {dialect} has up to {kept} bytes.",
+                todo="Give the metric or the dimension a shorter name.",
+                code="name-too-long",
+            )
+    for part in tree.find_all(exp.Identifier):
+        # A name without quotes is that of a stored column.
+        if part.args.get("quoted") and len(part.name.encode()) > kept:
+            part.set("this", _shortened(part.name, kept))
+
+
+def _shortened(name: str, kept: int) -> str:
+    digest = sha256(name.encode()).hexdigest()[:8]
+    return f"{name.encode()[: kept - 9].decode(errors='ignore')}_{digest}"
+
+
+def divided_as_numbers(tree: exp.Expr, dialect: str) -> exp.Expr:
+    """Make 7 / 2 in a formula 3.5 on every engine, and nothing of what is divided by 0; changes the tree.
+
+    DuckDB divides so by itself, and makes infinity of what is divided by 0, as MetricFlow's SQL does there.
+    """
+    if dialect == "duckdb":
+        return tree
+    for part in tree.find_all(exp.Div):
+        below = part.expression.unnest()
+        never_0 = isinstance(below, exp.Nullif) or (isinstance(below, exp.Literal) and float(below.name) != 0)
+        part.set("typed", False)
+        part.set("safe", not never_0)
+    return tree
+
+
+def compares_booleans(dialect: str) -> bool:
+    """Whether MIN and MAX take booleans."""
+    return dialect not in ("postgres", "redshift")
 
 
 def part_of(value: exp.Expr, part: str, dialect: str) -> exp.Expr:
@@ -63,7 +123,7 @@ def percentile(
 ) -> exp.Expr:
     """Give the value below which a share of the values lies: interpolated, or one of them."""
     number = exp.Literal.number(repr(share))
-    if approximate and not discrete:
+    if approximate and not discrete and dialect != "postgres":
         return exp.ApproxQuantile(this=value, quantile=number)
     kind = exp.PercentileDisc if discrete else exp.PercentileCont
     if dialect in ("spark", "databricks") and not discrete:

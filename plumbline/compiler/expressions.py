@@ -21,6 +21,10 @@ _NO_COMPARISON = (
     *(exp.Query, exp.UDTF, exp.Block, exp.Command, exp.Star, exp.Columns, exp.PositionalColumn, exp.Dot),
     *(exp.AggFunc, exp.Window, exp.Placeholder, exp.Parameter),
 )
+# Words that are values, and no columns.
+_VALUES = frozenset(
+    "true false null current_date current_time current_timestamp current_user localtime localtimestamp".split()
+)
 _PLACEHOLDER = re.compile(r"__reference_(\d+)__")
 
 
@@ -102,9 +106,16 @@ def parsed(text: str, dialect: str) -> exp.Expr:
     return _tree(text, dialect).copy()
 
 
+def _word(text: str) -> exp.Expr | None:
+    """Read a name alone, which may be a word of SQL: `comment`, `end`."""
+    if not text.isidentifier() or text.lower() in _VALUES:
+        return None
+    return exp.column(exp.to_identifier(text, quoted=False))
+
+
 def qualified(text: str, table: str, dialect: str) -> exp.Expr:
     """Read an expression of a model; its columns are those of this table."""
-    tree = parsed(text, dialect)
+    tree = _word(text) or parsed(text, dialect)
     if isinstance(tree, exp.Column) and not tree.table:
         tree.set("table", exp.to_identifier(table, quoted=True))
         return tree

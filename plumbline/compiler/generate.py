@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from plumbline.compiler.dialects import divided_as_numbers
 from plumbline.compiler.expressions import column, divided, makes_values, named, parsed
 from plumbline.compiler.graph import Graph
 from plumbline.compiler.plan import Beside, Cell, Fill, Formula, Node, Plan, Ratio, Scan, leaves
@@ -119,7 +120,7 @@ class _Joined:
 
     def _formula(self, node: Formula) -> exp.Expr:
         inputs = {name: self.value(part) for name, part in node.inputs}
-        tree = parsed(node.expr, self.writer.dialect)
+        tree = divided_as_numbers(parsed(node.expr, self.writer.dialect), self.writer.dialect)
         filled = makes_values(tree) or any(isinstance(part, Fill) for _, part in node.inputs)
 
         def replace(part: exp.Expr) -> exp.Expr:
@@ -157,7 +158,7 @@ def _shown(select: exp.Select, plan: Plan, dialect: str) -> exp.Select:
         return select
     outer = exp.select(*(column(name) for name in plan.columns)).from_(select.subquery("result"))
     for template in plan.where:
-        tree = parsed(template.sql, dialect)
+        tree = divided_as_numbers(parsed(template.sql, dialect), dialect)
         for part in tree.find_all(exp.Column):
             part.set("this", exp.to_identifier(part.name, quoted=True))
         outer = outer.where(exp.paren(tree) if isinstance(tree, exp.Connector) else tree)

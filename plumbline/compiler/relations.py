@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from plumbline.compiler.aggregates import DISTRIBUTIVE, aggregated, as_number, combined
+from plumbline.compiler.dialects import compares_booleans
 from plumbline.compiler.expressions import (
     both,
     column,
@@ -500,7 +501,7 @@ class Writer:
         properties = [f"property_{number}" for number, _ in enumerate(events.properties)]
         keys = [key.name for key in events.keys]
         same = [column(name) for name in ["entity", MOMENT, *properties]]
-        if len(keys) < 2:
+        if not keys or (len(keys) == 1 and compares_booleans(self.dialect)):
             first_of_each = [exp.Min(this=column(name)) for name in keys]
             names = ["entity", MOMENT, *properties, *keys]
             return _grouped(exp.select(*named([*same, *first_of_each], names)).from_(base), same)
