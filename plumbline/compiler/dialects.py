@@ -46,9 +46,11 @@ def fitted(tree: exp.Select, dialect: str) -> exp.Select:
 
 def _no_position(value: exp.Expr) -> exp.Expr:
     """Write a constant to group by so that it is not read as the position of a column, or refused."""
-    kinds = {exp.Boolean: "BOOLEAN", exp.Null: "TEXT", exp.Literal: "TEXT" if value.is_string else "DOUBLE"}
     constant = value.this if isinstance(value, exp.Neg) else value
-    return exp.cast(value, kinds[type(constant)]) if type(constant) in kinds else value
+    if not isinstance(constant, exp.Literal | exp.Boolean | exp.Null):
+        return value
+    kind = "BOOLEAN" if isinstance(constant, exp.Boolean) else "DOUBLE" if constant.is_number else "TEXT"
+    return exp.cast(value, kind)
 
 
 def _shorten_names(tree: exp.Select, dialect: str) -> None:

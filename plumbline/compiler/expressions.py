@@ -22,9 +22,10 @@ _NO_COMPARISON = (
     *(exp.AggFunc, exp.Window, exp.Placeholder, exp.Parameter),
 )
 # Words that are values, and no columns.
-_VALUES = frozenset(
-    "true false null current_date current_time current_timestamp current_user localtime localtimestamp".split()
-)
+_VALUES = {
+    *("true", "false", "null", "current_date", "current_time", "current_timestamp", "current_user"),
+    *("localtime", "localtimestamp"),
+}
 _PLACEHOLDER = re.compile(r"__reference_(\d+)__")
 
 

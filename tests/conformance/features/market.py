@@ -31,8 +31,8 @@ CREATE TABLE market.hours AS SELECT d AS hour_start
 CREATE TABLE market.months AS SELECT CAST(d AS DATE) AS month_start
   FROM range(TIMESTAMP '2023-01-01', TIMESTAMP '2024-07-01', INTERVAL 1 MONTH) r(d);
 
-CREATE TABLE market.countries (country_id INTEGER, country_name VARCHAR);
-INSERT INTO market.countries VALUES (1, 'Ardenia'), (2, 'Bor');
+CREATE TABLE market.countries (country_id INTEGER, country_name VARCHAR, comment VARCHAR, "end" DATE);
+INSERT INTO market.countries VALUES (1, 'Ardenia', 'old', NULL), (2, 'Bor', NULL, '2024-03-31');
 CREATE TABLE market.regions (region_id INTEGER, region_name VARCHAR, country_id INTEGER);
 INSERT INTO market.regions VALUES (1, 'North', 1), (2, 'South', 1), (3, 'Isles', NULL), (4, 'West', 55);
 CREATE TABLE market.customers (customer_id INTEGER, region_id INTEGER, segment VARCHAR, joined_on DATE);
@@ -173,8 +173,8 @@ def conversion(
     }
 
 
-def share(percent: float, *, discrete: bool = False) -> dict[str, Any]:
-    return {"percentile": percent, "use_discrete_percentile": discrete, "use_approximate_percentile": False}
+def share(percent: float, *, discrete: bool = False, about: bool = False) -> dict[str, Any]:
+    return {"percentile": percent, "use_discrete_percentile": discrete, "use_approximate_percentile": about}
 
 
 def latest(choice: str = "max", *groupings: str) -> dict[str, Any]:
@@ -182,11 +182,22 @@ def latest(choice: str = "max", *groupings: str) -> dict[str, Any]:
 
 
 VALID = ({"is_start": True, "is_end": False}, {"is_start": False, "is_end": True})
+# DuckDB gives what lies between two decimals as many digits as they have.
+EXACTLY = "CAST(amount AS DECIMAL(18, 6))"
+# Longer than what PostgreSQL keeps of a name.
+LONG = "what_customers_paid_for_goods_that_were_neither_broken_nor_returned"
 WEB = "{{ Dimension('order__channel') }} = 'web'"
 SHOP = "{{ Dimension('order__channel') }} = 'shop'"
 
 MODELS = [
-    model("countries", None, entity("country", "primary"), dimension("country_name")),
+    model(
+        "countries",
+        None,
+        entity("country", "primary"),
+        dimension("country_name"),
+        dimension("comment"),
+        time("end"),
+    ),
     model(
         "regions",
         None,
@@ -237,14 +248,17 @@ MODELS = [
         measure("smallest_sale", "min", "amount"),
         measure("largest_sale", "max", "amount"),
         measure("average_sale", "average", "amount"),
-        measure("median_sale", "median", "amount"),
-        measure("p75_sale", "percentile", "amount", agg_params=share(0.75)),
+        measure("median_sale", "median", EXACTLY),
+        measure("p75_sale", "percentile", EXACTLY, agg_params=share(0.75)),
         measure("p25_sale", "percentile", "amount", agg_params=share(0.25, discrete=True)),
         measure("buyers", "count_distinct", "customer_id"),
         measure("notes", "count_distinct", "note"),
         measure("gifts", "sum_boolean", "is_gift"),
         measure("noted", "count", "note"),
         measure("total_weight", expr="weight"),
+        measure("about_median_sale", "percentile", EXACTLY, agg_params=share(0.5, about=True)),
+        measure(f"{LONG}_adds_up", expr="amount"),
+        measure(f"{LONG}_is_largest", "max", expr="amount"),
         measure("shipped_sales", expr="amount", agg_time_dimension="shipped_on"),
     ),
     model(
@@ -263,6 +277,9 @@ MODELS = [
         entity("refund", "primary"),
         entity("customer", "foreign"),
         entity("store", "foreign"),
+        dimension("payer", "'us'"),
+        dimension("copies", "2"),
+        dimension(f"{LONG}_at", "store_id"),
         time("refund_date"),
         measure("refunded", expr="refund"),
         measure("refund_count", expr="1"),
@@ -314,7 +331,7 @@ MODELS = [
     ),
 ]
 
-ITSELF = [item["name"] for part in MODELS for item in part["measures"]]
+ITSELF = [item["name"] for part in MODELS for item in part["measures"] if not item["name"].startswith(LONG)]
 
 
 def cumulative(name: str, taken: Any, agg: str = "first", **more: Any) -> dict[str, Any]:
@@ -344,6 +361,11 @@ METRICS = [
     ),
     metric("average_order", "ratio", numerator="sales", denominator="orders"),
     metric("web_share", "ratio", numerator=taken("sales", WEB, "web"), denominator="sales"),
+    metric("paid", measure=f"{LONG}_adds_up"),
+    metric("paid_at_most", measure=f"{LONG}_is_largest"),
+    metric("largest_share", "ratio", numerator="paid_at_most", denominator="paid"),
+    metric("orders_per_buyer", "derived", expr="orders / buyers", metrics=[taken("orders"), taken("buyers")]),
+    metric("orders_per_gift", "derived", expr="orders / gifts", metrics=[taken("orders"), taken("gifts")]),
     metric("refund_rate", "ratio", numerator="refunded", denominator="sales"),
     metric("retail_web_share", "ratio", numerator="web_sales", denominator="sales")
     | {"filter": where("{{ Dimension('customer__segment') }} = 'retail'")},
@@ -394,6 +416,7 @@ METRICS = [
     cumulative("sales_2_months", "sales", "last", window=window(2, "month")),
     cumulative("sales_month_to_date", "sales", "last", grain_to_date="month"),
     cumulative("sales_year_to_date", "sales", "last", grain_to_date="year"),
+    cumulative("refunded_ever", "refunded", "last"),
     cumulative("smallest_ever", "smallest_sale", "last"),
     cumulative("average_28_days", "average_sale", "last", window=window(28)),
     cumulative("buyers_28_days", "buyers", "last", window=window(28)),
@@ -412,6 +435,11 @@ METRICS = [
         "visit_to_order_week",
         "conversion",
         conversion_type_params=conversion("visits", "orders", window=window(7)),
+    ),
+    metric(
+        "order_to_refund",
+        "conversion",
+        conversion_type_params=conversion("orders", "refund_count"),
     ),
     metric(
         "orders_after_visit",

@@ -3,7 +3,7 @@
 import pytest
 
 from plumbline.errors import DefinitionError
-from tests.conformance.features.market import Market
+from tests.conformance.features.market import EXACTLY, Market
 
 WINDOW = "order_date > {at} - INTERVAL 28 DAY AND order_date <= {at}"
 # What a definition adds up on a day called `at`, and how.
@@ -31,7 +31,7 @@ TOTALS = {
     ),
     # Orders without a note are there, and have none: 0, not nothing.
     "notes_28_days": ("count(DISTINCT note)", WINDOW),
-    "median_ever": ("median(amount)", "order_date <= {at}"),
+    "median_ever": (f"median({EXACTLY})", "order_date <= {at}"),
     "web_sales_ever": ("sum(amount)", "channel = 'web' AND order_date <= {at}"),
 }
 LAST_DAYS = """(SELECT date_trunc('{grain}', date_day) AS period, max(date_day) AS last_day
@@ -111,7 +111,7 @@ def test_a_window_without_rows_has_no_value(market: Market) -> None:
 
 def test_all_time_without_a_period_is_one_total(market: Market) -> None:
     assert market.ask("sales_ever buyers_ever median_ever") == market.sql(
-        "SELECT sum(amount), count(DISTINCT customer_id), median(amount) FROM market.orders"
+        f"SELECT sum(amount), count(DISTINCT customer_id), median({EXACTLY}) FROM market.orders"
     )
 
 

@@ -1,0 +1,86 @@
+"""What engines would do differently with the same SQL: constants, division, long names, words of SQL."""
+
+import math
+
+import pytest
+
+from plumbline.compiler import compile
+from plumbline.errors import DefinitionError
+from tests.conformance.features.market import EXACTLY, LONG, Market
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Beirut"])
+def test_days_are_the_same_in_every_zone_of_a_session(market: Market, zone: str) -> None:
+    found = market.engine.rows(market.compiled("watts", "metric_time__day"), zone)
+    assert sorted(str(row[0])[:10] for row in found) == [
+        "2024-03-30",
+        "2024-03-31",
+        "2024-04-01",
+        "2024-04-02",
+    ]
+
+
+@pytest.mark.parametrize(("by", "member"), [("refund__payer", "'us'"), ("refund__copies", "2")])
+def test_a_constant_is_a_dimension_with_one_member(market: Market, by: str, member: str) -> None:
+    assert market.ask("refunded", by) == market.sql(f"SELECT {member}, sum(refund) FROM market.refunds")
+    assert market.ask("refunded", f"{by} store") == market.sql(
+        f"SELECT {member}, store_id, sum(refund) FROM market.refunds GROUP BY store_id"
+    )
+    assert market.ask("", by) == market.sql(f"SELECT {member}")
+
+
+def test_a_running_total_by_a_constant(market: Market) -> None:
+    totals = market.ask("refunded_ever", "metric_time__month")
+    assert market.ask("refunded_ever", "metric_time__month refund__payer") == [
+        (month, "us", total) for month, total in totals if total is not None
+    ]
+
+
+def test_whole_numbers_are_divided_as_numbers(market: Market) -> None:
+    assert market.ask("orders_per_buyer", "metric_time__month") == market.sql("""
+        SELECT date_trunc('month', order_date), count(*) / count(DISTINCT customer_id) FROM market.orders
+        GROUP BY 1""")
+
+
+def test_what_is_divided_by_nothing_is_no_number(market: Market) -> None:
+    rows = market.ask("orders_per_gift", "metric_time__month")
+    finite = [(month, None if value == math.inf else value) for month, value in rows]
+    assert finite == market.sql("""
+        SELECT date_trunc('month', order_date), count(*) / nullif(sum(is_gift::INT), 0) FROM market.orders
+        GROUP BY 1""")
+
+
+def test_an_approximate_percentile_is_the_exact_one_for_few_values(market: Market) -> None:
+    assert market.ask("about_median_sale") == market.sql(f"SELECT median({EXACTLY}) FROM market.orders")
+
+
+def test_long_names_that_begin_alike_stay_apart(market: Market) -> None:
+    assert market.ask("largest_share paid_at_most", "order__channel") == market.sql("""
+        SELECT channel, max(amount) / sum(amount), max(amount) FROM market.orders GROUP BY 1""")
+
+
+@pytest.mark.one_engine
+def test_a_column_whose_name_would_be_cut_is_refused(market: Market) -> None:
+    query = {"metrics": ["refunded"], "group_by": [f"refund__{LONG}_at"]}
+    assert LONG in compile(market.manifest, query, "duckdb")
+    with pytest.raises(DefinitionError) as caught:
+        compile(market.manifest, query, "postgres")
+    assert caught.value.code == "name-too-long"
+    assert "63 bytes" in caught.value.why
+
+
+def test_columns_named_by_words_of_sql(market: Market) -> None:
+    assert market.ask("", "country__comment country__end") == market.sql(
+        'SELECT comment, "end" FROM market.countries'
+    )
+
+
+def test_conversions_by_whether_something_holds(market: Market) -> None:
+    assert market.ask("order_to_refund", "order__is_gift") == market.sql("""
+        WITH followed AS (SELECT refund_id, r.customer_id, max(order_date) AS order_date
+            FROM market.refunds r JOIN market.orders o
+            ON o.customer_id = r.customer_id AND order_date <= refund_date GROUP BY ALL),
+          first AS (SELECT customer_id, order_date, min(is_gift) AS gift FROM market.orders GROUP BY ALL)
+        SELECT is_gift, any_value(n) / count(*) FROM market.orders LEFT JOIN (
+          SELECT gift, count(*) AS n FROM followed JOIN first USING (customer_id, order_date) GROUP BY 1
+        ) ON gift IS NOT DISTINCT FROM is_gift GROUP BY 1""")
