@@ -84,7 +84,7 @@ class GateError(PlumblineError):
     """A critical expectation failed: nothing was published, the last generation stays."""
 
     exit_code = 3
-    default_code = "gate"
+    default_code = "gate-critical"
 
 
 class DefinitionError(PlumblineError):

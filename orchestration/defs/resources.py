@@ -133,6 +133,7 @@ def nothing_landed(sources: Sources, landing: list[dict[str, Any]]) -> Plumbline
             where=sources.company,
             why=reasons,
             todo="There is nothing to publish from yet. Mend the source, and run again.",
+            code="nothing-landed",
         )
     tables = [table for system in sources.systems.values() for table in system.tables.values()]
     asked = "; ".join(", ".join(table.origin) for table in tables[:_NAMED])

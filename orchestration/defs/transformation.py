@@ -192,7 +192,7 @@ def _require_data(session: Session) -> None:
             where="--as-of",
             why=f"The first order is of {first}.",
             todo="Choose a later date. What is published stays as it is.",
-            code="no-data",
+            code="before-data",
         )
 
 

@@ -72,6 +72,7 @@ def _first_scale() -> float:
         scale = float(text)
     except ValueError:
         scale = 0.0
-    if not 0 < scale <= 1000:
-        raise UsageError(f"{text!r} is no scale", where=_SCALE, todo="Give a number above 0, up to 1000.")
+    if not 0.001 <= scale <= 1000:
+        todo = "Give a number from 0.001 to 1000."
+        raise UsageError(f"{text!r} is no scale", where=_SCALE, todo=todo, code="bad-scale")
     return scale

@@ -154,7 +154,7 @@ class Graph:
             return column
         if not column.is_time:
             todo = f"Ask for {item.name!r} without a grain or a part of a date."
-            raise DefinitionError(f"{item.name!r} is no time", where=asked, todo=todo, code="no-time")
+            raise DefinitionError(f"{item.name!r} is no time", where=asked, todo=todo, code="not-a-time")
         grain = item.grain or column.base
         if grain in TIMES and TIMES.index(grain) < TIMES.index(column.base):
             raise DefinitionError(
@@ -193,7 +193,7 @@ class Graph:
             f"cannot group {asked or item.name}" if asked else f"cannot reach {item.name}",
             why=f"No join leads from {' and '.join(away)} to {item.name!r} without repeating rows.",
             todo=f"Possible: {', '.join(possible[:_NAMED])}{', …' if len(possible) > _NAMED else ''}.",
-            code="cannot-resolve",
+            code="unreachable-dimension",
         )
 
     def names(self, models: Sequence[str]) -> list[str]:
@@ -260,5 +260,5 @@ def _ambiguous(item: GroupBy, names: list[str], asked: str) -> DefinitionError:
         where=asked,
         why="Both are as near.",
         todo="Write the one that you mean in full.",
-        code="ambiguous-name",
+        code="ambiguous-dimension",
     )

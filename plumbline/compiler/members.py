@@ -206,7 +206,7 @@ def _apart(graph: Graph, items: Sequence[GroupBy]) -> DefinitionError:
             try:
                 found.append(graph.resolve([model], item, ""))
             except DefinitionError as error:
-                if error.code not in ("unknown-dimension", "cannot-resolve"):
+                if error.code not in ("unknown-dimension", "unreachable-dimension"):
                     return error
                 unknown = error
         if not found and unknown.code == "unknown-dimension":
@@ -214,7 +214,7 @@ def _apart(graph: Graph, items: Sequence[GroupBy]) -> DefinitionError:
     return DefinitionError(
         f"no model leads to all of {', '.join(item.column for item in items)}",
         todo="Ask for fewer dimensions, or add a metric, whose model says how they belong together.",
-        code="cannot-resolve",
+        code="unreachable-dimension",
     )
 
 

@@ -81,6 +81,7 @@ class Generation:
             "the generation of the built-in company ended early",
             why=(trouble or ["It said nothing."])[-1],
             todo="Run again; nothing half-written stays.",
+            code="demo-not-generated",
         )
 
 
@@ -105,7 +106,13 @@ def _explained(error: PlumblineError | OSError, where: str) -> PlumblineError:
         return error
     if disk_is_full(error):
         return full_disk(where, str(error))
-    return PlumblineError("the built-in company cannot be written", where=where, why=str(error))
+    return PlumblineError(
+        "the built-in company cannot be written",
+        where=where,
+        why=str(error),
+        todo="Check the directory and its rights, and run again.",
+        code="demo-not-generated",
+    )
 
 
 def _end_with_the_caller() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -63,15 +64,18 @@ _CHOICES: tuple[tuple[str, Callable[[Governance], tuple[str, ...]], tuple[str, .
     ("unit", lambda told: (told.unit,), UNITS),
     ("direction", lambda told: (told.direction,), DIRECTIONS),
     ("status", lambda told: (told.status,), STATUSES),
-    ("grains", lambda told: told.grains, GRAINS),
+    ("grain", lambda told: told.grains, GRAINS),
 )
+_TOLD_OF_METRICS = ("label", "description")
+_TOLD_OF_TABLES = ("label", "label_zh", "description", "domain", "grain")
+_TOLD_OF_DIMENSIONS = ("label", "label_zh")
 
 
 def metrics_have_a_label_and_a_description(context: Context) -> Iterator[Finding]:
     """A metric says in words what it is."""
     for metric in context.metrics:
-        for name, value in (("label", metric.label), ("description", metric.description)):
-            if not value:
+        for name in _TOLD_OF_METRICS:
+            if not getattr(metric, name):
                 todo = f"Write `{name}` in business words."
                 yield _finding(metric, f"has no {name}", todo, f"missing-{name}")
 
@@ -81,7 +85,7 @@ def metrics_have_governance(context: Context) -> Iterator[Finding]:
     for metric in context.metrics:
         for name, value, todo in _REQUIRED:
             if not value(metric.governance):
-                code = f"missing-{name.replace('_', '-').replace('.', '-')}"
+                code = f"missing-{re.sub('[_.]', '-', name)}"
                 yield _finding(metric, f"has no {name}", f"{todo} It stands under `config.meta`.", code)
 
 
@@ -121,7 +125,7 @@ def names_mean_one_metric(context: Context) -> Iterator[Finding]:
             if other is not metric:
                 todo = f"Keep it at one of them; {other.name!r} stands at {other.location}."
                 what = f"is called {text!r}, and so is {other.name!r}"
-                yield _finding(metric, what, todo, "ambiguous-name")
+                yield _finding(metric, what, todo, "shared-name")
 
 
 def sources_are_declared(context: Context) -> Iterator[Finding]:
@@ -171,7 +175,7 @@ def inputs_exist(context: Context) -> Iterator[Finding]:
 def saved_queries_are_labelled(context: Context) -> Iterator[Finding]:
     """A published table has a label in both languages, a description and a domain."""
     for saved in context.definitions.saved_queries.values():
-        for name in ("label", "label_zh", "description", "domain", "grain"):
+        for name in _TOLD_OF_TABLES:
             if not getattr(saved, name):
                 what = f"saved query {saved.name!r} has no {name}"
                 todo = f"Write `{name}`" + (
@@ -184,7 +188,7 @@ def dimensions_are_labelled(context: Context) -> Iterator[Finding]:
     """A dimension has a label in both languages."""
     for model in context.definitions.models.values():
         for dimension in model.dimensions:
-            for name in ("label", "label_zh"):
+            for name in _TOLD_OF_DIMENSIONS:
                 if not getattr(dimension, name):
                     what = f"dimension {dimension.name!r} of {model.name!r} has no {name}"
                     todo = "Write `label`, and `label_zh` under `config.meta`."

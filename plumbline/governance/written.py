@@ -102,7 +102,8 @@ def _choices(files: Mapping[str, Node]) -> Iterator[Finding]:
                         place = Location(file, value.start_mark.line + 1)
                         what = f"{_name(node)!r} has the unknown {key} {value.value!r}"
                         todo = did_you_mean(str(value.value), list(known)) or f"Known: {', '.join(known)}."
-                        yield Finding(place, what, todo, f"unknown-{key}")
+                        code = "unknown-aggregate" if key == "agg" else "unknown-type"
+                        yield Finding(place, what, todo, code)
 
 
 def _names(files: Mapping[str, Node]) -> Iterator[Finding]:
@@ -113,13 +114,14 @@ def _names(files: Mapping[str, Node]) -> Iterator[Finding]:
     for kind, name, place in names.twice:
         first = names.metric[name] if kind == "metric" else names.measure[name]
         yield Finding(
-            place, f"{kind} {name!r} is defined twice", f"The first stands at {first}.", "duplicate"
+            place, f"{kind} {name!r} is defined twice", f"The first stands at {first}.", "defined-twice"
         )
     for kind, name, place in names.used:
         known = {**names.metric, **names.measure} if kind == "metric" else names.measure
         if name not in known:
             todo = did_you_mean(name, list(known)) or f"Define the {kind} in metrics/."
-            yield Finding(place, f"the {kind} {name!r} is not defined", todo, f"unknown-{kind}")
+            code = "unknown-metric" if kind == "metric" else "unknown-measure"
+            yield Finding(place, f"the {kind} {name!r} is not defined", todo, code)
 
 
 def _collect(section: str, item: Node, file: str, names: _Names) -> None:

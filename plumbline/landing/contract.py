@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from plumbline.errors import ConfigurationError
+from plumbline.errors import ConfigurationError, did_you_mean
 from plumbline.landing.yaml_lines import YamlFile, read_yaml
 from plumbline.project import Project
 
@@ -96,7 +96,8 @@ def _column(file: YamlFile, place: tuple[str | int, ...], column: Mapping[str, A
         raise ConfigurationError(
             f"column {column.get('name')!r} has the unknown type {kind!r}",
             where=file.where(*place, "config", "meta", "type"),
-            todo=f"Types are {', '.join(TYPES)}.",
+            todo=did_you_mean(kind, list(TYPES)) or f"Types are {', '.join(TYPES)}.",
+            code="unknown-type",
         )
     return Column(
         name=str(column["name"]),

@@ -71,7 +71,8 @@ def land_system(
         raise UsageError(
             f"company {sources.company!r} has no system {system!r}",
             where=str(sources.file),
-            todo=did_you_mean(system, list(sources.systems)),
+            todo=did_you_mean(system, list(sources.systems)) or f"It has {', '.join(sources.systems)}.",
+            code="unknown-system",
         )
     session = Session(
         root=project.root,

@@ -241,6 +241,7 @@ class _Reader:
                 (*place, "connector"),
                 f"unknown connector {connector!r}",
                 todo=did_you_mean(connector, list(CONNECTORS)) or f"Connectors are {', '.join(CONNECTORS)}.",
+                code="unknown-connector",
             )
             return None
         if name not in self.contract:
@@ -249,6 +250,7 @@ class _Reader:
                 f"no source tables are declared for system {name!r}",
                 why=f"models/staging/{name}/_{name}__sources.yml does not declare them.",
                 todo=did_you_mean(name, list(self.contract)) or "Declare the tables and their columns there.",
+                code="undeclared-system",
             )
             return None
         self._check_keys(node, (*_SYSTEM_KEYS[""], *_SYSTEM_KEYS[connector]), place)
@@ -306,7 +308,7 @@ class _Reader:
                     f"table {name!r} is not declared for system {system!r}",
                     todo=did_you_mean(name, list(self.contract[system]))
                     or f"Declare it in models/staging/{system}/_{system}__sources.yml.",
-                    code="unknown-table",
+                    code="undeclared-table",
                 )
                 continue
             tables[name] = self._table(

@@ -281,7 +281,7 @@ def disk_errors(path: Path) -> Iterator[None]:
             where=str(path),
             why="the load was not made; what had landed before is untouched." if full else str(error),
             todo="Make room and run again." if full else "Check the directory's permissions and run again.",
-            code="disk-full" if full else "storage",
+            code="disk-full" if full else "cannot-write",
         ) from error
 
 

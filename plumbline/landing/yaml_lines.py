@@ -38,7 +38,10 @@ def read_yaml(path: Path, root: Path | None = None) -> YamlFile:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=_loader())
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError("cannot read this file", where=str(shown), why=str(error)) from error
+        todo = "It is a text file in UTF-8 that this user may read."
+        raise ConfigurationError(
+            "cannot read this file", where=str(shown), why=f"{error}.", todo=todo, code="unreadable-file"
+        ) from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigurationError(

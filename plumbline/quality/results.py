@@ -189,7 +189,6 @@ def raise_if_critical(results: StageResult | Iterable[StageResult]) -> None:
         where=", ".join(dict.fromkeys([check.stage for check in blocking] + idle)),
         why="\n  ".join(told),
         todo="The published generation stays as it is. Mend the data or the rule, and run again.",
-        code="gate-critical",
     )
 
 

@@ -65,7 +65,10 @@ def open_generation(home: Home, *, sealed: bool = False) -> Source:
         if source:
             return source
     raise StorageError(
-        "the published generations change faster than they can be opened", where=str(shelf.root)
+        "the published generations change faster than they can be opened",
+        where=str(shelf.root),
+        todo="Ask again.",
+        code="restless-generations",
     )
 
 
@@ -118,6 +121,7 @@ def _open(shelf: Shelf, generation: int, sealed: bool) -> Source | None:
                 "the facts of the published generation are missing",
                 where=str(shelf.facts(generation)),
                 todo="Run `plumb run --full`: it publishes a complete generation.",
+                code="incomplete-generation",
             )
         if publication.parts and publication.directory != str(shelf.root):
             _follow_the_move(connection, shelf, publication)
@@ -184,5 +188,9 @@ def _not_readable(path: Path, error: Exception) -> PlumblineError:
             todo="Wait until it ends, or ask without --live: what is published can always be read.",
         )
     return StorageError(
-        "this database cannot be read", where=str(path), why=str(error).splitlines()[0], code="damaged"
+        "this database cannot be read",
+        where=str(path),
+        why=str(error).splitlines()[0],
+        todo="Run `plumb run --full`: it is made again from what has landed.",
+        code="unreadable-database",
     )

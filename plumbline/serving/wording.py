@@ -19,7 +19,7 @@ def in_their_words(
     match error.code:
         case "needs-time":
             return told.needs_time()
-        case "cannot-resolve":
+        case "unreachable-dimension":
             return told.unreachable() or error
         case "grain-too-fine":
             return told.too_fine() or error

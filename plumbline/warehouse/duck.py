@@ -43,6 +43,7 @@ def _explained(error: Exception, path: Path | None) -> LockedError | StorageErro
         where=str(path),
         why=str(error).splitlines()[0],
         todo="When the file is damaged, move it away and run again: it is rebuilt from what has landed.",
+        code="unreadable-database",
     )
 
 

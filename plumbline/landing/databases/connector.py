@@ -65,7 +65,7 @@ class DatabaseConnector:
                 "the database has no such table",
                 where=name,
                 todo=did_you_mean(name, self._reader.tables()) or f"See `from` in {table.where}.",
-                code="unknown-table",
+                code="no-such-table",
             )
         if table.load == "incremental":
             return self._incremental(table, columns)

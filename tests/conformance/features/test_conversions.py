@@ -106,4 +106,4 @@ def test_beside_the_visits_themselves(market: Market) -> None:
 def test_by_a_dimension_of_what_follows_is_refused(market: Market) -> None:
     with pytest.raises(DefinitionError) as caught:
         market.ask("visit_to_order", "order__channel")
-    assert caught.value.code == "cannot-resolve"
+    assert caught.value.code == "unreachable-dimension"

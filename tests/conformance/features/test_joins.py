@@ -81,7 +81,7 @@ def test_a_name_with_two_ways_is_refused_and_both_are_named(market: Market, name
     with pytest.raises(DefinitionError) as caught:
         market.ask("sales", name)
     rest = name.removeprefix("region__")
-    assert caught.value.code == "ambiguous-name"
+    assert caught.value.code == "ambiguous-dimension"
     assert f"customer__region__{rest} or store__region__{rest}" in str(caught.value)
     assert "in full" in caught.value.todo
 
@@ -95,7 +95,7 @@ def test_a_name_may_leave_out_the_start_of_its_way(market: Market) -> None:
 def test_what_would_repeat_rows_is_refused_with_what_is_possible(market: Market) -> None:
     with pytest.raises(DefinitionError) as caught:
         market.ask("sales", "product__category")
-    assert caught.value.code == "cannot-resolve"
+    assert caught.value.code == "unreachable-dimension"
     assert "without repeating rows" in caught.value.why
     assert "customer__segment" in caught.value.todo
 
@@ -103,7 +103,7 @@ def test_what_would_repeat_rows_is_refused_with_what_is_possible(market: Market)
 def test_a_parent_of_many_lines_is_refused_by_the_lines(market: Market) -> None:
     with pytest.raises(DefinitionError) as caught:
         market.ask("sales", "line__line_date__month")
-    assert caught.value.code == "cannot-resolve"
+    assert caught.value.code == "unreachable-dimension"
 
 
 @pytest.mark.one_engine

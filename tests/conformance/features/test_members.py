@@ -129,7 +129,7 @@ def test_a_time_is_ordered_by_its_name_with_or_without_the_grain(market: Market)
 def test_what_only_a_fact_brings_together_is_for_a_metric_to_ask(market: Market) -> None:
     with pytest.raises(DefinitionError) as caught:
         market.ask("", "customer__segment store__city")
-    assert caught.value.code == "cannot-resolve"
+    assert caught.value.code == "unreachable-dimension"
     assert "metric" in caught.value.todo
 
 

@@ -104,7 +104,7 @@ def test_customers_and_their_orders_by_a_dimension_beyond(market: Market) -> Non
 def test_a_dimension_that_one_lacks_is_refused_and_the_model_is_named(market: Market) -> None:
     with pytest.raises(DefinitionError) as caught:
         market.ask("sales refunded", "order__channel")
-    assert caught.value.code == "cannot-resolve"
+    assert caught.value.code == "unreachable-dimension"
     assert "refunds" in caught.value.why
     assert "customer__segment" in caught.value.todo
     assert "order__channel" not in caught.value.todo

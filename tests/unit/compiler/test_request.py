@@ -28,7 +28,11 @@ from plumbline.errors import DefinitionError
         ),
         ({"saved_query": "sales_montly"}, "unknown-saved-query", "sales_monthly"),
         ({"saved_query": "sales_monthly", "metrics": ["sales"]}, "bad-query", "alone"),
-        ({"metrics": ["stock"], "group_by": ["order__number_of_customer"]}, "cannot-resolve", "Possible: "),
+        (
+            {"metrics": ["stock"], "group_by": ["order__number_of_customer"]},
+            "unreachable-dimension",
+            "Possible: ",
+        ),
         ({"metrics": ["sales_to_date"]}, "needs-time", "metric_time"),
         (
             {"metrics": ["sales"], "where": ["product__category = "]},

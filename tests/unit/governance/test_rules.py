@@ -83,7 +83,7 @@ def test_a_governed_metric_has_no_finding(lint_metric: Lint) -> None:
         ({"review_date": "2026-11-20"}, "review-overdue"),
         ({"version": ""}, "missing-version"),
         ({"status": "signed"}, "unknown-status"),
-        ({"grains": ["fortnight"]}, "unknown-grains"),
+        ({"grains": ["fortnight"]}, "unknown-grain"),
     ],
 )
 def test_a_breach_of_governance_is_found(lint_metric: Lint, told: dict[str, Any], code: str) -> None:
@@ -105,7 +105,7 @@ def test_one_word_for_two_metrics_is_found(lint_metric: Lint) -> None:
         "costs", measure="cost", told=shop.meta(label_zh="成本", synonyms=["SALES"], synonyms_zh=["二"])
     )
     (found,) = lint_metric(sales(), other)
-    assert found.code == "ambiguous-name"
+    assert found.code == "shared-name"
     assert "'sales'" in found.what
     assert "'costs'" in found.what
 

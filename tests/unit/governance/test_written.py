@@ -78,12 +78,13 @@ def test_sound_files_have_no_mistakes(mistakes):
         (
             "agg: sum",
             "agg: summ",
-            "metrics/orders.yml:5: 'amount' has the unknown agg 'summ' [unknown-agg]\n  Did you mean 'sum'?",
+            "metrics/orders.yml:5: 'amount' has the unknown agg 'summ' [unknown-aggregate]\n"
+            "  Did you mean 'sum'?",
         ),
         (
             "  - name: orders\n    type",
             "  - name: sales\n    type",
-            "metrics/sales.yml:11: metric 'sales' is defined twice [duplicate]\n"
+            "metrics/sales.yml:11: metric 'sales' is defined twice [defined-twice]\n"
             "  The first stands at metrics/sales.yml:3.",
         ),
         (
