@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from plumbline import __version__
+from plumbline.cli.parser import Parser
 from plumbline.errors import PlumblineError, disk_is_full
 
 COMMANDS = ("run", "demo", "query", "show", "lint", "status", "ui")
@@ -22,7 +23,7 @@ COMMANDS = ("run", "demo", "query", "show", "lint", "status", "ui")
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of every command."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="plumb",
         description="Run a company by its indicators: governed metrics, quality before publication, proof.",
         epilog="Start with `plumb run`: it builds and publishes the built-in company. "

@@ -9,7 +9,9 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from plumbline.cli.parser import options_among, whole_number
 from plumbline.cli.text import SHARES, Column, render_table
+from plumbline.errors import DefinitionError, UsageError
 
 if TYPE_CHECKING:
     from plumbline.serving import Answer
@@ -77,7 +79,7 @@ def register(subparsers: Any) -> None:
         metavar="COLUMN",
         help="order by it; --order=-COLUMN for descending",
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="at most N rows; 0 gives none")
+    parser.add_argument("--limit", type=whole_number, metavar="N", help="at most N rows; 0 gives none")
     parser.add_argument(
         "--compare",
         choices=("previous", "year-ago"),
@@ -118,12 +120,23 @@ def run(options: argparse.Namespace) -> int:
         compare=options.compare,
     )
     with open_live(home) if options.live else open_generation(home, sealed=True) as source:
-        answer = ask(home, source, question)
+        try:
+            answer = ask(home, source, question)
+        except DefinitionError as error:
+            raise _without_dashes(error, question.metrics) or error from None
         if options.explain:
             _explain(answer)
         else:
             _print(answer, options.format, chinese=is_chinese((*question.metrics, *question.by)))
     return 0
+
+
+def _without_dashes(error: DefinitionError, words: Sequence[str]) -> UsageError | None:
+    """Say where an unknown metric is an option without its dashes."""
+    if error.code != "unknown-metric" or not (found := options_among(words)):
+        return None
+    todo = f"Write --{found[0].lower()} before what belongs to it."
+    return UsageError(f"{found[0]!r} stands among the metrics", where="plumb query", todo=todo)
 
 
 def _split(texts: Iterable[str]) -> tuple[str, ...]:

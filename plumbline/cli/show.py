@@ -27,8 +27,8 @@ def register(subparsers: Any) -> None:
         description="Name what there is to ask for, as the published library has it.",
         epilog="Examples: plumb list dimensions --metric net_sales; plumb list values product__category",
     )
-    listing.add_argument("kind", choices=KINDS, help="what to list")
-    listing.add_argument("dimension", nargs="?", help="values: those of this dimension")
+    listing.add_argument("kind", choices=KINDS, metavar="KIND", help=f"what to list: {', '.join(KINDS)}")
+    listing.add_argument("dimension", nargs="?", metavar="DIMENSION", help="values: those of this dimension")
     listing.add_argument(
         "--metric",
         action="append",
@@ -66,12 +66,7 @@ def run(options: argparse.Namespace) -> int:
 def _list(source: Source, options: argparse.Namespace) -> None:
     from plumbline.serving import library
 
-    if (options.kind == "values") != (options.dimension is not None):
-        raise UsageError(
-            "which dimension's values?" if options.kind == "values" else f"{options.dimension!r} is too much",
-            where=f"plumb list {options.kind}",
-            todo="Write `plumb list values product__category`; `plumb list dimensions` names what there is.",
-        )
+    _require_fitting(options)
     listings: dict[str, Callable[[Source], list[dict[str, Any]]]] = {
         "metrics": library.list_metrics,
         "dimensions": lambda source: library.list_dimensions(source, options.metric),
@@ -89,6 +84,25 @@ def _list(source: Source, options: argparse.Namespace) -> None:
         entries = [{**entry, "metrics": len(entry["metrics"])} for entry in entries]
     for line in _table(entries):
         print(line)
+
+
+def _require_fitting(options: argparse.Namespace) -> None:
+    """Refuse what the kind of list has no use for, and values of no dimension."""
+    kind, word = options.kind, options.dimension
+    if kind == "values" and word is None:
+        what = "the dimension is missing"
+        todo = "Write `plumb list values product__category`; `plumb list dimensions` names what there is."
+    elif kind != "values" and word is not None:
+        what = f"{word!r} is too much"
+        todo = (
+            f"`plumb show {word}` tells of one metric, `plumb list values {word}` the values of a dimension."
+        )
+    elif options.metric and kind not in ("dimensions", "values"):
+        what = "--metric says nothing here"
+        todo = f"`plumb list dimensions --metric {options.metric[0]}` names what it can be split by."
+    else:
+        return
+    raise UsageError(what, where=f"plumb list {kind}", todo=todo)
 
 
 def _show(source: Source, options: argparse.Namespace) -> None:

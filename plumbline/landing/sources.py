@@ -151,9 +151,9 @@ def asked_day(text: str, today: date | None = None) -> date:
         day = date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(
-            f"{text!r} is not a date",
+            f"{text!r} is no date",
             where="--as-of",
-            why=f"{error}.",
+            why="" if "isoformat" in str(error) else f"{str(error).capitalize()}.",
             todo="Write it as 2026-01-31.",
             code="bad-date",
         ) from error

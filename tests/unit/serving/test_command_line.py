@@ -204,3 +204,18 @@ def test_notes_stand_beside_the_answer_of_every_format(plumb):
         _, out, err = plumb("query", "orders", "--from", "2030", "--format", style)
         assert "after 2026-02-28, the as-of date" in err
         assert "as-of" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["query", "net_sales", "by", "product__category"], "'by' stands among the metrics [usage]"),
+        (["list", "metrics", "net_sales"], "'net_sales' is too much [usage]\n  `plumb show net_sales`"),
+        (["list", "metrics", "--metric", "orders"], "--metric says nothing here [usage]\n  `plumb list"),
+        (["list", "values"], "the dimension is missing [usage]\n  Write `plumb list values"),
+    ],
+)
+def test_words_in_the_wrong_place_are_told_with_the_right_one(plumb, words, told):
+    code, out, err = plumb(*words)
+    assert (code, out) == (2, "")
+    assert told in err
