@@ -147,9 +147,19 @@ def full_disk(where: str, why: str) -> StorageError:
     )
 
 
-def did_you_mean(name: str, candidates: list[str]) -> str:
-    """Suggest the closest candidates: ` Did you mean 'revenue'?`, or nothing."""
+def closest(name: str, candidates: list[str]) -> list[str]:
+    """Give up to three candidates that are spelt nearly so, the closest first.
+
+    Of those that differ in case, blanks and underscores only, the closest stands for all.
+    """
     from difflib import get_close_matches
 
-    close = get_close_matches(name, candidates, n=3, cutoff=0.6)
+    found = get_close_matches(name, candidates, n=6, cutoff=0.6)
+    alike = {text.casefold().replace("_", "").replace(" ", ""): text for text in reversed(found)}
+    return [text for text in found if text in alike.values()][:3]
+
+
+def did_you_mean(name: str, candidates: list[str]) -> str:
+    """Suggest the closest candidates: `Did you mean 'revenue'?`, or nothing."""
+    close = closest(name, candidates)
     return f"Did you mean {' or '.join(repr(text) for text in close)}?" if close else ""

@@ -46,12 +46,12 @@ class Answer:
         sql: str,
         columns: tuple[AnswerColumn, ...],
         *,
-        filtered: bool,
+        conditions: Sequence[str],
         notes: Callable[[Rows, Sequence[date]], list[str]],
         plan: Callable[[], str],
     ) -> None:
         self._source = source
-        self._filtered = filtered
+        self._conditions = tuple(conditions)
         self._notes = notes
         self._plan = plan
         self.sql = sql
@@ -119,19 +119,21 @@ class Answer:
         try:
             statements = self._source.connection.extract_statements(self.sql)
             if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
-                raise _bad_condition("It is more than a comparison of values.")
+                raise _bad_condition(self._conditions, "It is more than a comparison of values.")
             yield
         except duckdb.Error as error:
-            if not self._filtered:
+            if not self._conditions:
                 raise
-            raise _bad_condition(str(error).splitlines()[0]) from None
+            raise _bad_condition(self._conditions, str(error).splitlines()[0]) from None
 
 
-def _bad_condition(why: str) -> DefinitionError:
+def _bad_condition(conditions: Sequence[str], why: str) -> DefinitionError:
+    named = " or ".join(map(repr, conditions))
     return DefinitionError(
-        "a condition cannot be understood",
+        f"the condition {named} cannot be answered",
         why=why,
-        todo="Write `product__category = 'Bikes'`; `plumb list dimensions` names what there is.",
+        todo="Compare text and days with a value in single quotes ('Bikes', '2026-01-31'), figures with a "
+        "number.",
         code="bad-condition",
     )
 

@@ -87,7 +87,7 @@ def ask(home: Home, source: Source, question: Question, definitions: Definitions
         source,
         sql,
         _columns(definitions, resolved),
-        filtered=bool(resolved.where),
+        conditions=question.where,
         notes=partial(notes, asked),
         plan=lambda: explain(source.manifest, _asked(resolved)).plan,
     )

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from plumbline.compiler import compile
-from plumbline.definitions import load
+from plumbline.definitions import METRIC_TIME, GroupBy, load
+from plumbline.errors import DefinitionError
 from plumbline.indicators.coverage import data_from, read_coverage
 from plumbline.publication.sql import identifier
 from plumbline.serving.answer import whole_day
@@ -72,7 +73,9 @@ def values_sql(
 ) -> str:
     """Write SQL for the members of a dimension that meet the conditions, or for the first and the last."""
     vocabulary = Vocabulary(load(source.manifest))
-    item = vocabulary.group_by(dimension, [vocabulary.metric(text) for text in metrics])
+    names = [vocabulary.metric(text) for text in metrics]
+    item = vocabulary.group_by(dimension, names)
+    _require_reachable(vocabulary, names, item)
     query = {
         "group_by": [item.column],
         "where": [vocabulary.where(text, ()) for text in where],
@@ -81,6 +84,17 @@ def values_sql(
         "min_max_only": ends,
     }
     return compile(source.manifest, query)
+
+
+def _require_reachable(vocabulary: Vocabulary, metrics: Sequence[str], item: GroupBy) -> None:
+    possible = vocabulary.dimensions(metrics)
+    if item.name in vocabulary.definitions.dimensions and item.name not in possible:
+        raise DefinitionError(
+            f"{', '.join(map(repr, metrics))} cannot be split by {item.name!r}",
+            why="No key leads from the rows to that dimension.",
+            todo=f"Possible: {', '.join(possible) or METRIC_TIME}.",
+            code="unreachable-dimension",
+        )
 
 
 def list_entities(source: Source) -> list[dict[str, Any]]:

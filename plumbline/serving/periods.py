@@ -54,9 +54,15 @@ def read_period(start: str | None, end: str | None) -> Period | None:
     """Read two dates: 2026, 2026-Q1, 2026-01 or 2026-01-31; an open end has no bound, two give None."""
     if not (start or end):
         return None
-    first, last = _read(start)[0] if start else None, _read(end)[1] if end else None
+    first = _read(start, "--from")[0] if start else None
+    last = _read(end, "--to")[1] if end else None
     if first and last and first > last:
-        raise UsageError(f"the range ends before it starts: {first} to {last}", code="bad-range")
+        raise UsageError(
+            f"the range ends before it starts: {first} to {last}",
+            where=f"--from {start} --to {end}",
+            todo="Give the first day with --from, the last one with --to.",
+            code="bad-range",
+        )
     return Period(first, last)
 
 
@@ -88,8 +94,8 @@ def _whole_months(start: date, end: date) -> int:
     return (end.year - start.year) * 12 + end.month - start.month + 1
 
 
-def _read(text: str) -> tuple[date, date]:
-    """Give the first and the last day that a text means."""
+def _read(text: str, where: str) -> tuple[date, date]:
+    """Give the first and the last day that a text means; `where` says what it was given for."""
     match = _FORMS.fullmatch(text.strip())
     try:
         if not match:
@@ -102,9 +108,11 @@ def _read(text: str) -> tuple[date, date]:
         first, count = (month, 1) if month else (3 * quarter - 2, 3) if quarter else (1, 12)
         start = date(year, first, 1)
         return start, add_months(start, count) - timedelta(days=1)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError) as error:
         raise UsageError(
             f"{text!r} is no date",
+            where=where,
+            why=f"{str(error).capitalize()}." if str(error) else "",
             todo="Write 2026-01-31, 2026-01, 2026-Q1 or 2026.",
             code="bad-date",
         ) from None

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from plumbline.definitions import METRIC_TIME, GroupBy, Metric
-from plumbline.errors import DefinitionError, UsageError
+from plumbline.errors import DefinitionError, UsageError, did_you_mean
 from plumbline.serving.compare import PARTIAL, STEPS, Comparison
 from plumbline.serving.periods import Period, read_period
 from plumbline.serving.vocabulary import Vocabulary
@@ -135,18 +135,31 @@ def _order(vocabulary: Vocabulary, resolved: Resolved, text: str) -> str:
     sign, name = ("-", text[1:]) if text.startswith("-") else ("", text)
     if name in resolved.columns:
         return text
-    with suppress(DefinitionError):
-        return sign + _in(resolved, vocabulary.metric(name))
-    with suppress(DefinitionError):
-        return sign + _in(resolved, vocabulary.group_by(name, resolved.metrics).column)
+    for meant in _meant_by(vocabulary, resolved, name):
+        if meant in resolved.columns:
+            return sign + meant
     raise UsageError(
         f"the answer has no column {name!r} to order by",
-        todo=f"It has {', '.join(resolved.columns)}.",
+        where="--order",
+        todo=_ordering(vocabulary, resolved, name),
         code="unknown-order",
     )
 
 
-def _in(resolved: Resolved, name: str) -> str:
-    if name not in resolved.columns:
-        raise DefinitionError(name)
-    return name
+def _meant_by(vocabulary: Vocabulary, resolved: Resolved, text: str) -> Iterator[str]:
+    """Give the metric and the column of the dimension that a text names, where it names one."""
+    with suppress(DefinitionError):
+        yield vocabulary.metric(text)
+    with suppress(DefinitionError):
+        yield vocabulary.group_by(text, resolved.metrics).column
+
+
+def _ordering(vocabulary: Vocabulary, resolved: Resolved, text: str) -> str:
+    """Say what to order by instead."""
+    has = f"It has {', '.join(resolved.columns)}."
+    name, _, direction = text.strip().rpartition(" ")
+    if name and direction.lower() in ("asc", "desc"):
+        return f"Write --order={'-' if direction.lower() == 'desc' else ''}{name}."
+    if other := next(_meant_by(vocabulary, resolved, text), ""):
+        return f"{other} is not asked for: ask for it too. {has}"
+    return f"{did_you_mean(text, [*resolved.columns])} {has}".strip()

@@ -9,7 +9,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from plumbline.definitions import METRIC_TIME, TIMES, Definitions, GroupBy, parse_group_by
-from plumbline.errors import DefinitionError, did_you_mean
+from plumbline.errors import DefinitionError
+from plumbline.serving.unknown import (
+    ambiguous,
+    bad_condition,
+    dimension_for_metric,
+    grain_unknown,
+    metric_for_dimension,
+    not_asked_for,
+    period_in_condition,
+    unknown,
+    unknown_in_condition,
+)
 
 if TYPE_CHECKING:
     from plumbline.compiler.graph import Graph
@@ -61,7 +72,7 @@ class Vocabulary:
         found = self._metrics.get(_plain(text), [])
         if len(found) == 1:
             return found[0]
-        raise _unclear("metric", text, found, self._metrics_called)
+        raise self._no_metric(text, found)
 
     def group_by(self, text: str, metrics: Sequence[str], grain: str = "") -> GroupBy:
         """Name what to group by; `grain` applies to a bare `metric_time`."""
@@ -79,15 +90,14 @@ class Vocabulary:
             return self._with_grain(GroupBy(found[0]))
         if not found and "__" in text and self._is_path(item.name):
             return item
-        raise _unclear("dimension", text, found, self._words_for(metrics))
+        raise self._no_dimension(text, found, metrics)
 
     def grain(self, text: str) -> str:
         """Name a grain: `month`, `monthly`, `月`."""
         try:
             return _GRAIN_OF[text.strip().lower()]
         except KeyError:
-            hint = did_you_mean(text, list(_PERIODS)) or f"Known: {', '.join(_PERIODS)}."
-            raise DefinitionError(f"unknown grain {text!r}", todo=hint, code="unknown-grain") from None
+            raise grain_unknown(text, list(_PERIODS), dimension=self._dimension_meant(text)) from None
 
     def where(self, text: str, metrics: Sequence[str]) -> str:
         """Write a condition for the compiler: names of dimensions become its templates.
@@ -138,11 +148,46 @@ class Vocabulary:
 
     @property
     def _metrics_called(self) -> list[str]:
-        labels = (
-            (metric.name, metric.label, metric.governance.label_zh, *metric.governance.synonyms)
-            for metric in self.definitions.metrics.values()
-        )
-        return [word for words in labels for word in words if word]
+        return [word for name in self.definitions.metrics for word in self._words_of(name)]
+
+    def _words_of(self, metric: str) -> list[str]:
+        """Give what a metric is called, for suggestions."""
+        found = self.definitions.metrics[metric]
+        told = found.governance
+        return [word for word in (metric, found.label, told.label_zh, *told.synonyms) if word]
+
+    def _no_metric(self, text: str, found: Sequence[str]) -> DefinitionError:
+        """Say why a text names no metric: several are called so, it is a dimension, or it is unknown."""
+        if found:
+            return ambiguous("metric", text, found)
+        if dimension := self._dimension_meant(text):
+            return dimension_for_metric(text, dimension)
+        return unknown("metric", text, self._metrics_called)
+
+    def _no_dimension(self, text: str, found: Sequence[str], metrics: Sequence[str]) -> DefinitionError:
+        """Say why a text names no dimension: several are called so, it is a metric, or it is unknown."""
+        if found:
+            return ambiguous("dimension", text, found)
+        if metric := self._only(self._metrics.get(_plain(text), [])):
+            return metric_for_dimension(text, metric, metrics)
+        name, _, last = text.rpartition("__")
+        if self._is_time(name):
+            return grain_unknown(last, list(_PERIODS), where=text)
+        return unknown("dimension", text, [*_PERIODS, *self._words_for(metrics)])
+
+    def _dimension_meant(self, text: str) -> str:
+        """Name the one dimension that a text means; '' when there is none, or more than one."""
+        name = parse_group_by(text).name
+        known = name in self.definitions.dimensions
+        return name if known else self._only(self._dimensions_called(text, ()))
+
+    def _is_time(self, name: str) -> bool:
+        dimension = self.definitions.dimensions.get(name)
+        return name == METRIC_TIME or bool(dimension and dimension.type == "time")
+
+    @staticmethod
+    def _only(found: Sequence[str]) -> str:
+        return found[0] if len(found) == 1 else ""
 
     def _with_grain(self, item: GroupBy) -> GroupBy:
         """Give a time its own grain when none was asked for: the answer's column is named after it."""
@@ -163,7 +208,7 @@ class Vocabulary:
         names = self.dimensions(metrics)
         known = self.definitions.dimensions
         labels = [word for name in names for word in (known[name].label, known[name].label_zh) if word]
-        return [METRIC_TIME, *_PERIODS, *names, *labels]
+        return [METRIC_TIME, *(f"{METRIC_TIME}__{grain}" for grain in _PERIODS), *names, *labels]
 
     def _is_path(self, name: str) -> bool:
         return "__".join(name.split("__")[-2:]) in self.definitions.dimensions
@@ -199,25 +244,43 @@ class Vocabulary:
         try:
             names = bare_names(read_template(template), "duckdb")
         except DefinitionError as error:
-            raise _bad_condition(text, error.why) from None
+            raise bad_condition(text, self._blank_in(text) or error.why) from None
         for name in names:
             if name in self.definitions.metrics and name not in metrics:
-                raise DefinitionError(
-                    f"the condition {text!r} compares {name!r}, which is not asked for",
-                    todo=f"Ask for {name} too.",
-                    code="not-asked-for",
-                )
+                raise not_asked_for(text, self._written(text, name), name, metrics)
             if name not in metrics:
                 raise self._unknown_in(text, name, metrics)
+        if template.strip() in metrics:
+            raise bad_condition(text, "It compares the metric with nothing.")
 
     def _unknown_in(self, text: str, name: str, metrics: Sequence[str]) -> DefinitionError:
-        found = self._dimensions_called(name, metrics)
-        if found:
-            return _unclear("dimension", name, found, ())
-        if f'"{name}"' in text:
-            return _bad_condition(text, f"There is no dimension {name!r}; a value stands in single quotes.")
-        unknown = _unclear("dimension", name, (), [*self._words_for(metrics), *metrics])
-        return DefinitionError(unknown.what, where=text, todo=unknown.todo, code=unknown.code)
+        """Say why a name in a condition is none: several are called so, a period, or unknown."""
+        if found := self._dimensions_called(name, metrics):
+            return ambiguous("dimension", name, found, text)
+        if found := self._metrics.get(_plain(name), []):
+            return ambiguous("metric", name, found, text)
+        if grain := _GRAIN_OF.get(name.lower()):
+            return period_in_condition(text, name, f"{METRIC_TIME}__{grain}")
+        asked = [word for metric in metrics for word in self._words_of(metric)]
+        return unknown_in_condition(text, name, self._words_for(metrics), self._metrics_called, asked)
+
+    def _written(self, text: str, metric: str) -> str:
+        """Give the word that a condition names a metric by."""
+        words = (token.strip('"') for token in _TOKEN.findall(text))
+        return next((word for word in words if metric in self._metrics.get(_plain(word), [])), metric)
+
+    def _blank_in(self, text: str) -> str:
+        """Say which name of several words stands without quotes; '' where none does."""
+        words = _TOKEN.findall(text)
+        for size in (3, 2):
+            for start in range(len(words)):
+                name = "".join(words[start : start + 2 * size - 1])
+                if len(name.split()) == size and self._is_known(name):
+                    return f'A name of several words stands in double quotes: "{name}".'
+        return ""
+
+    def _is_known(self, text: str) -> bool:
+        return bool(self._metrics.get(_plain(text)) or self._dimensions_called(text, ()))
 
     def _reachable(self, metric: str) -> set[str]:
         if metric not in self._found:
@@ -266,16 +329,7 @@ def _require_comparison(text: str, tokens: Sequence[str]) -> None:
     """Refuse what reaches beyond the rows at hand; what is left is for the database to understand."""
     code = "".join("''" if token[0] in "'\"" else token for token in tokens)
     if _BEYOND.search(code) or not _is_balanced(code):
-        raise _bad_condition(text, "It is more than a comparison.")
-
-
-def _bad_condition(text: str, why: str) -> DefinitionError:
-    return DefinitionError(
-        f"the condition {text!r} cannot be understood",
-        why=why,
-        todo="Write `product__category = 'Bikes'`, joined by AND, OR and NOT: no query, no comment.",
-        code="bad-condition",
-    )
+        raise bad_condition(text, "It is more than a comparison.")
 
 
 def _is_balanced(code: str) -> bool:
@@ -285,14 +339,3 @@ def _is_balanced(code: str) -> bool:
         if depth < 0:
             return False
     return depth == 0
-
-
-def _unclear(kind: str, text: str, found: Sequence[str], known: Iterable[str]) -> DefinitionError:
-    if found:
-        return DefinitionError(
-            f"{text!r} is the name of several {kind}s",
-            todo=f"Say which: {', '.join(sorted(found))}.",
-            code=f"ambiguous-{kind}",
-        )
-    hint = did_you_mean(text, list(known)) or f"`plumb list {kind}s` names them all."
-    return DefinitionError(f"unknown {kind} {text!r}", todo=hint, code=f"unknown-{kind}")

@@ -93,7 +93,9 @@ class _Told:
         for template, text in written.items():
             what = what.replace(repr(template), repr(text))
         where = written.get(error.where, error.where)
-        return DefinitionError(what, where=where, why=error.why, todo=error.todo, code=error.code)
+        mixed = error.code == "mixed-condition"
+        todo = "Give each its own --where; both must hold, OR cannot join them." if mixed else error.todo
+        return DefinitionError(what, where=where, why=error.why, todo=todo, code=error.code)
 
     def _metrics(self) -> str:
         return ", ".join(self.resolved.called(name) for name in self.resolved.metrics)

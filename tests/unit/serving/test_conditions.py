@@ -6,6 +6,7 @@ import pytest
 
 from plumbline.errors import DefinitionError
 from plumbline.serving import Question, ask, open_generation, query
+from plumbline.serving.company import Company
 
 
 def told(shop, *metrics, **question):
@@ -24,7 +25,7 @@ def test_a_metric_filters_the_result(published):
 @pytest.mark.parametrize(
     ("condition", "code", "hint"),
     [
-        ("net_amount > 5", "unknown-dimension", "plumb list dimensions"),
+        ("net_amount > 5", "unknown-name", "plumb list dimensions"),
         ("order_lines.net_amount > 5", "bad-condition", "column of a table"),
         (
             "{{ Dimension('product__category') }} = 'x' or order_lines.net_amount > 5",
@@ -34,15 +35,31 @@ def test_a_metric_filters_the_result(published):
         ("#1 > 5", "bad-condition", "more than a comparison"),
         ("COLUMNS('net.*') > 5", "bad-condition", "more than a comparison"),
         ("count(product__category) > 5", "bad-condition", "COUNT(product__category)"),
-        ("rowid = 1", "unknown-dimension", "rowid"),
+        ("rowid = 1", "unknown-name", "rowid"),
         ("product__category = ", "bad-condition", "no complete comparison"),
         ("product__category = 'x'; drop table x", "bad-condition", "more than a comparison"),
         ("product__category = $1", "bad-condition", "more than a comparison"),
-        ('product__category = "Bikes"', "bad-condition", "single quotes"),
-        ("product__categry = 'Bikes'", "unknown-dimension", "Did you mean 'product__category'"),
-        ("类 = 'Bikes'", "unknown-dimension", "类别"),
-        ("orders > 5", "not-asked-for", "Ask for orders too"),
-        ("net_sales > 5 and product__category = 'Bikes'", "mixed-condition", "two conditions"),
+        ('product__category = "Bikes"', "unknown-name", "single quotes: 'Bikes'"),
+        ("product__category = Bikes", "unknown-name", "single quotes: 'Bikes'"),
+        ("product__categry = 'Bikes'", "unknown-name", "Did you mean 'product__category'"),
+        ("类 = 'Bikes'", "unknown-name", "类别"),
+        ("month >= '2026-01-01'", "unknown-name", "Did you mean 'metric_time__month'?"),
+        ("metric_time__mnth >= '2026-01-01'", "unknown-name", "Did you mean 'metric_time__month'"),
+        ("net_salse > 5", "unknown-name", "Did you mean 'net_sales'?"),
+        ("净销售 > 5", "unknown-name", "Did you mean '净销售额'?"),
+        ('"Net slaes" > 5', "unknown-name", "Did you mean 'Net sales'?"),
+        ("Net sales > 5", "bad-condition", 'stands in double quotes: "Net sales"'),
+        ("net_sales", "bad-condition", "with nothing"),
+        (
+            "ordrs > 5",
+            "unknown-name",
+            "Did you mean 'orders' or 'orders_ever'? A metric is compared only where it is asked for",
+        ),
+        ("orders > 5", "not-asked-for", "plumb query net_sales orders --where 'orders > 5'"),
+        ("订单数 > 5", "not-asked-for", "the metric '订单数' (orders), which is not asked for"),
+        ("net_sales > 5 and product__category = 'Bikes'", "mixed-condition", "Give each its own --where"),
+        ("net_sales > 'much'", "bad-condition", "net_sales > 'much'"),
+        ("metric_time > '2026-13-01'", "bad-condition", "2026-13-01"),
         ("lead__channel = 'x'", "unreachable-dimension", "cannot be limited by 'lead__channel'"),
     ],
 )
@@ -110,3 +127,13 @@ def test_a_word_of_the_question_stands_in_its_errors(published):
 def test_a_metric_without_a_value_is_named_beside_one_that_has_one(published):
     notes = told(published, "sales_so_far", "订单数", start="2025-06", end="2025-06")
     assert notes == ["no rows of 订单数 meet the question: no value, which is not zero"]
+
+
+def test_a_condition_on_the_members_of_a_dimension_compares_no_metric(published):
+    with (
+        Company(published.home, open_generation(published.home)) as company,
+        pytest.raises(DefinitionError) as caught,
+    ):
+        company.values("product__category", where="orders > 5")
+    assert caught.value.code == "not-asked-for"
+    assert "members have no figures" in caught.value.todo
