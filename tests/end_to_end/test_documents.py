@@ -1,6 +1,7 @@
 """Every command that a document shows is run, in the order in which a reader meets it."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+import duckdb
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
@@ -139,6 +141,29 @@ def write_file(root, step: File):
     path.parent.mkdir(parents=True, exist_ok=True)
     before = path.read_text(encoding="utf-8") if step.append and path.is_file() else ""
     path.write_text(before + step.text, encoding="utf-8")
+
+
+GUIDE = ROOT / "docs" / "guides" / "query-published-tables.md"
+QUESTIONS = re.findall(r"^```sql\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+STATEMENTS = [text for block in QUESTIONS for text in block.split(";") if text.strip()]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_the_sql_of_the_guide_for_bi_users_can_be_asked(statement, demo_home):
+    with duckdb.connect(str(demo_home.current.resolve()), read_only=True) as con:
+        assert con.sql(statement).columns
+
+
+def test_failed_expectations_are_asked_for_of_the_run_that_was_published(demo_home, tmp_path):
+    (statement,) = [text for text in STATEMENTS if "quality_result" in text]
+    copy = shutil.copyfile(demo_home.current.resolve(), tmp_path / "copy.duckdb")
+    with duckdb.connect(str(copy)) as con:
+        con.execute("update published.quality_result set verdict = 'failed'")
+        con.execute(
+            "insert into published.quality_result by name select 'held' as run_id, 'failed' as verdict"
+        )
+        rows = con.sql(statement).project("run_id").distinct().fetchall()
+        assert rows == con.sql("select run_id from published.publication").fetchall()
 
 
 def test_both_readmes_show_the_same_commands():
