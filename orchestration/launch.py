@@ -24,6 +24,7 @@ from orchestration.prepare import is_prepared, mark_prepared
 from plumbline.errors import PlumblineError, disk_is_full, full_disk
 from plumbline.project import Home, Project
 from plumbline.runs import RunRecord, current_progress, new_run_id
+from plumbline.runs.state import write_json
 
 if TYPE_CHECKING:
     from plumbline.demo.aside import Generation
@@ -117,7 +118,9 @@ class _Run:
         warm_up()
         progress = current_progress()
         progress.begin(_GROWING)
-        progress.end(_GROWING, growing.wait(progress.update))
+        seconds = round(growing.wait(progress.update), 3)
+        self._stages.append({"name": _GROWING, "seconds": seconds})
+        progress.end(_GROWING, seconds)
 
     def _parse(self) -> None:
         self._worker = DbtWorker(self._project, self._home)
@@ -189,6 +192,7 @@ class _Run:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         record["stages"] = self._stages + record["stages"]
         record["seconds"] = round(time.perf_counter() - self._began, 3)
+        write_json(path, record)
         return record
 
     @contextmanager

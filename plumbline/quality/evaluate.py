@@ -145,7 +145,7 @@ def _result(
         examples=_examples(con, check, context) if broken else (),
         observed=finding.observed if finding else "",
         expected=rule.words(context),
-        message=_message(check, verdict, skip, finding),
+        message=_message(check, verdict, skip, finding) + _set_aside(con, check, finding),
         seconds=finding.seconds if finding else 0.0,
         protects=expectation.protects
         or tuple(f"{suite.table}.{name}" for name in rule.columns)
@@ -186,6 +186,25 @@ def _message(check: Check, verdict: str, skip: str, finding: Finding | None) -> 
         return finding.observed or f"{finding.evaluated:,} rows"
     broken = f"{finding.unexpected:,} of {finding.evaluated:,} rows break it"
     return f"{broken}; {finding.observed}" if finding.unexpected and finding.observed else broken
+
+
+def _set_aside(con: duckdb.DuckDBPyConnection, check: Check, finding: Finding | None) -> str:
+    """Say why a table is empty whose rows were all set aside: how many, and what one of them has."""
+    import duckdb
+
+    if finding is None or finding.evaluated or finding.success or finding.error or finding.reason:
+        return ""
+    needs = ", ".join(f"'{source}'" for source in check.suite.needs)
+    try:
+        row = con.execute(
+            "select count(*), min(system || '.' || table_name || ': ' || reason)"
+            f" from quarantine.rejected_rows where system || '.' || table_name in ({needs or 'null'})"
+        ).fetchone()
+    except duckdb.Error:
+        return ""
+    if not row or not row[0]:
+        return ""
+    return f"; {row[0]:,} rows are in quarantine, such as {row[1].replace('; ', ', ')}"
 
 
 def _empty_suite(stage: str, suite: Suite) -> CheckResult:

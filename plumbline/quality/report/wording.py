@@ -66,6 +66,8 @@ _EXPECTED = (
 )  # fmt: skip
 # What was found, and why something was not judged.
 _FOUND = (
+    (r"evaluated no rows, though there is an extract", "有抽取数据，但没有可检查的行"),
+    (r"([\d,]+) rows are in quarantine, such as (.+)", r"\1 行在隔离区，例如 \2"),
     (r"([\d,]+) of ([\d,]+) rows break it", r"\2 行中有 \1 行不符"),
     (r"([\d,]+) rows?", r"\1 行"),
     (r"([\d,]+) different values are not in (\S+)", r"\1 个不同的值不在 \2 中"),

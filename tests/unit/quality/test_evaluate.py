@@ -51,6 +51,20 @@ def test_an_empty_table_with_an_extract_fails_whatever_is_expected_of_it(con, co
     assert {check.message for check in checks} == {"evaluated no rows, though there is an extract"}
 
 
+def test_an_empty_table_whose_rows_were_all_set_aside_says_why(con, context):
+    con.execute("""
+        create schema quarantine;
+        create table quarantine.rejected_rows as
+        select 'erp' as system, 'lines' as table_name, 'QuotaDate ''40694'' is not a date' as reason
+        from range(3)""")
+    tested = suite("marts.nothing", critical(has_rows(1), why="."), owner="x", needs="erp.lines")
+    (check,) = checks_of(con, context, tested)
+    assert check.message == (
+        "evaluated no rows, though there is an extract; "
+        "3 rows are in quarantine, such as erp.lines: QuotaDate '40694' is not a date"
+    )
+
+
 def test_an_empty_table_may_be_allowed(con, context):
     tested = suite("marts.nothing", critical(unique("line_id"), why="."), owner="x", may_be_empty=True)
     (check,) = checks_of(con, context, tested)
