@@ -85,8 +85,8 @@ def metrics_have_governance(context: Context) -> Iterator[Finding]:
     for metric in context.metrics:
         for name, value, todo in _REQUIRED:
             if not value(metric.governance):
-                code = f"missing-{re.sub('[_.]', '-', name)}"
-                yield _finding(metric, f"has no {name}", f"{todo} It stands under `config.meta`.", code)
+                todo = f"{todo} It stands under `config.meta`."
+                yield _finding(metric, f"has no {name}", todo, f"missing-{re.sub('[_.]', '-', name)}")
 
 
 def choices_are_known(context: Context) -> Iterator[Finding]:

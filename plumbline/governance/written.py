@@ -102,8 +102,9 @@ def _choices(files: Mapping[str, Node]) -> Iterator[Finding]:
                         place = Location(file, value.start_mark.line + 1)
                         what = f"{_name(node)!r} has the unknown {key} {value.value!r}"
                         todo = did_you_mean(str(value.value), list(known)) or f"Known: {', '.join(known)}."
-                        code = "unknown-aggregate" if key == "agg" else "unknown-type"
-                        yield Finding(place, what, todo, code)
+                        yield Finding(
+                            place, what, todo, "unknown-aggregate" if key == "agg" else "unknown-type"
+                        )
 
 
 def _names(files: Mapping[str, Node]) -> Iterator[Finding]:
@@ -120,8 +121,8 @@ def _names(files: Mapping[str, Node]) -> Iterator[Finding]:
         known = {**names.metric, **names.measure} if kind == "metric" else names.measure
         if name not in known:
             todo = did_you_mean(name, list(known)) or f"Define the {kind} in metrics/."
-            code = "unknown-metric" if kind == "metric" else "unknown-measure"
-            yield Finding(place, f"the {kind} {name!r} is not defined", todo, code)
+            what = f"the {kind} {name!r} is not defined"
+            yield Finding(place, what, todo, "unknown-metric" if kind == "metric" else "unknown-measure")
 
 
 def _collect(section: str, item: Node, file: str, names: _Names) -> None:

@@ -13,9 +13,11 @@ _METRIC_VALUES = "A condition on the value of a metric is on a figure of the ans
 
 def unknown(kind: str, text: str, known: Iterable[str]) -> DefinitionError:
     """Say that no metric, or no dimension, is called so, and which are called nearly so."""
-    code = "unknown-metric" if kind == "metric" else "unknown-dimension"
-    hint = did_you_mean(text, list(known)) or f"`plumb list {kind}s` names them all."
-    return DefinitionError(f"unknown {kind} {text!r}", todo=hint, code=code)
+    return DefinitionError(
+        f"unknown {kind} {text!r}",
+        todo=did_you_mean(text, list(known)) or f"`plumb list {kind}s` names them all.",
+        code="unknown-metric" if kind == "metric" else "unknown-dimension",
+    )
 
 
 def ambiguous(kind: str, text: str, found: Iterable[str], where: str = "") -> DefinitionError:
@@ -72,10 +74,11 @@ def unknown_in_condition(
     """Say that a name in a condition is neither a dimension nor a metric, and what it may be instead."""
     of_metrics = [*metrics]
     close = closest(name, list(dict.fromkeys([*dimensions, *of_metrics])))
-    hints = [f"A value stands in single quotes: '{name}'."] if _stands_for_a_value(name, condition) else []
+    value = _stands_for_a_value(name, condition)
+    hints = [f"A value stands in single quotes: '{name}'."] if value else []
     if close:
         hints.append(f"Did you mean {' or '.join(map(repr, close))}?")
-    if set(close[:1]) & set(of_metrics) - set(asked):
+    if not value and set(close[:1]) & set(of_metrics) - set(asked):
         hints.append("A metric is compared only where it is asked for too.")
     return DefinitionError(
         f"unknown name {name!r}",
