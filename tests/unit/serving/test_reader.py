@@ -72,3 +72,5 @@ def test_a_damaged_generation_is_named(shop):
     with pytest.raises(StorageError) as caught:
         open_generation(shop.home)
     assert str(publication.path) in str(caught.value)
+    assert caught.value.code == "unreadable-database"
+    assert "plumb run --full" in caught.value.todo

@@ -31,8 +31,9 @@ def test_a_file_that_another_process_holds_is_locked(tmp_path):
 def test_a_damaged_file_is_a_storage_error(tmp_path):
     path = tmp_path / "warehouse.duckdb"
     path.write_bytes(b"no database " * 1000)
-    with pytest.raises(StorageError, match="cannot open this database"):
+    with pytest.raises(StorageError, match="cannot open this database") as caught:
         connect(path)
+    assert caught.value.code == "unreadable-database"
 
 
 def test_paths_and_names_stand_for_themselves(tmp_path):
