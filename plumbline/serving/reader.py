@@ -20,6 +20,8 @@ from plumbline.warehouse import connect
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_PUBLISH_ANEW = "Run `plumb run --full`: it publishes a new generation."
+_MOVE_AWAY = "Move it away and run again: it is rebuilt from what has landed."
 _TRIES = 5
 
 
@@ -91,7 +93,7 @@ def open_live(home: Home) -> Source:
         _attach(connection, home.warehouse, "warehouse")
     except duckdb.IOException as error:
         connection.close()
-        raise _not_readable(home.warehouse, error) from None
+        raise _not_readable(home.warehouse, error, _MOVE_AWAY) from None
     return Source(connection, home.semantic_manifest, "candidates", None, _as_of(connection))
 
 
@@ -131,7 +133,7 @@ def _open(shelf: Shelf, generation: int, sealed: bool) -> Source | None:
         connection.close()
         if not path.exists():
             return None
-        raise _not_readable(path, error) from None
+        raise _not_readable(path, error, _PUBLISH_ANEW) from None
     except PlumblineError:
         connection.close()
         raise
@@ -180,7 +182,7 @@ def _nothing_published(home: Home) -> StorageError:
     )
 
 
-def _not_readable(path: Path, error: Exception) -> PlumblineError:
+def _not_readable(path: Path, error: Exception, todo: str) -> PlumblineError:
     if "lock" in str(error).lower():
         return LockedError(
             "a run is at work on the warehouse",
@@ -191,6 +193,6 @@ def _not_readable(path: Path, error: Exception) -> PlumblineError:
         "this database cannot be read",
         where=str(path),
         why=str(error).splitlines()[0],
-        todo="Run `plumb run --full`: it is made again from what has landed.",
+        todo=todo,
         code="unreadable-database",
     )
