@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,23 @@ import pytest
 
 from plumbline.compiler import compile
 from plumbline.definitions import Definitions, load
+from tests.postgres import running
 
 ROOT = Path(__file__).resolve().parents[2]
 PARSE = (
     "import sys; from dbt.cli.main import dbtRunner; sys.exit(not dbtRunner().invoke(sys.argv[1:]).success)"
 )
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server."""
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(running(tmp_path_factory))
+        except Exception as error:
+            pytest.skip(f"no PostgreSQL server can be started here: {error}")
+        yield address
 
 
 @pytest.fixture(scope="session")

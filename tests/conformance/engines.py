@@ -8,11 +8,16 @@ from typing import Any, Protocol
 
 import duckdb
 import psycopg2.extensions
+import pytest
 from psycopg2.extras import execute_values
 from psycopg2.sql import SQL, Identifier
 
 # Names of tables begin with it: PostgreSQL knows tables of the database of a session only.
 DATABASE = "warehouse"
+
+
+# All tests on PostgreSQL share one.
+ONE_SERVER = pytest.mark.xdist_group("postgres")
 
 
 class Engine(Protocol):
@@ -37,7 +42,6 @@ class DuckDB:
 
     def rows(self, sql: str, zone: str = "") -> list[tuple[Any, ...]]:
         with self.con.cursor() as session:
-            session.execute(f"USE {DATABASE}")
             if zone:
                 session.execute(f"SET TimeZone = '{zone}'")
             return session.execute(sql).fetchall()
@@ -68,15 +72,16 @@ class Postgres:
 
 
 @contextmanager
-def postgres(address: str, source: duckdb.DuckDBPyConnection) -> Iterator[Postgres]:
-    """Answer from a copy of all tables in a database of its own."""
+def postgres(address: str, source: duckdb.DuckDBPyConnection, database: str = DATABASE) -> Iterator[Postgres]:
+    """Answer from a copy of all tables in a new database, which is gone afterwards."""
     with closing(psycopg2.connect(address)) as server:
         server.autocommit = True
-        server.cursor().execute(SQL("CREATE DATABASE {}").format(Identifier(DATABASE)))
-    with closing(psycopg2.connect(address, dbname=DATABASE)) as con:
-        con.autocommit = True
-        _copy(source, con)
-        yield Postgres(con)
+        server.cursor().execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
+        with closing(psycopg2.connect(address, dbname=database)) as con:
+            con.autocommit = True
+            _copy(source, con)
+            yield Postgres(con)
+        server.cursor().execute(SQL("DROP DATABASE {}").format(Identifier(database)))
 
 
 def _copy(source: duckdb.DuckDBPyConnection, con: psycopg2.extensions.connection) -> None:

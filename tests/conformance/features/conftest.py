@@ -1,17 +1,14 @@
 """The market of the feature tests on every engine, and what a failed comparison tells."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from tests.conformance.features.engines import Postgres, postgres
+from tests.conformance.engines import ONE_SERVER, Postgres, postgres
 from tests.conformance.features.market import Market, Rows, newer
-from tests.postgres import running
 
-# One server is enough for all.
-ENGINES = ["duckdb", pytest.param("postgres", marks=pytest.mark.xdist_group("market on postgres"))]
+ENGINES = ["duckdb", pytest.param(Postgres.dialect, marks=ONE_SERVER)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -25,18 +22,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def market(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
     """The market, with definitions as dbt 1.11 writes them."""
     built = Market(tmp_path_factory.mktemp("market") / "semantic_manifest.json")
-    with ExitStack() as stack:
-        stack.callback(built.con.close)
-        if request.param == Postgres.dialect:
-            built.engine = stack.enter_context(postgres(_server(stack, tmp_path_factory), built.con))
+    if request.param == Postgres.dialect:
+        with postgres(request.getfixturevalue("server"), built.con) as built.engine:
+            yield built
+    else:
         yield built
-
-
-def _server(stack: ExitStack, directories: pytest.TempPathFactory) -> str:
-    try:
-        return stack.enter_context(running(directories))
-    except Exception as error:
-        pytest.skip(f"no PostgreSQL server can be started here: {error}")
+    built.con.close()
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from plumbline.compiler import compile
-from tests.conformance.features.engines import DATABASE, DuckDB, Engine
+from tests.conformance.engines import DATABASE, DuckDB, Engine
 from tests.unit.definitions.shop import measure, metric, offset, saved_query
 
 TABLES = """
