@@ -12,10 +12,6 @@ import pytest
 from psycopg2.extras import execute_values
 from psycopg2.sql import SQL, Identifier
 
-# Names of tables begin with it: PostgreSQL knows tables of the database of a session only.
-DATABASE = "warehouse"
-
-
 # All tests on PostgreSQL share one.
 ONE_SERVER = pytest.mark.xdist_group("postgres")
 
@@ -72,8 +68,11 @@ class Postgres:
 
 
 @contextmanager
-def postgres(address: str, source: duckdb.DuckDBPyConnection, database: str = DATABASE) -> Iterator[Postgres]:
-    """Answer from a copy of all tables in a new database, which is gone afterwards."""
+def postgres(address: str, source: duckdb.DuckDBPyConnection, database: str) -> Iterator[Postgres]:
+    """Answer from a copy of all tables in a new database, which is gone afterwards.
+
+    Where names of tables begin with a database, it must be this one: a session knows no other.
+    """
     with closing(psycopg2.connect(address)) as server:
         server.autocommit = True
         server.cursor().execute(SQL("CREATE DATABASE {}").format(Identifier(database)))

@@ -69,7 +69,7 @@ def filled(target: Path, contracts: Mapping[str, Mapping[str, str]]) -> Iterator
 
 @pytest.fixture(scope="module")
 def engines(filled: Company, server: str) -> Iterator[tuple[DuckDB, Postgres]]:
-    with postgres(server, filled.con) as copied:
+    with postgres(server, filled.con, "warehouse") as copied:
         yield DuckDB(filled.con), copied
 
 

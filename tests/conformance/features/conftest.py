@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.engines import ONE_SERVER, Postgres, postgres
-from tests.conformance.features.market import Market, Rows, newer
+from tests.conformance.features.market import DATABASE, Market, Rows, newer
 
 ENGINES = ["duckdb", pytest.param(Postgres.dialect, marks=ONE_SERVER)]
 
@@ -23,7 +23,7 @@ def market(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """The market, with definitions as dbt 1.11 writes them."""
     built = Market(tmp_path_factory.mktemp("market") / "semantic_manifest.json")
     if request.param == Postgres.dialect:
-        with postgres(request.getfixturevalue("server"), built.con) as built.engine:
+        with postgres(request.getfixturevalue("server"), built.con, DATABASE) as built.engine:
             yield built
     else:
         yield built

@@ -15,12 +15,13 @@ from typing import Any
 import duckdb
 
 from plumbline.compiler import compile
-from tests.conformance.engines import DATABASE, DuckDB, Engine
+from tests.conformance.engines import DuckDB, Engine
 from tests.unit.definitions.shop import measure, metric, offset, saved_query
 
+DATABASE = "town"
 TABLES = """
-ATTACH ':memory:' AS warehouse;
-USE warehouse;
+ATTACH ':memory:' AS town;
+USE town;
 CREATE SCHEMA market;
 CREATE TABLE market.days AS SELECT CAST(d AS DATE) AS date_day,
   DATE '2023-01-01' + 10 * CAST(datediff('day', DATE '2023-01-01', d) // 10 AS INTEGER) AS sprint_start,
