@@ -92,9 +92,18 @@ def serve_command(root, command):
                 return session.get(command.serves, timeout=30).status_code
     finally:
         killer.cancel()
-        os.killpg(process.pid, signal.SIGTERM)
-        process.communicate()
+        end(process)
     return None
+
+
+def end(process):
+    """End what was served; where signals to end are ignored, as behind nohup, without asking."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -47,7 +47,15 @@ def test_an_interrupt_ends_the_process_and_its_children_with_one_line(work):
     assert ended
 
 
-def test_afterwards_an_interrupt_is_what_it_was():
+@pytest.fixture
+def interruptible():
+    """Have SIGINT mean what it means at a terminal, however the tests were started."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_afterwards_an_interrupt_is_what_it_was(interruptible):
     threads = threading.active_count()
     with stopping(lambda: "never said"):
         pass
