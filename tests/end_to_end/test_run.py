@@ -93,7 +93,7 @@ def test_a_source_that_is_down_leaves_the_rest_running(company):
 def test_a_wrong_date_is_told_in_one_line(company):
     done = plumb("run", "--as-of", "2026-02-30", home=company)
     assert done.returncode == 2
-    assert "'2026-02-30' is not a date" in done.stderr
+    assert "'2026-02-30' is no date" in done.stderr
     assert "Traceback" not in done.stderr
 
 
