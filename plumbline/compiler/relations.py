@@ -402,7 +402,7 @@ class Writer:
         following = self.add(f"{events.following.model}_events", self._following_rows(events))
         last = self.add("last_events", self._last(events, base, following))
         one = self.add("one_event", self._one(events, base))
-        properties = [f"property_{number}" for number, _ in enumerate(events.properties)]
+        properties = _property_names(events)
         match = [
             exp.EQ(this=column(name, last), expression=column(name, one)) for name in ["entity", *properties]
         ]
@@ -418,7 +418,7 @@ class Writer:
         """Add up what followed by event before it, and keep that of the last event."""
         one = self.add("one_event", self._one(events, base))
         following = self.add(f"{events.following.model}_events", self._following_values(events))
-        properties = [f"property_{number}" for number, _ in enumerate(events.properties)]
+        properties = _property_names(events)
         same = ["entity", *properties, MOMENT]
         keys = [key.name for key in events.keys]
         pair = [column(name, following) for name in same]
@@ -457,7 +457,7 @@ class Writer:
 
     def _preceded(self, events: Events, following: str, base: str) -> list[exp.Expr]:
         """Match what followed with the events of the same entity before it, within the window."""
-        properties = [f"property_{number}" for number, _ in enumerate(events.properties)]
+        properties = _property_names(events)
         at, before = column(MOMENT, following), column(MOMENT, base)
         match: list[exp.Expr] = [
             exp.EQ(this=column(name, following), expression=column(name, base))
@@ -486,7 +486,7 @@ class Writer:
 
     def _last(self, events: Events, base: str, following: str) -> exp.Select:
         """Find the last event before what followed, within the window."""
-        properties = [f"property_{number}" for number, _ in enumerate(events.properties)]
+        properties = _property_names(events)
         names = ["entity", MOMENT, *properties, ITEM]
         if events.measure.agg != "count_distinct":
             names.append(_NUMBER)
@@ -498,7 +498,7 @@ class Writer:
 
     def _one(self, events: Events, base: str) -> exp.Select:
         """Keep one event per entity and moment: of two at once, the first by its keys."""
-        properties = [f"property_{number}" for number, _ in enumerate(events.properties)]
+        properties = _property_names(events)
         keys = [key.name for key in events.keys]
         same = [column(name) for name in ["entity", MOMENT, *properties]]
         if not keys or (len(keys) == 1 and compares_booleans(self.dialect)):
@@ -511,6 +511,10 @@ class Writer:
         first = exp.EQ(this=column(_NUMBER), expression=exp.Literal.number(1))
         source = numbered.from_(base).subquery("numbered")
         return exp.select(*(column(name) for name in names)).from_(source).where(first)
+
+
+def _property_names(events: Events) -> list[str]:
+    return [f"property_{number}" for number, _ in enumerate(events.properties)]
 
 
 def _key(name: str, value: exp.Expr) -> exp.Expr:

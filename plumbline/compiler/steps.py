@@ -60,9 +60,10 @@ def counted(running: Running, source: str, add: Add) -> exp.Select:
     """
     keys = _others(running)
     spans = add("spans", _spans(running, source, keys))
-    ends = [] if _endless(running) else [_steps(spans, keys, UNTIL, -1)]
-    steps = exp.union(_steps(spans, keys, SINCE, 1), *ends, distinct=False) if ends else None
-    table = add("steps", steps or _steps(spans, keys, SINCE, 1))
+    steps: exp.Query = _steps(spans, keys, SINCE, 1)
+    if not _endless(running):
+        steps = exp.union(steps, _steps(spans, keys, UNTIL, -1), distinct=False)
+    table = add("steps", steps)
     within = [column(key) for key in keys]
     names = [*keys, MOMENT]
     sums = [exp.Sum(this=column(name)) for name in (_ITEMS, _ROWS)]
