@@ -1,18 +1,24 @@
-"""Publication: one new generation, only when no critical expectation failed."""
+"""Publication: one new generation, in which what a critical expectation failed for is held back."""
 
 from __future__ import annotations
 
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from orchestration.defs.quality import STAGES, stage_result
 from orchestration.defs.resources import Session, row_count
+from plumbline.gate import Cell
 from plumbline.quality import CheckResult, StageResult
+
+if TYPE_CHECKING:
+    from plumbline.definitions import Definitions
+    from plumbline.gate import Decision, Hold
 
 
 def published_specs(candidates: Sequence[dg.AssetSpec]) -> list[dg.AssetSpec]:
@@ -45,9 +51,12 @@ def publication_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
 
 
 def pass_the_gate(session: Session, results: list[StageResult]) -> None:
-    """Record what the stages found, write the report, and raise GateError for critical failures."""
+    """Write the report, rule on every figure, and hold back those that a failed check can have changed.
+
+    Raises GateError when a stage checked nothing.
+    """
     from plumbline.errors import GateError
-    from plumbline.quality import StageContext, raise_if_critical, write_report
+    from plumbline.quality import StageContext, raise_if_idle, write_report
     from plumbline.warehouse import connect
 
     checks = [check for result in results for check in result.checks]
@@ -58,13 +67,73 @@ def pass_the_gate(session: Session, results: list[StageResult]) -> None:
         record.reconciliation = _reconciliation(connection)
         context = StageContext.of(connection)
         record.report = str(write_report(connection, session.home, results, context=context))
-    if any(result.blocking for result in results):
-        record.status = "held"
-    try:
-        raise_if_critical(results)
-    except GateError as error:
-        error.todo += f"\n  The rows and their reasons are in the quality report: {record.report}"
-        raise
+        try:
+            raise_if_idle(results)
+        except GateError as error:
+            record.status = "held"
+            error.todo += f"\n  The rows and their reasons are in the quality report: {record.report}"
+            raise
+        hold_back(session, connection, checks)
+
+
+def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) -> None:
+    """Give every figure its verdict; what is held keeps its last good value."""
+    from plumbline.definitions import load
+    from plumbline.gate import Previous, decide, hold
+    from plumbline.publication import current_publication
+
+    definitions = load(session.home.semantic_manifest, session.project.root)
+    cells = _cells(connection, definitions)
+    decision = decide(checks, cells, session.lineage, definitions, with_targets=_with_targets(connection))
+    current = current_publication(session.home)
+    holds = hold(
+        connection,
+        definitions,
+        decision,
+        previous=Previous(current.path, current.publication_id) if current else None,
+        as_of=session.as_of,
+        now=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+    )
+    session.record.holds = held_by_check(decision, {each.cell: each for each in holds})
+    session.record.idle_failures = [f"{check.table}: {check.expected}" for check in decision.idle]
+
+
+def _cells(connection: Any, definitions: Definitions) -> list[Cell]:
+    """Give what this run computed: every question, and what targets ask for, of available metrics."""
+    from plumbline.gate import cells_of
+    from plumbline.indicators.questions import all_questions
+
+    available = {
+        name for (name,) in connection.execute("select name from candidates.indicator where available").fetchall()
+    }
+    asked = connection.execute(
+        "select distinct metric, dimensions from candidates.indicator_value where dimensions <> ''"
+    ).fetchall()
+    of_targets = [Cell(metric, tuple(dimensions.split(","))) for metric, dimensions in asked]
+    cells = dict.fromkeys([*cells_of(all_questions(definitions)), *of_targets])
+    return [cell for cell in cells if cell.metric in available]
+
+
+def _with_targets(connection: Any) -> set[str]:
+    return {name for (name,) in connection.execute("select distinct metric from candidates.target").fetchall()}
+
+
+def held_by_check(decision: Decision, holds: Mapping[Cell, Hold]) -> list[dict[str, Any]]:
+    """Say for each failed check what it holds back, since when, with example rows."""
+    return [
+        {
+            **_failure(check),
+            "why": check.why,
+            "todo": check.todo,
+            "examples": [dict(row) for row in check.examples],
+            "metrics": sorted({cell.metric for cell in cells}),
+            "cells": [str(cell) for cell in cells],
+            "since": min(holds[cell].since for cell in cells).isoformat(),
+            "last_good": sorted({holds[cell].last_good for cell in cells} - {""}),
+            "never_good": sorted({cell.metric for cell in cells if not holds[cell].last_good}),
+        }
+        for check, cells in decision.by_check()
+    ]
 
 
 def _failure(check: CheckResult) -> dict[str, Any]:
@@ -106,7 +175,7 @@ def publish(session: Session) -> dict[str, int]:
         published_run=session.record.run_id,
     )
     tables = [table for table in publication.tables if table.schema == "published"]
-    session.record.status = "published"
+    session.record.status = "published_with_holds" if session.record.holds else "published"
     session.record.publication = {
         "generation": publication.path.name,
         "publication_id": publication.publication_id,

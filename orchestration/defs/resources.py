@@ -24,6 +24,7 @@ from plumbline.runs import Fingerprint, RunLock, RunRecord, RunState, fingerprin
 
 if TYPE_CHECKING:
     from orchestration.defs.building import Building
+    from plumbline.lineage import Lineage
     from plumbline.warehouse.contents import Contents
 
 _NAMED = 6
@@ -97,6 +98,13 @@ class Session:
             definitions = load(self.home.semantic_manifest, self.project.root)
             with connect(self.home.warehouse) as connection:
                 return inspect_marts(connection, definitions)
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """Tell what can change each figure, down to the columns of the extracts."""
+        from plumbline.lineage import read_lineage
+
+        return read_lineage(self.project, self.home)
 
     @cached_property
     def candidates(self) -> Building:

@@ -36,7 +36,14 @@ LONG_COLUMNS = (
     ("is_partial", "BOOLEAN"),
     ("definition_version", "VARCHAR"),
     ("as_of", "DATE"),
+    # What the gate says of it; filled by plumbline.gate.
+    ("verdict", "VARCHAR"),
+    ("reason", "VARCHAR"),
+    ("held_since", "TIMESTAMP"),
+    ("last_good", "VARCHAR"),
 )
+# A wide table has a column of this name for each of its metrics.
+VERDICT = "__verdict"
 INTERVALS = {"day": "1 DAY", "week": "7 DAY", "month": "1 MONTH", "quarter": "3 MONTH", "year": "1 YEAR"}
 _ANSWER = "temp.answer"
 _VALUES = "temp.indicator_value"
@@ -66,11 +73,12 @@ class Writer:
     def write_wide(self, question: Question, types: dict[str, str]) -> int:
         """Write the table of a saved query, in the order of its keys; gives its rows.
 
-        Where it has periods, two more columns tell which of them, and which figures, are partial.
+        Where it has periods, two more columns tell which of them, and which figures, are partial. Each
+        metric's verdict comes last: certified, as long as the gate does not rule otherwise.
         """
         keys = [f"{_key(item)} AS {quoted(item.published)}" for item in question.group_by]
         values = [f"{self._value(name, types)} AS {quoted(name)}" for name in question.metrics]
-        values += self._marks(question)
+        values += self._marks(question) + [self._verdict(name) for name in question.metrics]
         order = ", ".join(f"{quoted(item.published)} NULLS LAST" for item in question.group_by)
         table = f"candidates.{quoted(question.name)}"
         self.con.execute(
@@ -102,6 +110,10 @@ class Writer:
         column = quoted(name) if name in self.availability else "NULL"
         return f"CAST({column} AS {kind})"
 
+    def _verdict(self, name: str) -> str:
+        verdict = "certified" if name in self.availability else "not_available"
+        return f"{_text(verdict)} AS {quoted(name + VERDICT)}"
+
     def _kept(self, question: Question) -> str:
         """Keep periods that have begun, and rows with a value."""
         present = [f"{quoted(name)} IS NOT NULL" for name in question.metrics if name in self.availability]
@@ -121,6 +133,7 @@ class Writer:
             "dimensions": _text(",".join(item.column for item in question.dimensions)),
             "members": _members(question.dimensions),
             "as_of": _date(self.as_of),
+            "verdict": _text("certified"),
             "metric": _unnested(_text(metric.name) for metric in metrics),
             "value": _unnested(_exact(metric.name) for metric in metrics),
             "numerator": _unnested(_exact(metric.numerator, there) for metric in metrics),

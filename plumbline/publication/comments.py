@@ -19,6 +19,7 @@ COMMENTS: dict[str, str] = {
     "target": "One row per target: metric, period and member. · 目标值表",
     "coverage": "One row per date that periods are made of: from when to when its data go. · 数据覆盖范围",
     "indicator_value": "One row per metric, period and member. · 指标值长表",
+    "hold": "One row per figure that a failed check keeps back, and why. · 暂缓发布的指标",
     "quality_result": "One row per run, also one held back, and expectation. · 历次运行的质量检查结果",
     "reconciliation": "One row per source table: where its landed rows went. · 行数核对",
     "extract": "One row per load of a source table, with its checksum. · 数据提取批次",
@@ -35,7 +36,14 @@ COLUMN_COMMENTS: dict[str, str] = {
     "definitions_digest": "SHA-256 of the metric definitions. · 口径定义摘要",
     "values_digest": "SHA-256 over the digests of all figures. · 数值摘要",
     "marts_digest": "SHA-256 over the contents of all marts. · 主题表摘要",
-    "verdict": "Quality verdict: certified, held, stale, not available. · 质量结论",
+    "verdict": "certified, certified_with_warnings, held or stale (then the value is the last good one),"
+    " not_available. · 质量结论",
+    "publication.verdict": "certified, or held where some figures are held back. · 质量结论",
+    "filter": "Filter of the published table that the figure stands in. · 筛选条件",
+    "hold.column_name": "Columns that the check is about; empty for the rows of the table. · 列名",
+    "held_since": "When it was first held back (UTC). · 暂缓起始时间（UTC）",
+    "last_good": "The publication whose figure is shown; empty if there never was a good one."
+    " · 最近一次合格发布",
     "schema_name": "Schema: published or marts. · 模式",
     "table_name": "Name of the table. · 表名",
     "row_count": "Number of rows. · 行数",
@@ -134,7 +142,7 @@ COLUMN_COMMENTS: dict[str, str] = {
     "position": "Place of the expectation in its suite. · 序号",
     "column_name": "Column that was checked. · 列名",
     "expectation": "What was expected. · 质量规则",
-    "severity": "critical stops the publication, warning does not. · 严重程度",
+    "severity": "critical holds back what rests on it, warning does not. · 严重程度",
     "quality_dimension": "Kind of quality: completeness, accuracy, validity and so on. · 质量维度",
     "owner": "Who answers for it. · 责任人",
     "evaluated": "Rows that were checked. · 检查行数",
@@ -195,5 +203,7 @@ def _comments(kind: str, name: str, comment: str, columns: Mapping[str, str]) ->
 def column_comment(table: str, column: str, labels: Mapping[str, Label]) -> str:
     """Explain a column: of our own tables by the lists above, of a wide table by its definitions."""
     told = COLUMN_COMMENTS.get(f"{table}.{column}") or COLUMN_COMMENTS.get(column, "")
+    if column.endswith("__verdict"):
+        return COLUMN_COMMENTS["verdict"]
     label = None if table in COMMENTS else label_column(column, labels)
     return label.comment if label else told

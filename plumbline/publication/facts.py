@@ -47,7 +47,8 @@ class Publication:
     """One generation. `identical`: values, definitions and marts equal the generation before it.
 
     `is_new` is false when nothing was published because nothing differs (see `publish`). `directory` is where
-    the parts of the marts were when it was published; the views in the file name them there.
+    the parts of the marts were when it was published; the views in the file name them there. `last_good` names
+    the publications that hold the last good figures of what this one holds back.
     """
 
     publication_id: str
@@ -65,6 +66,7 @@ class Publication:
     parts: tuple[MartPart, ...]
     directory: str
     path: Path
+    last_good: tuple[str, ...] = ()
     identical: bool = False
     is_new: bool = True
 
@@ -96,4 +98,5 @@ class Publication:
         values["published_at"] = datetime.fromisoformat(record["published_at"])
         values["tables"] = tuple(TableFacts(**table) for table in record["tables"])
         values["parts"] = tuple(MartPart(**part) for part in record["parts"])
+        values["last_good"] = tuple(record.get("last_good", ()))
         return cls(**values, path=path)

@@ -176,11 +176,21 @@ def _draft(
         parts=(),
         directory=str(shelf.root),
         path=shelf.database(generation),
+        last_good=_last_good(con, database),
     )
     current = shelf.current()
     previous = None if current is None else shelf.publication(current)
     identical = previous is not None and publication.same_content(previous)
     return Draft(replace(publication, identical=identical), tuple(contents), tuple(marts), previous)
+
+
+def _last_good(con: duckdb.DuckDBPyConnection, database: str) -> tuple[str, ...]:
+    """Name the publications whose figures stand in for those that are held."""
+    if "hold" not in tables_of(con, database, "candidates"):
+        return ()
+    hold = identifier(database, "candidates", "hold")
+    rows = con.execute(f"SELECT DISTINCT last_good FROM {hold} WHERE last_good IS NOT NULL ORDER BY 1")
+    return tuple(name for (name,) in rows.fetchall())
 
 
 def _write(con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft, manifest: Path) -> Publication:

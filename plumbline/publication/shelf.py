@@ -115,18 +115,25 @@ class Shelf:
     def prune(self, keep: int) -> list[int]:
         """Remove all but the newest `keep` generations, and parts that none refers to; give what went.
 
-        A generation that another process has open stays until a later publication finds it free: its reader
+        Generations stay whose figures are the last good ones of what the current one holds back. A generation that another process has open stays until a later publication finds it free: its reader
         may still open parts of its marts.
         """
+        needed = self._needed()
         removed = [
             generation
             for generation in self.generations()[: -max(keep, 1)]
-            if generation != self.current() and not _is_open_elsewhere(self.database(generation))
+            if generation not in needed and not _is_open_elsewhere(self.database(generation))
         ]
         for generation in removed:
             self._remove(generation)
         self._remove_unreferenced()
         return removed
+
+    def _needed(self) -> set[int]:
+        current = self.current()
+        publication = None if current is None else self.publication(current)
+        last_good = publication.last_good if publication else ()
+        return {int(name.rpartition("-")[2]) for name in last_good} | ({current} if current else set())
 
     def _remove(self, generation: int) -> None:
         self.database(generation).unlink()

@@ -1,7 +1,7 @@
-"""The quality gate: suites as code, judged by Great Expectations before anything is published.
+"""Quality checks: suites as code, judged by Great Expectations before anything is published.
 
 A data engineer writes suites (`suite`, `critical`, `warning` and the rules); the pipeline runs them by stage
-(`run_stage`), refuses to publish (`raise_if_critical`) and writes the report (`write_report`).
+(`run_stage`) and writes the report (`write_report`); plumbline.gate rules on the figures.
 """
 
 from plumbline.quality.context import Freshness, StageContext
@@ -29,7 +29,7 @@ from plumbline.quality.flow import (
 )
 from plumbline.quality.indicators import candidate_tables, metric_totals
 from plumbline.quality.report import render_report, write_report
-from plumbline.quality.results import CheckResult, StageResult, raise_if_critical, store
+from plumbline.quality.results import CheckResult, StageResult, raise_if_idle, store
 from plumbline.quality.rules import (
     between,
     fresh,
@@ -74,7 +74,7 @@ __all__ = [
     "not_in_the_future",
     "not_stale",
     "one_of",
-    "raise_if_critical",
+    "raise_if_idle",
     "readable",
     "received",
     "reconciled",

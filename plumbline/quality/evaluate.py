@@ -19,6 +19,7 @@ from plumbline.quality.examples import examples_of
 from plumbline.quality.expectation import CRITICAL, Expectation, StageSuites, Suite
 from plumbline.quality.kept import Kept
 from plumbline.quality.results import ERROR, FAILED, PASSED, SKIPPED, CheckResult, StageResult, store
+from plumbline.quality.doubts import metrics_in_doubt
 from plumbline.quality.rules import COMPLETENESS
 from plumbline.quality.warm import judging
 
@@ -152,6 +153,8 @@ def _result(
         or (suite.table,),
         why=expectation.why,
         todo=expectation.todo,
+        touches=rule.touches(suite.table),
+        metrics=metrics_in_doubt(con, suite, rule, context) if verdict in (FAILED, ERROR) else None,
     )
 
 
@@ -220,5 +223,6 @@ def _empty_suite(stage: str, suite: Suite) -> CheckResult:
         expected="its suite holds at least one expectation",
         message="the suite is empty, so nothing was checked",
         protects=(suite.table,),
+        touches=((suite.table, ""),),
         todo="Write an expectation for the table, or take the suite away.",
     )

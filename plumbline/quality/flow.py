@@ -186,6 +186,9 @@ class SourceIsAlive(Evidence):
     limit: str
     dates: tuple[tuple[str, str], ...]
 
+    def touches(self, relation: str) -> tuple[tuple[str, str], ...]:
+        return tuple((f"staging.stg_{self.system}__{name}", "") for name, _ in self.dates)
+
     def words(self, context: StageContext) -> str:
         days = self._days(context)
         if days is None:
@@ -230,6 +233,9 @@ class SteadyWeeks(Evidence):
     @property
     def columns(self) -> tuple[str, ...]:
         return (self.name,)
+
+    def touches(self, relation: str) -> tuple[tuple[str, str], ...]:
+        return ((relation, ""),)
 
     def words(self, context: StageContext) -> str:
         return f"the 7 days to {context.as_of} by {self.name} have half to twice the rows of a week before"

@@ -24,8 +24,11 @@ with columns as (
     left join candidates.indicator as indicator on columns.column_name = indicator.name
     where columns.database_name = current_database()
         and columns.schema_name = 'candidates'
-        and columns.table_name not in ('coverage', 'indicator', 'indicator_edge', 'indicator_value', 'target')
+        and columns.table_name not in (
+            'coverage', 'hold', 'indicator', 'indicator_edge', 'indicator_value', 'target'
+        )
         and columns.column_name not in ('is_partial', 'partial_metrics')
+        and not ends_with(columns.column_name, '__verdict')
 )
 
 select

@@ -47,7 +47,11 @@ create table if not exists quality.result (
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one expectation found. `unexpected` is None where the table is judged as a whole."""
+    """What one expectation found. `unexpected` is None where the table is judged as a whole.
+
+    `touches` names tables and columns that are in doubt if it failed ('' for which rows there are), and
+    `metrics` the metrics whose candidates broke it; None where it does not tell metrics apart.
+    """
 
     stage: str
     table: str
@@ -67,6 +71,8 @@ class CheckResult:
     protects: tuple[str, ...] = ()
     why: str = ""
     todo: str = ""
+    touches: tuple[tuple[str, str], ...] = ()
+    metrics: tuple[str, ...] | None = None
 
     @property
     def unexpected_share(self) -> float | None:
@@ -172,36 +178,16 @@ from (
 """
 
 
-def raise_if_critical(results: StageResult | Iterable[StageResult]) -> None:
-    """Raise GateError when a critical expectation failed, or a stage checked nothing.
-
-    The text says which expectation, on what, how many rows, with example rows, whose it is and what to do.
-    """
-    stages = (results,) if isinstance(results, StageResult) else tuple(results)
-    blocking = [check for stage in stages for check in stage.blocking]
-    idle = [stage.stage for stage in stages if not stage.checks]
-    if not blocking and not idle:
-        return
-    told = [_told(check) for check in blocking] + [f"{stage}: no expectation was judged." for stage in idle]
-    count = len(told)
-    raise GateError(
-        f"{count} critical expectation{'' if count == 1 else 's'} failed: nothing is published",
-        where=", ".join(dict.fromkeys([check.stage for check in blocking] + idle)),
-        why="\n  ".join(told),
-        todo="The published generation stays as it is. Mend the data or the rule, and run again.",
-    )
-
-
-def _told(check: CheckResult) -> str:
-    lines = [f"{check.table}: {check.expected}", f"  {check.message}"]
-    lines += [f"  e.g. {_row(example)}" for example in check.examples[:3]]
-    lines += [f"  {check.why}"] if check.why else []
-    lines += [f"  {check.owner}: {check.todo or 'look at the rows and mend them at their source.'}"]
-    return "\n  ".join(lines)
-
-
-def _row(example: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {'is empty' if value is None else value}" for name, value in example.items())
+def raise_if_idle(results: Iterable[StageResult]) -> None:
+    """Raise GateError when a stage checked nothing: then nobody knows what may be published."""
+    idle = [stage.stage for stage in results if not stage.checks]
+    if idle:
+        raise GateError(
+            "the gate judged nothing: nothing is published",
+            where=", ".join(idle),
+            why="\n  ".join(f"{stage}: no expectation was judged." for stage in idle),
+            todo="The published generation stays as it is. Mend the suites in expectations/, and run again.",
+        )
 
 
 __all__ = [
@@ -212,6 +198,6 @@ __all__ = [
     "CheckResult",
     "StageContext",
     "StageResult",
-    "raise_if_critical",
+    "raise_if_idle",
     "store",
 ]

@@ -67,6 +67,10 @@ class Rule:
         """Name the other tables that the rule reads."""
         return ()
 
+    def touches(self, relation: str) -> tuple[tuple[str, str], ...]:
+        """Name what is in doubt when the rule is broken: tables and columns, '' for which rows there are."""
+        return tuple((relation, name) for name in self.columns) or ((relation, ""),)
+
     def words(self, context: StageContext) -> str:
         """Say the rule as a sentence."""
         raise NotImplementedError
@@ -127,6 +131,9 @@ class Unique(Rule):
     @property
     def columns(self) -> tuple[str, ...]:
         return self.key
+
+    def touches(self, relation: str) -> tuple[tuple[str, str], ...]:
+        return ((relation, ""),)
 
     def words(self, context: StageContext) -> str:
         together = "" if len(self.key) == 1 else " together"
@@ -331,6 +338,9 @@ class Fresh(Rule):
     @property
     def columns(self) -> tuple[str, ...]:
         return (self.column,)
+
+    def touches(self, relation: str) -> tuple[tuple[str, str], ...]:
+        return ((relation, ""),)
 
     def words(self, context: StageContext) -> str:
         days = self._days(context)

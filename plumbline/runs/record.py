@@ -27,8 +27,10 @@ def new_run_id() -> str:
 class RunRecord:
     """Facts of one run, filled while it goes on.
 
-    `status`: running | landed | published | nothing_new | held | failed | stopped; a killed run stays
-    running, and `read_runs` tells that it died. `pid`: its process. `stages`: name and seconds, in order;
+    `status`: running | landed | published | published_with_holds | nothing_new | held | failed | stopped; a
+    killed run stays running, and `read_runs` tells that it died. `holds`: one entry per failed check that
+    keeps figures back (what failed, `metrics`, `since`, `last_good`); `idle_failures`: critical ones that
+    touch no figure. `pid`: its process. `stages`: name and seconds, in order;
     some are at work at the same time, so `seconds` is not their sum.
     `landing`: one entry per source table (system, table, status, rows, load, reason …). `refusals`: the
     extracts that were refused, now or before, and that nothing has replaced. `findings`: warnings of lint.
@@ -50,6 +52,8 @@ class RunRecord:
     reconciliation: list[dict[str, Any]] = field(default_factory=list)
     quality: dict[str, Any] = field(default_factory=dict)
     failed_expectations: list[dict[str, Any]] = field(default_factory=list)
+    holds: list[dict[str, Any]] = field(default_factory=list)
+    idle_failures: list[str] = field(default_factory=list)
     publication: dict[str, Any] = field(default_factory=dict)
     report: str = ""
     error: str = ""

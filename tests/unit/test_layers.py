@@ -12,6 +12,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("warehouse",),
     ("landing",),
     ("quality", "ledger", "indicators"),
+    ("gate",),
     ("publication", "runs"),
     ("serving",),
     ("cli",),

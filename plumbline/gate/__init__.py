@@ -1,0 +1,36 @@
+"""The gate: which figures are published as certified, and which are held, by what their checks found.
+
+decide    failed checks and the lineage of metrics give a ruling per metric and breakdown
+hold      held figures of the candidates give way to the last good ones, with the reason
+"""
+
+from plumbline.gate.cells import Cell, cells_of
+from plumbline.gate.decide import (
+    CERTIFIED,
+    HELD,
+    NOT_AVAILABLE,
+    STALE,
+    WARNED,
+    Decision,
+    Influence,
+    Ruling,
+    decide,
+)
+from plumbline.gate.hold import Hold, Previous, hold
+
+__all__ = [
+    "CERTIFIED",
+    "HELD",
+    "NOT_AVAILABLE",
+    "STALE",
+    "WARNED",
+    "Cell",
+    "Decision",
+    "Hold",
+    "Influence",
+    "Previous",
+    "Ruling",
+    "cells_of",
+    "decide",
+    "hold",
+]

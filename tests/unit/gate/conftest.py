@@ -1,0 +1,119 @@
+"""The shop with a first publication, and then a day on which something is wrong."""
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from plumbline.definitions import Definitions, load
+from plumbline.gate import Cell, Decision, Previous, cells_of, decide, hold
+from plumbline.indicators.questions import all_questions
+from plumbline.project import Home
+from plumbline.publication import RunFacts, current_publication, publish
+from plumbline.quality import CheckResult
+from tests.unit.indicators.conftest import AS_OF, Builder, build
+
+NEXT_DAY = datetime(2025, 3, 11, 6)
+
+# By hand: what each metric of the shop rests on.
+RESTS_ON = {
+    "sales": {"amount"},
+    "costs": {"cost"},
+    "profit": {"amount", "cost"},
+    "margin": {"amount", "cost"},
+    "order_value": {"amount"},
+    "sales_growth": {"amount"},
+    "sales_to_date": {"amount"},
+    "recent_sales": {"amount"},
+}
+
+
+class ByHand:
+    """Says by hand what columns of marts.orders change."""
+
+    def affected(self, parts: Collection[tuple[str, str]], cells: Iterable[Cell]) -> set[Cell]:
+        return {cell for cell in cells for part in parts if self._changes(part, cell)}
+
+    def _changes(self, part: tuple[str, str], cell: Cell) -> bool:
+        table, column = part
+        if table == "marts.products":
+            return "product__category" in cell.dimensions
+        if table != "marts.orders":
+            return False
+        return not column or column in RESTS_ON.get(cell.metric, set())
+
+
+def failed(table: str = "marts.orders", column: str = "cost", **changes: Any) -> CheckResult:
+    """A critical check that failed on a column; '' for the rows of the table."""
+    given: dict[str, Any] = {
+        "stage": "marts",
+        "table": table,
+        "column": column,
+        "expectation": "ExpectColumnValuesToNotBeNull",
+        "severity": "critical",
+        "quality_dimension": "completeness",
+        "owner": "Finance: controller",
+        "verdict": "failed",
+        "evaluated": 12,
+        "unexpected": 2,
+        "examples": ({"order_id": 11},),
+        "expected": f"{column} is never empty",
+        "message": "2 of 12 rows break it",
+        "todo": "Have them entered.",
+        "touches": ((table, column),),
+    }
+    return CheckResult(**given | changes)
+
+
+class Company:
+    """Builds candidates, lets the gate rule on them, and publishes."""
+
+    def __init__(self, build: Builder, root: Path) -> None:
+        self.build, self.con, self.home = build, build.con, Home(root / "published-home")
+
+    @property
+    def definitions(self) -> Definitions:
+        return load(self.build.home.semantic_manifest)
+
+    def decide(self, *checks: CheckResult, **options: Any) -> Decision:
+        cells = cells_of(all_questions(self.definitions))
+        return decide(checks, cells, ByHand(), self.definitions, **options)
+
+    def day(self, *checks: CheckResult, as_of: date = AS_OF, now: datetime = NEXT_DAY) -> list[Any]:
+        """Build, rule, hold and publish; gives the holds."""
+        self.build(as_of=as_of)
+        current = current_publication(self.home)
+        holds = hold(
+            self.con,
+            self.definitions,
+            self.decide(*checks),
+            previous=Previous(current.path, current.publication_id) if current else None,
+            as_of=as_of,
+            now=now,
+        )
+        publish(self.con, self.home, run=RunFacts("shop", "run", as_of), manifest=self.build.home.semantic_manifest)
+        return holds
+
+    def published(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.home.current.resolve()), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture
+def company(build: Builder, tmp_path: Path) -> Company:
+    return Company(build, tmp_path)
+
+
+@pytest.fixture
+def poison(company: Company) -> Callable[[], None]:
+    """Publish a good day; then costs of an old order and of a new one are lost, and an order comes late."""
+    company.day(as_of=date(2025, 3, 1))
+
+    def spoil() -> None:
+        company.con.execute("UPDATE marts.orders SET cost = 1000 WHERE order_id IN (1, 9)")
+        company.con.execute("INSERT INTO marts.orders VALUES (13, DATE '2025-02-03', 1, 1, 30, 5, 5)")
+
+    return spoil
