@@ -79,7 +79,7 @@ def pass_the_gate(session: Session, results: list[StageResult]) -> None:
 def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) -> None:
     """Give every figure its verdict; what is held keeps its last good value."""
     from plumbline.definitions import load
-    from plumbline.gate import Previous, decide, hold
+    from plumbline.gate import Previous, decide, doubts, hold
     from plumbline.publication import current_publication
 
     definitions = load(session.home.semantic_manifest, session.project.root)
@@ -90,6 +90,7 @@ def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) 
         connection,
         definitions,
         decision,
+        doubtful=doubts(checks, session.lineage, _mart_columns(connection)),
         previous=Previous(current.path, current.publication_id) if current else None,
         as_of=session.as_of,
         now=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
@@ -104,7 +105,8 @@ def _cells(connection: Any, definitions: Definitions) -> list[Cell]:
     from plumbline.indicators.questions import all_questions
 
     available = {
-        name for (name,) in connection.execute("select name from candidates.indicator where available").fetchall()
+        name
+        for (name,) in connection.execute("select name from candidates.indicator where available").fetchall()
     }
     asked = connection.execute(
         "select distinct metric, dimensions from candidates.indicator_value where dimensions <> ''"
@@ -114,8 +116,19 @@ def _cells(connection: Any, definitions: Definitions) -> list[Cell]:
     return [cell for cell in cells if cell.metric in available]
 
 
+def _mart_columns(connection: Any) -> list[tuple[str, str]]:
+    """Name the columns of all marts, and '' for the rows of each."""
+    columns = connection.execute(
+        "select 'marts.' || table_name, column_name from duckdb_columns()"
+        " where database_name = current_database() and schema_name = 'marts' order by all"
+    ).fetchall()
+    return [*dict.fromkeys((mart, "") for mart, _ in columns), *columns]
+
+
 def _with_targets(connection: Any) -> set[str]:
-    return {name for (name,) in connection.execute("select distinct metric from candidates.target").fetchall()}
+    return {
+        name for (name,) in connection.execute("select distinct metric from candidates.target").fetchall()
+    }
 
 
 def held_by_check(decision: Decision, holds: Mapping[Cell, Hold]) -> list[dict[str, Any]]:
@@ -164,6 +177,7 @@ def publish(session: Session) -> dict[str, int]:
         session.record.company,
         session.record.run_id,
         session.as_of,
+        verdict="partly_held" if session.record.holds else "certified",
         code_commit=code_commit(session.project.root),
     )
     marts = session.marts

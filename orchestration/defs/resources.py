@@ -23,8 +23,9 @@ from plumbline.quality import StageResult
 from plumbline.runs import Fingerprint, RunLock, RunRecord, RunState, fingerprint, new_run_id
 
 if TYPE_CHECKING:
-    from orchestration.defs.building import Building
     from plumbline.lineage import Lineage
+
+    from orchestration.defs.building import Building
     from plumbline.warehouse.contents import Contents
 
 _NAMED = 6

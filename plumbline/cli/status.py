@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from plumbline.cli.company import home_of
+from plumbline.cli.holds import Held, read_holds, tell_holds
 from plumbline.cli.text import Column, render_table
 from plumbline.project import Home
 
@@ -25,8 +26,8 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "status",
         help="what is published, and how the last runs went",
-        description="Show the published generation of a company, the refused extracts that nothing has "
-        "replaced yet, and the last runs.",
+        description="Show the published generation of a company, the figures that are held back, the refused "
+        "extracts that nothing has replaced yet, and the last runs.",
     )
     parser.add_argument("--company", default="demo", help="a file in orchestration/sources/ (default: demo)")
     parser.add_argument("--format", choices=("table", "json"), default="table")
@@ -39,13 +40,15 @@ def run(options: argparse.Namespace) -> int:
     from plumbline.runs import read_runs
 
     home = home_of(options.company)
+    holds = read_holds(home)
     runs = read_runs(home.runs, home.lock, _SHOWN)
     refusals = [asdict(refusal) for refusal in open_refusals(home)]
     if options.format == "json":
-        content = {"current": _current(home), "refusals": refusals, "runs": runs}
-        print(json.dumps(content, ensure_ascii=False, indent=2))
+        held = [asdict(each) for each in holds]
+        content = {"current": _current(home), "holds": held, "refusals": refusals, "runs": runs}
+        print(json.dumps(content, ensure_ascii=False, indent=2, default=str))
     else:
-        print("\n".join(_lines(home, runs, refusals)))
+        print("\n".join(_lines(home, runs, refusals, holds)))
     return 0
 
 
@@ -53,12 +56,17 @@ def _current(home: Home) -> str:
     return os.readlink(home.current) if home.current.is_symlink() else ""
 
 
-def _lines(home: Home, runs: list[dict[str, Any]], refusals: list[dict[str, Any]]) -> Iterable[str]:
+def _lines(
+    home: Home, runs: list[dict[str, Any]], refusals: list[dict[str, Any]], holds: Sequence[Held]
+) -> Iterable[str]:
     from plumbline.cli.summary import tell_refusal
 
     current = _current(home)
     nothing = f"Nothing is published yet: `plumb run --company {home.root.name}`."
     yield f"Published: {current} in {home.published}" if current else nothing
+    if holds:
+        yield ""
+        yield from list(tell_holds(holds))[:-1]
     if refusals:
         yield ""
         yield "Attention:"

@@ -10,6 +10,7 @@ from decimal import Decimal
 from textwrap import wrap
 from typing import Any
 
+from plumbline.cli.holds import Held, read_holds, tell_holds
 from plumbline.cli.text import SHARES, SUFFIXES, Column, paint, render_table
 from plumbline.governance.additivity import PERIOD, STOCK
 from plumbline.landing.outcomes import sentence
@@ -49,20 +50,23 @@ class Headline:
 
 
 def exit_code(record: dict[str, Any]) -> int:
-    """Give 4 when a source could not be read or a refused extract has not been replaced, else 0."""
+    """Give 3 when a critical check failed, 4 when an extract is missing or still refused, else 0."""
+    if any(failure["severity"] == "critical" for failure in record["failed_expectations"]) or record["holds"]:
+        return 3
     troubled = any(entry["status"] in _REFUSED for entry in record["landing"])
     return 4 if troubled or record["refusals"] else 0
 
 
 def print_summary(home: Home, record: dict[str, Any], style: str) -> None:
     """Print the summary of a finished run on stdout."""
+    holds = read_holds(home)
     headlines = read_headlines(home) if home.current.exists() else []
     if style == "json":
         content = {**record, "indicators": [asdict(line) for line in headlines]}
         json.dump(content, sys.stdout, ensure_ascii=False, indent=2, default=str)
         print()
         return
-    print("\n".join(_sections(home, record, headlines)))
+    print("\n".join(_sections(home, record, headlines, holds)))
 
 
 def read_headlines(home: Home) -> list[Headline]:
@@ -111,6 +115,7 @@ order by indicator.domain,
          case indicator.level when 'strategic' then 1 when 'process' then 2 else 3 end,
          indicator.name
 """
+_QUALITY = {"certified_with_warnings": "warnings"}
 _COMPARED = (
     "Each figure is of its last whole month. Its change is against the month beside it: the one before; for",
     "totals to date the same point a year or quarter earlier; for a stock at the end of a month the end of",
@@ -118,19 +123,25 @@ _COMPARED = (
 )
 
 
-def _sections(home: Home, record: dict[str, Any], headlines: Sequence[Headline]) -> Iterable[str]:
+def _sections(
+    home: Home, record: dict[str, Any], headlines: Sequence[Headline], holds: Sequence[Held]
+) -> Iterable[str]:
     if record["status"] == "nothing_new":
-        yield from _nothing_new(home, record)
+        yield from _nothing_new(home, record, holds)
         return
     yield from _indicator_section(headlines)
+    yield from tell_holds(holds)
     yield from _row_section(record)
     yield from _stage_section(record)
     yield from _next_section(home, record)
 
 
-def _nothing_new(home: Home, record: dict[str, Any]) -> Iterable[str]:
+def _nothing_new(home: Home, record: dict[str, Any], holds: Sequence[Held]) -> Iterable[str]:
     yield f"Nothing new as of {record['as_of']}: no extract, definition or rule changed. No work was done."
     yield f"The published indicators stay: {home.current.resolve().name} ({record['seconds']:.1f} s)."
+    if holds:
+        yield ""
+        yield from tell_holds(holds)
     yield from attention(record)
 
 
@@ -170,7 +181,7 @@ def _domain_table(domain: str, lines: Sequence[Headline]) -> Iterable[str]:
             _moment(line, line.compared_with),
             "" if line.attainment is None else show_value(line.attainment, "ratio"),
             paint(line.light),
-            line.verdict,
+            _QUALITY.get(line.verdict, line.verdict),
         )
         for line in lines
     ]
@@ -229,9 +240,12 @@ def _row_section(record: dict[str, Any]) -> Iterable[str]:
         f"+ {totals['quarantined']:,} quarantined"
     )
     quality = record["quality"]
+    critical = sum(failure["severity"] == "critical" for failure in record["failed_expectations"])
+    warnings = len(record["failed_expectations"]) - critical
     yield (
-        f"Quality: {quality.get('passed', 0)} expectations passed, {quality.get('failed', 0)} warnings, "
-        f"{quality.get('skipped', 0)} skipped"
+        f"Quality: {quality.get('passed', 0)} expectations passed, "
+        + (f"{critical} critical failed, " if critical else "")
+        + f"{warnings} warnings, {quality.get('skipped', 0)} skipped"
     )
     publication = record["publication"]
     yield (
@@ -247,13 +261,20 @@ def _stage_section(record: dict[str, Any]) -> Iterable[str]:
 
 
 def attention(record: dict[str, Any]) -> Iterable[str]:
-    """Tell what needs a hand: what did not land, what is still refused, which expectations failed."""
+    """Tell what needs a hand: what did not land, what is still refused, which expectations failed.
+
+    What holds figures back has been told with them.
+    """
     lines = [*_not_landed(record["landing"]), *_still_refused(record), *_findings(record)]
-    if lines or record["failed_expectations"]:
+    told = {(held["table"], held["expected"]) for held in record["holds"]}
+    failures = [
+        each for each in record["failed_expectations"] if (each["table"], each["expected"]) not in told
+    ]
+    if lines or failures:
         yield ""
         yield "Attention:"
     yield from lines
-    for failure in record["failed_expectations"]:
+    for failure in failures:
         yield f"  {failure['severity']}: {failure['table']}: {failure['expected']}"
         yield f"    {failure['message']}; {failure['owner']}"
 

@@ -15,6 +15,7 @@ from plumbline.gate.decide import (
     Influence,
     Ruling,
     decide,
+    doubts,
 )
 from plumbline.gate.hold import Hold, Previous, hold
 
@@ -32,5 +33,6 @@ __all__ = [
     "Ruling",
     "cells_of",
     "decide",
+    "doubts",
     "hold",
 ]

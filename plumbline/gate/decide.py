@@ -36,6 +36,9 @@ class Influence(Protocol):
     def affected(self, parts: Collection[tuple[str, str]], cells: Iterable[Cell]) -> Collection[Cell]:
         """Give the cells that tables and columns (or, for '', their rows) can change."""
 
+    def upstream(self, part: tuple[str, str]) -> Collection[tuple[str, str]]:
+        """Give what can change a column of a table, or its rows, that itself included."""
+
 
 @dataclass(frozen=True)
 class Ruling:
@@ -57,10 +60,8 @@ class Ruling:
     @property
     def reason(self) -> str:
         """Say why, in a sentence for the reader of the figure."""
-        check = self.decisive
-        told = f"{check.table}: {check.expected}: {check.message}"
         others = sum(verdict_of(other) == self.verdict for other in self.checks) - 1
-        return told + (f" (and {others} more)" if others else "")
+        return told(self.decisive) + (f" (and {others} more)" if others else "")
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,11 @@ class Decision:
                 if verdict_of(check) in (HELD, STALE):
                     found.setdefault(id(check), (check, []))[1].append(cell)
         return list(found.values())
+
+
+def told(check: CheckResult) -> str:
+    """Say what failed, and how badly."""
+    return f"{check.table}: {check.expected}: {check.message}"
 
 
 def verdict_of(check: CheckResult) -> str:
@@ -113,6 +119,24 @@ def decide(
         if not touched and check.blocks:
             idle.append(check)
     return Decision({cell: _ruling(found[cell]) for cell in cells if cell in found}, tuple(idle))
+
+
+def doubts(
+    checks: Iterable[CheckResult], influence: Influence, marts: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], CheckResult]:
+    """Give the columns of `marts` ('' for their rows) that a failed critical check spoils, with the check."""
+    blocking = [
+        check
+        for check in checks
+        if check.blocks and check.metrics is None and not check.table.startswith(_CANDIDATES)
+    ]
+    found = {}
+    for part in marts if blocking else ():
+        upstream = frozenset(influence.upstream(part))
+        spoiling = (check for check in blocking if not upstream.isdisjoint(check.touches))
+        if check := next(spoiling, None):
+            found[part] = check
+    return found
 
 
 def _ruling(checks: list[CheckResult]) -> Ruling:

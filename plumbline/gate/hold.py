@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from plumbline.definitions import Definitions
 from plumbline.gate.cells import Cell, cells_in
-from plumbline.gate.decide import Decision, Ruling
+from plumbline.gate.decide import Decision, Ruling, told, verdict_of
 from plumbline.indicators.questions import Question, wide_question
 from plumbline.indicators.tables import LONG_COLUMNS, VERDICT
 from plumbline.indicators.targets import write_targets
+from plumbline.quality import CheckResult
 from plumbline.warehouse import quoted
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ HOLD_COLUMNS = (
     ("examples", "VARCHAR"),
     ("owner", "VARCHAR"),
     ("todo", "VARCHAR"),
+    ("held_since", "TIMESTAMP"),
+    ("last_good", "VARCHAR"),
+)
+DOUBT_COLUMNS = (
+    ("mart", "VARCHAR"),
+    ("column_name", "VARCHAR"),
+    ("verdict", "VARCHAR"),
+    ("reason", "VARCHAR"),
     ("held_since", "TIMESTAMP"),
     ("last_good", "VARCHAR"),
 )
@@ -88,22 +97,26 @@ def hold(
     definitions: Definitions,
     decision: Decision,
     *,
+    doubtful: Mapping[tuple[str, str], CheckResult],
     previous: Previous | None,
     as_of: date,
     now: datetime,
 ) -> list[Hold]:
     """Write the rulings into `candidates`, with the last good figures of what is held; gives the holds.
 
-    `now` (UTC) is since when a cell is held that was not held in the `previous` publication. All or nothing.
+    `doubtful` are columns of marts that a failed check spoils. `now` (UTC) is since when a cell is held that
+    was not held in the `previous` publication. All or nothing.
     """
     con.execute("BEGIN TRANSACTION")
-    attached = previous is not None and bool(decision.held)
+    attached = previous is not None and bool(decision.held or doubtful)
     try:
         if previous and attached:
             con.execute(f"ATTACH '{_escaped(str(previous.path))}' AS {_BEFORE} (READ_ONLY)")
         before = _Before(con, previous.publication_id if previous else "", attached)
         holds = [Hold(cell, ruling, *before.since(cell, now)) for cell, ruling in decision.held.items()]
-        _write_holds(con, holds)
+        _write(con, "hold", HOLD_COLUMNS, [each.row() for each in holds])
+        rows = [_doubt_row(part, check, before.doubted(part, now)) for part, check in doubtful.items()]
+        _write(con, "doubt", DOUBT_COLUMNS, rows)
         _write_rulings(con, definitions, decision)
         if holds:
             _hold_long(con, holds, before)
@@ -128,6 +141,7 @@ class _Before:
         self._publication_id = publication_id
         self.columns: dict[str, dict[str, str]] = {}
         self._holds: dict[tuple[str, str, str], tuple[datetime, str]] = {}
+        self._doubts: dict[tuple[str, str], tuple[datetime, str]] = {}
         if attached:
             self._read()
 
@@ -143,8 +157,14 @@ class _Before:
                 f"SELECT metric, dimensions, filter, held_since, last_good FROM {_BEFORE}.published.hold"
             ).fetchall()
             self._holds = {(m, d, f): (since, good or "") for m, d, f, since, good in held}
+        if "doubt" in self.columns:
+            doubted = self._con.execute(
+                f"SELECT mart, column_name, held_since, last_good FROM {_BEFORE}.published.doubt"
+            ).fetchall()
+            self._doubts = {(mart, column): (since, good or "") for mart, column, since, good in doubted}
         self._metrics = {
-            name for (name,) in self._con.execute(f"SELECT name FROM {_BEFORE}.published.indicator").fetchall()
+            name
+            for (name,) in self._con.execute(f"SELECT name FROM {_BEFORE}.published.indicator").fetchall()
         }
 
     def since(self, cell: Cell, now: datetime) -> tuple[datetime, str]:
@@ -155,18 +175,30 @@ class _Before:
         known = bool(self.columns) and cell.metric in self._metrics
         return now, self._publication_id if known else ""
 
+    def doubted(self, part: tuple[str, str], now: datetime) -> tuple[datetime, str]:
+        """Give since when a column of a mart is in doubt, and the publication before that."""
+        return self._doubts.get(part) or (now, self._publication_id)
+
 
 def _wide_questions(definitions: Definitions) -> Iterator[Question]:
     return (wide_question(definitions, saved) for saved in definitions.saved_queries.values())
 
 
-def _write_holds(con: DuckDBPyConnection, holds: list[Hold]) -> None:
-    typed = ", ".join(f"{name} {kind}" for name, kind in HOLD_COLUMNS)
-    con.execute(f"CREATE OR REPLACE TABLE candidates.hold ({typed})")
-    if holds:
-        marks = f"({', '.join('?' * len(HOLD_COLUMNS))})"
-        values = [value for each in holds for value in each.row()]
-        con.execute(f"INSERT INTO candidates.hold VALUES {', '.join([marks] * len(holds))}", values)
+def _doubt_row(part: tuple[str, str], check: CheckResult, since: tuple[datetime, str]) -> list[object]:
+    mart, column = part
+    day, last_good = since
+    return [mart, column, verdict_of(check), told(check), day, last_good or None]
+
+
+def _write(
+    con: DuckDBPyConnection, table: str, columns: tuple[tuple[str, str], ...], rows: list[list[object]]
+) -> None:
+    typed = ", ".join(f"{name} {kind}" for name, kind in columns)
+    con.execute(f"CREATE OR REPLACE TABLE candidates.{table} ({typed})")
+    if rows:
+        marks = f"({', '.join('?' * len(columns))})"
+        values = [value for row in rows for value in row]
+        con.execute(f"INSERT INTO candidates.{table} VALUES {', '.join([marks] * len(rows))}", values)
 
 
 def _write_rulings(con: DuckDBPyConnection, definitions: Definitions, decision: Decision) -> None:

@@ -19,6 +19,7 @@ COMMENTS: dict[str, str] = {
     "target": "One row per target: metric, period and member. · 目标值表",
     "coverage": "One row per date that periods are made of: from when to when its data go. · 数据覆盖范围",
     "indicator_value": "One row per metric, period and member. · 指标值长表",
+    "doubt": "One row per column of a mart that a failed check spoils. · 存疑的主题表列",
     "hold": "One row per figure that a failed check keeps back, and why. · 暂缓发布的指标",
     "quality_result": "One row per run, also one held back, and expectation. · 历次运行的质量检查结果",
     "reconciliation": "One row per source table: where its landed rows went. · 行数核对",
@@ -38,9 +39,10 @@ COLUMN_COMMENTS: dict[str, str] = {
     "marts_digest": "SHA-256 over the contents of all marts. · 主题表摘要",
     "verdict": "certified, certified_with_warnings, held or stale (then the value is the last good one),"
     " not_available. · 质量结论",
-    "publication.verdict": "certified, or held where some figures are held back. · 质量结论",
+    "publication.verdict": "certified, or partly_held where some figures are held back. · 质量结论",
     "filter": "Filter of the published table that the figure stands in. · 筛选条件",
     "hold.column_name": "Columns that the check is about; empty for the rows of the table. · 列名",
+    "doubt.column_name": "Column of the mart; empty for which rows there are. · 列名",
     "held_since": "When it was first held back (UTC). · 暂缓起始时间（UTC）",
     "last_good": "The publication whose figure is shown; empty if there never was a good one."
     " · 最近一次合格发布",

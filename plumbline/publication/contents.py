@@ -49,7 +49,7 @@ _REJECTED_COLUMNS = (
     Column("reason", "VARCHAR"),
 )
 # Tables that describe figures rather than hold those of one saved query.
-SYSTEM_TABLES = ("coverage", "hold", "indicator", "indicator_edge", "indicator_value", "target")
+SYSTEM_TABLES = ("coverage", "doubt", "hold", "indicator", "indicator_edge", "indicator_value", "target")
 # They differ between two publications of the same values.
 _VOLATILE = {"publication_id", "published_at"}
 

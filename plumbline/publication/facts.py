@@ -47,8 +47,8 @@ class Publication:
     """One generation. `identical`: values, definitions and marts equal the generation before it.
 
     `is_new` is false when nothing was published because nothing differs (see `publish`). `directory` is where
-    the parts of the marts were when it was published; the views in the file name them there. `last_good` names
-    the publications that hold the last good figures of what this one holds back.
+    the parts of the marts were when it was published; the views in the file name them there. `last_good`
+    names the publications that have the last good figures of what this one holds back.
     """
 
     publication_id: str

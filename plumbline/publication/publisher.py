@@ -186,11 +186,13 @@ def _draft(
 
 def _last_good(con: duckdb.DuckDBPyConnection, database: str) -> tuple[str, ...]:
     """Name the publications whose figures stand in for those that are held."""
-    if "hold" not in tables_of(con, database, "candidates"):
-        return ()
-    hold = identifier(database, "candidates", "hold")
-    rows = con.execute(f"SELECT DISTINCT last_good FROM {hold} WHERE last_good IS NOT NULL ORDER BY 1")
-    return tuple(name for (name,) in rows.fetchall())
+    known = tables_of(con, database, "candidates")
+    found: set[str] = set()
+    for table in ("hold", "doubt"):
+        if table in known:
+            rows = con.execute(f"SELECT DISTINCT last_good FROM {identifier(database, 'candidates', table)}")
+            found |= {name for (name,) in rows.fetchall() if name}
+    return tuple(sorted(found))
 
 
 def _write(con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft, manifest: Path) -> Publication:

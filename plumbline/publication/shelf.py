@@ -115,8 +115,9 @@ class Shelf:
     def prune(self, keep: int) -> list[int]:
         """Remove all but the newest `keep` generations, and parts that none refers to; give what went.
 
-        Generations stay whose figures are the last good ones of what the current one holds back. A generation that another process has open stays until a later publication finds it free: its reader
-        may still open parts of its marts.
+        Generations stay whose figures are the last good ones of what the current one holds back. One that
+        another process has open stays until a later publication finds it free: its reader may still open
+        parts of its marts.
         """
         needed = self._needed()
         removed = [

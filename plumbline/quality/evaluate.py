@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.quality.asked import Asked, Check
 from plumbline.quality.context import StageContext
+from plumbline.quality.doubts import metrics_in_doubt
 from plumbline.quality.examples import examples_of
 from plumbline.quality.expectation import CRITICAL, Expectation, StageSuites, Suite
 from plumbline.quality.kept import Kept
 from plumbline.quality.results import ERROR, FAILED, PASSED, SKIPPED, CheckResult, StageResult, store
-from plumbline.quality.doubts import metrics_in_doubt
 from plumbline.quality.rules import COMPLETENESS
 from plumbline.quality.warm import judging
 

@@ -25,7 +25,7 @@ with columns as (
     where columns.database_name = current_database()
         and columns.schema_name = 'candidates'
         and columns.table_name not in (
-            'coverage', 'hold', 'indicator', 'indicator_edge', 'indicator_value', 'target'
+            'coverage', 'doubt', 'hold', 'indicator', 'indicator_edge', 'indicator_value', 'target'
         )
         and columns.column_name not in ('is_partial', 'partial_metrics')
         and not ends_with(columns.column_name, '__verdict')

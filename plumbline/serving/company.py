@@ -72,7 +72,7 @@ class Company:
 
     def close(self) -> None:
         """Let go of the generation."""
-        self._source.connection.close()
+        self._source.close()
 
     @property
     def publication(self) -> Publication | None:

@@ -26,9 +26,10 @@ from plumbline.serving.compare import (
     partial_sql,
     uncovered_parts,
 )
+from plumbline.serving.doubts import Doubt, doubt_on
 from plumbline.serving.notes import Asked, notes
 from plumbline.serving.periods import Period
-from plumbline.serving.reader import Source, open_generation, open_live
+from plumbline.serving.reader import Source, open_generation, open_live, open_publication
 from plumbline.serving.resolve import Question, Resolved, resolve
 from plumbline.serving.vocabulary import Vocabulary
 from plumbline.serving.wording import in_their_words
@@ -67,10 +68,17 @@ def query(
         return ask(home, source, question).arrow()
 
 
-def ask(home: Home, source: Source, question: Question, definitions: Definitions | None = None) -> Answer:
+def ask(
+    home: Home,
+    source: Source,
+    question: Question,
+    definitions: Definitions | None = None,
+    held: Doubt | None = None,
+) -> Answer:
     """Answer a question from an open source; the answer lives as long as the source is open.
 
-    `definitions` are those of the source, where they have been loaded already.
+    `definitions` are those of the source, where they have been loaded already. A figure that is held is
+    answered from the publication that has its last good value, where `held` says why.
     """
     definitions = definitions or load(source.manifest)
     vocabulary = Vocabulary(definitions)
@@ -82,7 +90,9 @@ def ask(home: Home, source: Source, question: Question, definitions: Definitions
         sql = _sql(compiled, resolved, _mark(resolved, source.as_of, definitions, coverage))
     except DefinitionError as error:
         raise in_their_words(error, vocabulary, question, resolved) from None
-    asked = Asked(source, definitions, question, resolved, compiled, coverage)
+    if doubt := doubt_on(source, resolved.metrics, sql):
+        return _last_good(home, source, question, doubt)
+    asked = Asked(source, definitions, question, resolved, compiled, coverage, held)
     return Answer(
         source,
         sql,
@@ -91,6 +101,19 @@ def ask(home: Home, source: Source, question: Question, definitions: Definitions
         notes=partial(notes, asked),
         plan=lambda: explain(source.manifest, _asked(resolved)).plan,
     )
+
+
+def _last_good(home: Home, source: Source, question: Question, doubt: Doubt) -> Answer:
+    """Answer from the last publication in which nothing of what is asked for was in doubt."""
+    if not doubt.last_good:
+        raise DefinitionError(
+            f"{', '.join(question.metrics)}: held, and there is no earlier good figure",
+            why=_sentence(doubt.reason),
+            todo="`plumb status` tells what is held, and whose it is to mend.",
+            code="held",
+        )
+    older = source.beside(open_publication(home, doubt.last_good))
+    return ask(home, older, question, held=doubt)
 
 
 def require_available(source: Source, metrics: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from plumbline.definitions import METRIC_TIME, Definitions
 from plumbline.errors import PlumblineError, did_you_mean
 from plumbline.indicators.coverage import Coverage, data_from, unsettled_sql
+from plumbline.serving.doubts import Doubt
 from plumbline.serving.periods import Period, last_day
 from plumbline.serving.reader import Source
 from plumbline.serving.resolve import Question, Resolved
@@ -35,6 +36,7 @@ class Asked:
     resolved: Resolved
     compiled: Callable[..., str]
     coverage: Coverage = field(default_factory=dict)
+    held: Doubt | None = None
 
     @property
     def data_from(self) -> date | None:
@@ -50,13 +52,22 @@ class Asked:
 
 def notes(asked: Asked, rows: Sequence[tuple[Any, ...]], partial: Sequence[date]) -> list[str]:
     """Say what a reader should know about the rows; `partial` are the periods counted in part only."""
-    found = [*_partial(asked, partial), *_outside(asked, partial)]
+    found = [*_held(asked), *_partial(asked, partial), *_outside(asked, partial)]
     with suppress(PlumblineError):
         found += _conditions(asked)
     empty = _without_figures(asked, rows)
     if not found and empty and asked.resolved.limit != 0:
         found.append(f"no rows of {', '.join(empty)} meet the question: no value, which is not zero")
     return found
+
+
+def _held(asked: Asked) -> Iterator[str]:
+    """Say that newer figures are kept back, and why."""
+    if asked.held:
+        publication = asked.source.publication
+        shown = f"{publication.publication_id}, as of {publication.as_of}" if publication else ""
+        yield f"{asked.held.verdict} since {asked.held.since:%Y-%m-%d %H:%M} UTC: {asked.held.reason}"
+        yield f"these are the last good figures, of publication {shown}"
 
 
 def _without_figures(asked: Asked, rows: Sequence[tuple[Any, ...]]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +38,18 @@ class Source:
     library: str
     publication: Publication | None
     as_of: date | None = None
+    others: list[Source] = field(default_factory=list)
+
+    def beside(self, other: Source) -> Source:
+        """Keep another source open as long as this one."""
+        self.others.append(other)
+        return other
+
+    def close(self) -> None:
+        """Let go of the database."""
+        for other in self.others:
+            other.close()
+        self.connection.close()
 
     def __enter__(self) -> Source:
         return self
@@ -45,7 +57,7 @@ class Source:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.connection.close()
+        self.close()
 
 
 def open_published(home: Home) -> DuckDBPyConnection:
@@ -72,6 +84,23 @@ def open_generation(home: Home, *, sealed: bool = False) -> Source:
         todo="Ask again.",
         code="restless-generations",
     )
+
+
+def open_publication(home: Home, publication_id: str) -> Source:
+    """Open an earlier generation by the name of its publication; SQL cannot reach any other file.
+
+    Raises StorageError when it has been removed.
+    """
+    shelf = Shelf(home.published.resolve())
+    source = _open(shelf, int(publication_id.rpartition("-")[2]), sealed=True)
+    if source is None:
+        raise StorageError(
+            f"the generation of publication {publication_id} is gone",
+            where=str(shelf.root),
+            todo="Mend what the held figures rest on, and run again.",
+            code="no-generation",
+        )
+    return source
 
 
 def open_live(home: Home) -> Source:

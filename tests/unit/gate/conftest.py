@@ -1,6 +1,6 @@
 """The shop with a first publication, and then a day on which something is wrong."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,20 @@ import duckdb
 import pytest
 
 from plumbline.definitions import Definitions, load
-from plumbline.gate import Cell, Decision, Previous, cells_of, decide, hold
+from plumbline.gate import Cell, Decision, Previous, cells_of, decide, doubts, hold
 from plumbline.indicators.questions import all_questions
 from plumbline.project import Home
 from plumbline.publication import RunFacts, current_publication, publish
 from plumbline.quality import CheckResult
-from tests.unit.indicators.conftest import AS_OF, Builder, build
+from tests.unit.compiler.conftest import ROWS
+from tests.unit.definitions import shop
+from tests.unit.indicators.conftest import AS_OF, Builder
 
+MART_COLUMNS = [
+    *((f"marts.{mart}", "") for mart in ("orders", "products", "stock")),
+    *(("marts.orders", name) for name in ("order_id", "order_date", "amount", "cost", "customer_id")),
+    ("marts.products", "category"),
+]
 NEXT_DAY = datetime(2025, 3, 11, 6)
 
 # By hand: what each metric of the shop rests on.
@@ -44,6 +51,9 @@ class ByHand:
         if table != "marts.orders":
             return False
         return not column or column in RESTS_ON.get(cell.metric, set())
+
+    def upstream(self, part: tuple[str, str]) -> set[tuple[str, str]]:
+        return {part}
 
 
 def failed(table: str = "marts.orders", column: str = "cost", **changes: Any) -> CheckResult:
@@ -90,11 +100,17 @@ class Company:
             self.con,
             self.definitions,
             self.decide(*checks),
+            doubtful=doubts(checks, ByHand(), MART_COLUMNS),
             previous=Previous(current.path, current.publication_id) if current else None,
             as_of=as_of,
             now=now,
         )
-        publish(self.con, self.home, run=RunFacts("shop", "run", as_of), manifest=self.build.home.semantic_manifest)
+        publish(
+            self.con,
+            self.home,
+            run=RunFacts("shop", "run", as_of, verdict="partly_held" if holds else "certified"),
+            manifest=self.build.home.semantic_manifest,
+        )
         return holds
 
     def published(self, sql: str) -> list[tuple[Any, ...]]:
@@ -103,8 +119,12 @@ class Company:
 
 
 @pytest.fixture
-def company(build: Builder, tmp_path: Path) -> Company:
-    return Company(build, tmp_path)
+def company(tmp_path: Path) -> Iterator[Company]:
+    home = Home(tmp_path / "home")
+    shop.write(home.semantic_manifest)
+    with duckdb.connect() as con:
+        con.execute("ATTACH ':memory:' AS warehouse; USE warehouse;" + shop.MARTS + ROWS)
+        yield Company(Builder(con, home), tmp_path)
 
 
 @pytest.fixture

@@ -64,9 +64,7 @@ def test_a_wrong_total_holds_what_accumulates_it(company: Company) -> None:
 
 def test_a_wide_table_in_doubt_holds_its_own_cells(company: Company) -> None:
     decision = company.decide(failed("candidates.sales_by_category_monthly", "month"))
-    assert set(decision.held) == {
-        Cell(name, BY_CATEGORY) for name in ("sales", "margin", "sales_growth")
-    }
+    assert set(decision.held) == {Cell(name, BY_CATEGORY) for name in ("sales", "margin", "sales_growth")}
 
 
 def test_a_long_table_in_doubt_as_a_whole_holds_everything(company: Company) -> None:

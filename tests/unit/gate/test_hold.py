@@ -21,7 +21,9 @@ def test_a_good_day_is_certified_throughout(company: Company) -> None:
     assert company.published("SELECT DISTINCT verdict, reason FROM published.indicator_value") == [
         ("certified", None)
     ]
-    assert company.published("SELECT DISTINCT sales__verdict FROM published.sales_monthly") == [("certified",)]
+    assert company.published("SELECT DISTINCT sales__verdict FROM published.sales_monthly") == [
+        ("certified",)
+    ]
     assert company.published("SELECT count(*) FROM published.hold") == [(0,)]
 
 
@@ -54,12 +56,14 @@ def test_a_new_period_of_a_held_figure_has_no_value(company: Company, poison: Ca
     company.con.execute("UPDATE marts.orders SET order_date = DATE '2024-12-24' WHERE order_id = 8")
     company.day(failed(column="cost"))
     assert long(company, "costs")["2024-12"] is None
-    assert company.published("SELECT verdict FROM published.indicator_value WHERE value IS NULL GROUP BY 1") == [
-        ("held",)
-    ]
+    assert company.published(
+        "SELECT verdict FROM published.indicator_value WHERE value IS NULL GROUP BY 1"
+    ) == [("held",)]
 
 
-def test_a_hold_says_why_since_when_whose_and_what_to_do(company: Company, poison: Callable[[], None]) -> None:
+def test_a_hold_says_why_since_when_whose_and_what_to_do(
+    company: Company, poison: Callable[[], None]
+) -> None:
     poison()
     company.day(failed(column="cost"))
     told = company.published("""
