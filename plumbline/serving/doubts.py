@@ -1,4 +1,4 @@
-"""Figures that are held: what a question reads of what failed checks spoil, and where the last good answer is."""
+"""Figures that are held: what a question reads of what failed checks spoil, and its last good answer."""
 
 from __future__ import annotations
 
