@@ -16,7 +16,6 @@ from plumbline.gate.cells import Cell, cells_in
 from plumbline.indicators.library import edge_rows
 from plumbline.indicators.questions import all_questions
 from plumbline.quality import CheckResult
-from plumbline.quality.rules import TIMELINESS
 
 CERTIFIED = "certified"
 WARNED = "certified_with_warnings"
@@ -95,7 +94,7 @@ def verdict_of(check: CheckResult) -> str:
     """Give the verdict that a failed check leads to."""
     if not check.blocks:
         return WARNED
-    return STALE if check.quality_dimension == TIMELINESS else HELD
+    return STALE if check.about_age else HELD
 
 
 def decide(

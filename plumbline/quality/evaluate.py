@@ -154,6 +154,7 @@ def _result(
         why=expectation.why,
         todo=expectation.todo,
         touches=rule.touches(suite.table),
+        about_age=rule.about_age,
         metrics=metrics_in_doubt(con, suite, rule, context) if verdict in (FAILED, ERROR) else None,
     )
 

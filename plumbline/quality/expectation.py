@@ -87,7 +87,7 @@ def critical(
     needs: tuple[str, ...] = (),
     protects: tuple[str, ...] = (),
 ) -> tuple[Expectation, ...]:
-    """These rules must hold, or nothing is published."""
+    """These rules must hold, or every figure that rests on what they are about is held back."""
     return tuple(
         Expectation(rule, CRITICAL, why, todo, owner, dimension, needs, protects) for rule in _flat(rules)
     )

@@ -182,6 +182,7 @@ class SourceIsAlive(Evidence):
 
     dimension: ClassVar[str] = TIMELINESS
     whole: ClassVar[bool] = True
+    about_age: ClassVar[bool] = True
     system: str
     limit: str
     dates: tuple[tuple[str, str], ...]

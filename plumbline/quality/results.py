@@ -50,7 +50,8 @@ class CheckResult:
     """What one expectation found. `unexpected` is None where the table is judged as a whole.
 
     `touches` names tables and columns that are in doubt if it failed ('' for which rows there are), and
-    `metrics` the metrics whose candidates broke it; None where it does not tell metrics apart.
+    `metrics` the metrics whose candidates broke it; None where it does not tell metrics apart. `about_age`:
+    it is about how old the newest data are.
     """
 
     stage: str
@@ -73,6 +74,7 @@ class CheckResult:
     todo: str = ""
     touches: tuple[tuple[str, str], ...] = ()
     metrics: tuple[str, ...] | None = None
+    about_age: bool = False
 
     @property
     def unexpected_share(self) -> float | None:

@@ -49,12 +49,13 @@ class Rule:
     """What must be true of one table; `mostly` is the share of judged rows that must hold.
 
     `vacuous` says why nothing is judged where no row has a value; `whole` means that the table is judged as
-    a whole.
+    a whole, and `about_age` that the rule is about how old the newest data are.
     """
 
     dimension: ClassVar[str] = VALIDITY
     vacuous: ClassVar[str] = "every value is empty"
     whole: ClassVar[bool] = False
+    about_age: ClassVar[bool] = False
     mostly: float = 1.0
 
     @property
@@ -330,6 +331,7 @@ class Fresh(Rule):
     """
 
     whole: ClassVar[bool] = True
+    about_age: ClassVar[bool] = True
     dimension: ClassVar[str] = TIMELINESS
     column: str
     source: str

@@ -77,8 +77,9 @@ def _banner(checks: Sequence[CheckResult]) -> Html:
     judged = sum(check.verdict != SKIPPED for check in checks)
     told = f"{judged:,} expectations were judged, {counted(len(warned), 'warning')}."
     if blocking or not judged:
-        text = f"Publication is stopped: {counted(len(blocking), 'critical expectation')} failed"
-        return _told(FAILED_MARK, text, "停止发布", f"The published figures stay as they are. {told}")
+        text = f"{counted(len(blocking), 'critical expectation')} failed: what rests on them is held back"
+        stay = "Figures that they can have changed stay as they were last good; table hold names them."
+        return _told(FAILED_MARK, text, "暂缓发布相关指标", f"{stay} {told}")
     if warned:
         return _told(WARNING_MARK, "Fit to be published, with warnings", "可以发布，但有警告", told)
     return _told(PASSED_MARK, "Fit to be published", "可以发布", told)
@@ -447,7 +448,8 @@ def footer(results: Sequence[StageResult]) -> Html:
         f" in {seconds:.1f} s. "
     )
     rules = (
-        "A critical expectation that fails stops publication; a warning is told to its owner. "
+        "A critical expectation that fails holds back the figures that rest on what it is about; "
+        "a warning is told beside them. "
         "Nothing passes that evaluated no rows. All results are kept in the table quality.result."
     )
     return element("footer", element("p", made + rules))

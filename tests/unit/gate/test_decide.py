@@ -31,7 +31,7 @@ def test_a_column_of_members_holds_only_what_is_broken_down_by_them(company: Com
 
 
 def test_old_data_make_figures_stale(company: Company) -> None:
-    decision = company.decide(failed(quality_dimension="timeliness"))
+    decision = company.decide(failed(about_age=True))
     assert {ruling.verdict for ruling in decision.rulings.values()} == {STALE}
 
 
@@ -42,7 +42,7 @@ def test_a_warning_is_told_and_holds_nothing(company: Company) -> None:
 
 
 def test_the_worst_of_several_checks_decides_and_is_the_reason(company: Company) -> None:
-    warned, stale = failed(severity="warning"), failed(quality_dimension="timeliness")
+    warned, stale = failed(severity="warning"), failed(about_age=True)
     ruling = company.decide(warned, stale, failed(column="amount")).rulings[Cell("profit")]
     assert ruling.verdict == HELD
     assert ruling.reason == "marts.orders: amount is never empty: 2 of 12 rows break it"

@@ -23,6 +23,9 @@ def test_a_saved_query_is_a_typed_table_in_order(build: Builder) -> None:
         ("sales_growth", "DOUBLE"),
         ("is_partial", "BOOLEAN"),
         ("partial_metrics", "VARCHAR"),
+        ("sales__verdict", "VARCHAR"),
+        ("margin__verdict", "VARCHAR"),
+        ("sales_growth__verdict", "VARCHAR"),
     ]
     rows = build.rows("SELECT month, product_category FROM candidates.sales_by_category_monthly")
     assert rows == sorted(rows, key=lambda row: (row[0], row[1] is None, row[1] or ""))
