@@ -38,7 +38,7 @@ def keep(project: Project, home: Home, digest: str) -> None:
         for name in _FILES:
             shutil.copyfile(home.target / name, written / name)
         os.replace(written, place)
-        _forget(place.parent)
+        forget(place.parent)
     except OSError:
         shutil.rmtree(written, ignore_errors=True)
 
@@ -71,7 +71,8 @@ def _place(project: Project, digest: str) -> Path:
     return project.root / "target" / "parsed" / digest[:16]
 
 
-def _forget(directory: Path) -> None:
+def forget(directory: Path) -> None:
+    """Keep only the newest entries of a directory."""
     entries = sorted(directory.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in entries[_KEPT:]:
         shutil.rmtree(path, ignore_errors=True)

@@ -105,13 +105,15 @@ def _load(manifest: Path, semantic_manifest: Path, _digest: str) -> Prepared:
 
 
 def _prepare_all(project: Project, home: Home) -> None:
-    """Parse, compile what every run asks, and keep both for every company."""
+    """Parse, compile what every run asks, find what that rests on, and keep all of it for every company."""
+    from orchestration.lineage import prepare_lineage
     from plumbline.indicators import start_compiling
 
     prepare(project, home)
     compiling = start_compiling(project, home)
     if compiling and compiling.wait() == 0:
         parsed.keep_compiled(project, home, parsed.digest_parsed(project))
+    prepare_lineage(project, home)
 
 
 def main() -> int:

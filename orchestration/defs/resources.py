@@ -23,9 +23,10 @@ from plumbline.quality import StageResult
 from plumbline.runs import Fingerprint, RunLock, RunRecord, RunState, fingerprint, new_run_id
 
 if TYPE_CHECKING:
-    from plumbline.lineage import Lineage
+    from subprocess import Popen
 
     from orchestration.defs.building import Building
+    from plumbline.lineage import Lineage
     from plumbline.warehouse.contents import Contents
 
 _NAMED = 6
@@ -43,6 +44,7 @@ class Session:
     full: bool
     record: RunRecord
     results: dict[str, StageResult] = field(default_factory=dict)
+    preparing_lineage: Popen[bytes] | None = None
     _looking: Lock = field(default_factory=Lock)
 
     @cached_property
@@ -101,18 +103,22 @@ class Session:
                 return inspect_marts(connection, definitions)
 
     @cached_property
-    def lineage(self) -> Lineage:
-        """Tell what can change each figure, down to the columns of the extracts."""
-        from plumbline.lineage import read_lineage
-
-        return read_lineage(self.project, self.home)
-
-    @cached_property
     def candidates(self) -> Building:
         """Begin to build the candidates, once per run; first asked for when dbt has built the marts."""
         from orchestration.defs.building import Building
 
         return Building(self)
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """Give what figures rest on, of the models as they are now."""
+        from orchestration.lineage import prepare_lineage
+        from plumbline.lineage import read_lineage
+
+        if self.preparing_lineage:
+            self.preparing_lineage.wait()
+        prepare_lineage(self.project, self.home)
+        return read_lineage(self.project, self.home)
 
     def close(self) -> None:
         """End what still goes on beside the steps of the run."""

@@ -131,6 +131,7 @@ def _facts_of_result(result: NodeResult | None) -> dict[str, Any]:
 
 def build_models(session: Session, progress: Callable[[str, float | None], None]) -> list[NodeResult]:
     """Register what has landed, and run dbt on it: fully, or only what new loads touch."""
+    from orchestration.lineage import start_lineage
     from plumbline.indicators.precompile import start_compiling
     from plumbline.quality import warm_up
 
@@ -142,6 +143,7 @@ def build_models(session: Session, progress: Callable[[str, float | None], None]
     session.state.write(session.state_file, transforming=True)
     warm_up()
     compiling = start_compiling(session.project, session.home)
+    session.preparing_lineage = start_lineage(session.project, session.home)
     # The manifest stands written since the parsing, and nobody reads what else dbt would write.
     results = _run_dbt(session, [*command, "--no-write-json"], progress) if command else []
     if compiling and compiling.wait() == 0:

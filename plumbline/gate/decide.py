@@ -15,6 +15,7 @@ from plumbline.definitions import Definitions
 from plumbline.gate.cells import Cell, cells_in
 from plumbline.indicators.library import edge_rows
 from plumbline.indicators.questions import all_questions
+from plumbline.lineage import Part
 from plumbline.quality import CheckResult
 
 CERTIFIED = "certified"
@@ -32,11 +33,11 @@ TARGETS = ("marts.period_targets", "marts.light_thresholds")
 class Influence(Protocol):
     """What can change a figure; see plumbline.lineage."""
 
-    def affected(self, parts: Collection[tuple[str, str]], cells: Iterable[Cell]) -> Collection[Cell]:
-        """Give the cells that tables and columns (or, for '', their rows) can change."""
+    def affected(self, parts: Collection[Part], cells: Iterable[Cell]) -> Collection[Cell]:
+        """Give the cells that columns (or, for '', the rows) of tables can change."""
 
-    def upstream(self, part: tuple[str, str]) -> Collection[tuple[str, str]]:
-        """Give what can change a column of a table, or its rows, that itself included."""
+    def harmed(self, parts: Collection[Part]) -> Collection[Part]:
+        """Give the columns and rows that these can change, themselves included."""
 
 
 @dataclass(frozen=True)
@@ -124,18 +125,18 @@ def doubts(
     checks: Iterable[CheckResult], influence: Influence, marts: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], CheckResult]:
     """Give the columns of `marts` ('' for their rows) that a failed critical check spoils, with the check."""
-    blocking = [
-        check
-        for check in checks
-        if check.blocks and check.metrics is None and not check.table.startswith(_CANDIDATES)
-    ]
-    found = {}
-    for part in marts if blocking else ():
-        upstream = frozenset(influence.upstream(part))
-        spoiling = (check for check in blocking if not upstream.isdisjoint(check.touches))
-        if check := next(spoiling, None):
-            found[part] = check
+    marts, found = list(marts), {}
+    for check in checks:
+        if check.blocks and check.metrics is None and not check.table.startswith(_CANDIDATES):
+            harmed = influence.harmed(_parts(check))
+            for table, column in marts:
+                if Part(table, column) in harmed:
+                    found.setdefault((table, column), check)
     return found
+
+
+def _parts(check: CheckResult) -> list[Part]:
+    return [Part(table, column) for table, column in check.touches]
 
 
 def _ruling(checks: list[CheckResult]) -> Ruling:
@@ -157,7 +158,7 @@ class _Scope:
             return self._of_metrics(resting_on(self.definitions, check.metrics))
         if check.table.startswith(_CANDIDATES):
             return self._of_candidates(check.table.removeprefix(_CANDIDATES))
-        found = set(self.influence.affected(check.touches, self.cells))
+        found = set(self.influence.affected(_parts(check), self.cells))
         if any(table in TARGETS for table, _ in check.touches):
             found |= set(self._of_metrics(self.with_targets))
         return found

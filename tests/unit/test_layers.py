@@ -11,6 +11,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("governance", "compiler"),
     ("warehouse",),
     ("landing",),
+    ("lineage",),
     ("quality", "ledger", "indicators"),
     ("gate",),
     ("publication", "runs"),

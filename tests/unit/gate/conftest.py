@@ -11,6 +11,7 @@ import pytest
 from plumbline.definitions import Definitions, load
 from plumbline.gate import Cell, Decision, Previous, cells_of, decide, doubts, hold
 from plumbline.indicators.questions import all_questions
+from plumbline.lineage import Part
 from plumbline.project import Home
 from plumbline.publication import RunFacts, current_publication, publish
 from plumbline.quality import CheckResult
@@ -41,19 +42,19 @@ RESTS_ON = {
 class ByHand:
     """Says by hand what columns of marts.orders change."""
 
-    def affected(self, parts: Collection[tuple[str, str]], cells: Iterable[Cell]) -> set[Cell]:
+    def affected(self, parts: Collection[Part], cells: Iterable[Cell]) -> set[Cell]:
         return {cell for cell in cells for part in parts if self._changes(part, cell)}
 
-    def _changes(self, part: tuple[str, str], cell: Cell) -> bool:
-        table, column = part
+    def _changes(self, part: Part, cell: Cell) -> bool:
+        table, column = part.table, part.column
         if table == "marts.products":
             return "product__category" in cell.dimensions
         if table != "marts.orders":
             return False
         return not column or column in RESTS_ON.get(cell.metric, set())
 
-    def upstream(self, part: tuple[str, str]) -> set[tuple[str, str]]:
-        return {part}
+    def harmed(self, parts: Collection[Part]) -> set[Part]:
+        return set(parts)
 
 
 def failed(table: str = "marts.orders", column: str = "cost", **changes: Any) -> CheckResult:

@@ -1,0 +1,193 @@
+"""The SQL of every model, compiled for lineage: whole models, never the forms that only take what is new.
+
+`target/lineage/<digest>/` beside the project holds it, and what lineage made of it, for every company; `make
+setup` fills it. `python -m orchestration.lineage PROJECT HOME` prepares a company in a process of its own.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestration import parsed
+from plumbline.errors import PlumblineError
+from plumbline.lineage import LINEAGE, RELATIONS, Relation, read_lineage, write_relations
+from plumbline.project import Home, Project
+from plumbline.replacing import temporary
+
+_STAMP = "relations.digest"
+_RUN = "landing_run"
+_LANDED = ("_load", "_row_number")
+_VERDICTS = ("_verdict", "_reason", "_row_key", "_problem", "_judged_load")
+_GROWS = "it grows from run to run, so what it holds does not follow from its SQL alone"
+
+
+def prepare_lineage(project: Project, home: Home) -> None:
+    """Give a company the SQL of the models as they are now; its dbt manifests are there already."""
+    digest = _digest(project)
+    if _is_there(home, digest):
+        return
+    if not _fetch(project, home, digest):
+        write_relations(home.target / RELATIONS, relations(_compiled(project, home), project))
+        read_lineage(project, home)
+        _keep(project, home, digest)
+    (home.target / _STAMP).write_text(digest, encoding="utf-8")
+
+
+def start_lineage(project: Project, home: Home) -> subprocess.Popen[bytes] | None:
+    """Start `prepare_lineage` in the background; None where there is nothing to do."""
+    digest = _digest(project)
+    if _is_there(home, digest):
+        return None
+    command = [sys.executable, "-m", "orchestration.lineage", str(project.root), str(home.root)]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=project.root)
+
+
+def _digest(project: Project) -> str:
+    """Digest the models, dbt's version, and the checks that say what is unique."""
+    digest = hashlib.sha256(parsed.digest_parsed(project).encode())
+    for path in sorted((project.root / "expectations").glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _is_there(home: Home, digest: str) -> bool:
+    stamp = home.target / _STAMP
+    there = stamp.is_file() and (home.target / RELATIONS).is_file()
+    return there and stamp.read_text(encoding="utf-8") == digest
+
+
+def _compiled(project: Project, home: Home) -> dict[str, Any]:
+    """Compile every model as a whole, against an empty warehouse; gives dbt's manifest with the SQL."""
+    from orchestration.dbt_runner import Dbt
+
+    with tempfile.TemporaryDirectory() as directory:
+        aside = Home(Path(directory))
+        shutil.copytree(home.target, aside.target, ignore=shutil.ignore_patterns("compiled", "run"))
+        dbt = Dbt(project, aside)
+        dbt.take_parsed()
+        dbt.invoke(["compile", "--full-refresh"])
+        manifest: dict[str, Any] = json.loads(aside.dbt_manifest.read_text(encoding="utf-8"))
+    return manifest
+
+
+def relations(manifest: Mapping[str, Any], project: Project) -> Iterator[Relation]:
+    """Give every table and view of the warehouse that dbt knows, of a manifest with compiled SQL."""
+    keys = unique_keys()
+    for source in manifest["sources"].values():
+        name = f"{source['schema']}.{source['identifier']}"
+        # Views of what has landed have exactly the declared columns; the tables about the run have more.
+        columns = () if source["schema"] == _RUN else (*source["columns"], *_LANDED)
+        yield Relation(name, columns=columns, keys=keys.get(name, ()))
+    for node in manifest["nodes"].values():
+        name = f"{node['schema']}.{node['alias']}"
+        if node["resource_type"] == "seed":
+            yield Relation(name, columns=_header(project.root / node["original_file_path"]))
+        elif node["resource_type"] in ("model", "snapshot"):
+            yield from _model(node, name, manifest, keys)
+
+
+def _model(
+    node: Mapping[str, Any], name: str, manifest: Mapping[str, Any], keys: Mapping[str, Any]
+) -> Iterator[Relation]:
+    kind, reads = node["config"]["materialized"], tuple(_reads(node, manifest))
+    sql = str(node.get("compiled_code") or "")
+    if kind == "ephemeral":
+        return  # its SQL stands within that of others
+    if kind == "staged":
+        schema, _, view = name.partition(".")
+        base = f"{schema}.{view.replace('stg_', 'base_', 1)}"
+        yield Relation(base, sql, keys=keys.get(base, ()), reads=reads)
+        yield Relation(name, _kept_rows(base), keys=keys.get(name, ()))
+        return
+    is_declared = (node["config"].get("contract") or {}).get("enforced")
+    columns = tuple(node["columns"]) if is_declared else ()
+    opaque = _GROWS if kind in ("incremental", "snapshot") else ""
+    if node.get("language", "sql") != "sql":
+        sql, opaque = "", f"it is written in {node['language']}"
+    yield Relation(name, sql or "-- no SQL", columns, keys.get(name, ()), reads, opaque)
+
+
+def _kept_rows(base: str) -> str:
+    """The view of a staged model (macros/materializations/staged.sql)."""
+    return f"select * exclude ({', '.join(_VERDICTS)}) from {base} where _verdict = 'kept'"
+
+
+def _reads(node: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[str]:
+    for name in node["depends_on"].get("nodes", ()):
+        if name in manifest["sources"]:
+            source = manifest["sources"][name]
+            yield f"{source['schema']}.{source['identifier']}"
+        elif name in manifest["nodes"]:
+            other = manifest["nodes"][name]
+            yield f"{other['schema']}.{other['alias']}"
+
+
+def _header(path: Path) -> tuple[str, ...]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return tuple(next(csv.reader(file), ()))
+
+
+def unique_keys() -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Name, by table, the columns that a critical expectation holds to be unique."""
+    from expectations import marts, staging
+    from plumbline.quality.expectation import CRITICAL
+    from plumbline.quality.rules import Unique
+
+    found: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for suite in (*staging.suites(), *marts.suites()):
+        for expectation in suite.expectations:
+            if isinstance(expectation.rule, Unique) and expectation.severity == CRITICAL:
+                found[suite.table] = (*found.get(suite.table, ()), expectation.rule.key)
+    return found
+
+
+def _place(project: Project, digest: str) -> Path:
+    return project.root / "target" / "lineage" / digest[:16]
+
+
+def _fetch(project: Project, home: Home, digest: str) -> bool:
+    place = _place(project, digest)
+    if not (place / RELATIONS).is_file():
+        return False
+    for name in (RELATIONS, LINEAGE):
+        if (place / name).is_file():
+            shutil.copyfile(place / name, home.target / name)
+    return True
+
+
+def _keep(project: Project, home: Home, digest: str) -> None:
+    """Keep it for every company; a place that cannot be written is no error."""
+    place = _place(project, digest)
+    written = temporary(place)
+    try:
+        written.mkdir(parents=True)
+        for name in (RELATIONS, LINEAGE):
+            shutil.copyfile(home.target / name, written / name)
+        os.replace(written, place)
+        parsed.forget(place.parent)
+    except OSError:
+        shutil.rmtree(written, ignore_errors=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Prepare the lineage of a company."""
+    try:
+        prepare_lineage(Project(Path(arguments[0])), Home(Path(arguments[1])))
+    except PlumblineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
