@@ -51,7 +51,8 @@ class Headline:
 
 def exit_code(record: dict[str, Any]) -> int:
     """Give 3 when a critical check failed, 4 when an extract is missing or still refused, else 0."""
-    if any(failure["severity"] == "critical" for failure in record["failed_expectations"]) or record["holds"]:
+    failed = (*record.get("failed_expectations", ()), *record.get("holds", ()))
+    if any(failure["severity"] == "critical" for failure in failed):
         return 3
     troubled = any(entry["status"] in _REFUSED for entry in record["landing"])
     return 4 if troubled or record["refusals"] else 0
@@ -266,7 +267,7 @@ def attention(record: dict[str, Any]) -> Iterable[str]:
     What holds figures back has been told with them.
     """
     lines = [*_not_landed(record["landing"]), *_still_refused(record), *_findings(record)]
-    told = {(held["table"], held["expected"]) for held in record["holds"]}
+    told = {(held["table"], held["expected"]) for held in record.get("holds", ())}
     failures = [
         each for each in record["failed_expectations"] if (each["table"], each["expected"]) not in told
     ]

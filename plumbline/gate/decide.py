@@ -125,7 +125,8 @@ def doubts(
     checks: Iterable[CheckResult], influence: Influence, marts: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], CheckResult]:
     """Give the columns of `marts` ('' for their rows) that a failed critical check spoils, with the check."""
-    marts, found = list(marts), {}
+    marts = list(marts)
+    found: dict[tuple[str, str], CheckResult] = {}
     for check in checks:
         if check.blocks and check.metrics is None and not check.table.startswith(_CANDIDATES):
             harmed = influence.harmed(_parts(check))
