@@ -77,7 +77,8 @@ def _banner(checks: Sequence[CheckResult]) -> Html:
     judged = sum(check.verdict != SKIPPED for check in checks)
     told = f"{judged:,} expectations were judged, {counted(len(warned), 'warning')}."
     if blocking or not judged:
-        text = f"{counted(len(blocking), 'critical expectation')} failed: what rests on {'it' if len(blocking) == 1 else 'them'} is held back"
+        it = "it is" if len(blocking) == 1 else "them is"
+        text = f"{counted(len(blocking), 'critical expectation')} failed: what rests on {it} held back"
         stay = "Figures that they can have changed stay as they were last good; table hold names them."
         return _told(FAILED_MARK, text, "暂缓发布相关指标", f"{stay} {told}")
     if warned:
