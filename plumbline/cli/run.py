@@ -173,7 +173,8 @@ def _named(project: Project, name: str) -> str:
 
 
 def _report(home: Home, record: dict[str, Any], style: str) -> int:
+    from plumbline.cli.holds import read_holds
     from plumbline.cli.summary import exit_code, print_summary
 
     print_summary(home, record, style)
-    return exit_code(record)
+    return exit_code(record, holds=bool(read_holds(home)))

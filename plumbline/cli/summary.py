@@ -49,10 +49,9 @@ class Headline:
     compared_with: str = ""
 
 
-def exit_code(record: dict[str, Any]) -> int:
-    """Give 3 when a critical check failed, 4 when an extract is missing or still refused, else 0."""
-    failed = (*record.get("failed_expectations", ()), *record.get("holds", ()))
-    if any(failure["severity"] == "critical" for failure in failed):
+def exit_code(record: dict[str, Any], *, holds: bool = False) -> int:
+    """Give 3 when a critical check failed or figures are held, 4 when an extract is missing, else 0."""
+    if holds or any(failure["severity"] == "critical" for failure in record["failed_expectations"]):
         return 3
     troubled = any(entry["status"] in _REFUSED for entry in record["landing"])
     return 4 if troubled or record["refusals"] else 0

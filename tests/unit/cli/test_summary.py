@@ -124,9 +124,21 @@ def test_a_target_stands_between_change_and_quality(capsys):
     assert "90.0 %" in row
 
 
+def ended(*statuses, severity=None):
+    failed = [{"severity": severity}] if severity else []
+    landing = [{"status": status} for status in statuses]
+    return {"landing": landing, "refusals": [], "failed_expectations": failed}
+
+
 def test_a_refused_extract_shows_in_the_exit_code():
-    assert exit_code({"landing": [{"status": "landed"}], "refusals": []}) == 0
-    assert exit_code({"landing": [{"status": "landed"}, {"status": "refused"}], "refusals": []}) == 4
+    assert exit_code(ended("landed")) == 0
+    assert exit_code(ended("landed", "refused")) == 4
+
+
+def test_a_critical_failure_and_a_figure_that_is_held_show_before_all_else():
+    assert exit_code(ended("refused", severity="critical")) == 3
+    assert exit_code(ended("landed"), holds=True) == 3
+    assert exit_code(ended("landed", severity="warning")) == 0
 
 
 def record(*landing, refusals=()):

@@ -102,7 +102,7 @@ def test_links_within_the_page_lead_somewhere(page):
 def test_the_verdict_stands_on_top(page):
     failed = page(check(), check(verdict="failed", unexpected=3))
     assert "1 critical expectation failed: what rests on it is held back" in failed
-    assert "停止发布" in failed
+    assert "暂缓发布相关指标" in failed
     warned = page(check(), check(verdict="failed", severity="warning", unexpected=3))
     assert "Fit to be published, with warnings" in warned
     assert "Fit to be published <" in page(check())
