@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.errors import ConfigurationError, did_you_mean
-from plumbline.landing.yaml_lines import YamlFile, read_yaml
 from plumbline.project import Project
+from plumbline.yaml_lines import YamlFile, read_yaml
 
 TYPES = ("integer", "decimal", "date", "timestamp", "text")
 

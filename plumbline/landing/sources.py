@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from plumbline.errors import ConfigurationError, PlumblineError, UsageError, did_you_mean
+from plumbline.errors import UsageError, did_you_mean
 from plumbline.landing.contract import Contract, load_contract
 from plumbline.landing.secrets import has_literal_password
-from plumbline.landing.yaml_lines import Place, YamlFile, read_yaml
 from plumbline.project import Project
+from plumbline.yaml_lines import FileReader, Place, YamlFile, read_yaml
 
 CONNECTORS = ("database", "files", "http")
 LOADS = ("snapshot", "append", "incremental")
@@ -185,14 +185,11 @@ def load_sources(project: Project, company: str) -> Sources:
     return _Reader(read_yaml(path, project.root), company, load_contract(project)).sources()
 
 
-class _Reader:
-    """Reads one file and collects every mistake before it complains."""
-
+class _Reader(FileReader):
     def __init__(self, file: YamlFile, company: str, contract: Contract) -> None:
-        self.file = file
+        super().__init__(file)
         self.company = company
         self.contract = contract
-        self.problems: list[ConfigurationError] = []
 
     def sources(self) -> Sources:
         top = self._mapping(self.file.content, ())
@@ -423,22 +420,6 @@ class _Reader:
                 self._complain((*place, key, name), f"{name} must be a whole number above 0, not {number!r}")
         return numbers
 
-    def _choice(self, node: Mapping[str, Any], key: str, allowed: tuple[str, ...], place: Place) -> str:
-        return self._optional_choice(node, key, allowed, place) or allowed[0]
-
-    def _optional_choice(
-        self, node: Mapping[str, Any], key: str, allowed: tuple[str, ...], place: Place
-    ) -> str | None:
-        value = node.get(key)
-        if value is None or value in allowed:
-            return value
-        self._complain(
-            (*place, key),
-            f"`{key}` cannot be {value!r}",
-            todo=did_you_mean(str(value), list(allowed)) or f"It is one of {', '.join(allowed)}.",
-        )
-        return None
-
     def _named(self, name: str, kind: str, place: Place) -> bool:
         if _NAME.fullmatch(name):
             return True
@@ -449,44 +430,3 @@ class _Reader:
             code="bad-name",
         )
         return False
-
-    def _mapping(self, value: object, place: Place) -> Mapping[str, Any]:
-        if value is None:
-            return {}
-        if isinstance(value, dict):
-            return value
-        self._complain(place, "a mapping (`key: value`) is expected here")
-        return {}
-
-    def _check_keys(self, node: Mapping[str, Any], allowed: tuple[str, ...], place: Place) -> None:
-        for key in node:
-            if key not in allowed:
-                self._complain(
-                    (*place, key),
-                    f"unknown key {key!r}",
-                    todo=did_you_mean(key, list(allowed)) or f"Known keys here: {', '.join(allowed)}.",
-                    code="unknown-key",
-                )
-
-    def _complain(self, place: Place, what: str, why: str = "", todo: str = "", code: str = "") -> None:
-        self.problems.append(
-            ConfigurationError(what, where=self.file.where(*place), why=why, todo=todo, code=code)
-        )
-
-    def _raise(self) -> None:
-        if len(self.problems) == 1:
-            raise self.problems[0]
-        if self.problems:
-            first = self.problems[0]
-            raise ConfigurationError(
-                first.what,
-                where=first.where,
-                why="\n  ".join(text for text in (first.why, first.todo) if text),
-                todo="\n  ".join(["There are more mistakes in this file:", *_indented(self.problems[1:])]),
-                code=first.code,
-            )
-
-
-def _indented(problems: list[ConfigurationError]) -> Iterator[str]:
-    for problem in problems:
-        yield str(PlumblineError.__str__(problem)).replace("\n", "\n  ")

@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "replacing"),
-    ("project",),
+    ("project", "yaml_lines"),
     ("definitions", "demo"),
     ("governance", "compiler"),
     ("warehouse",),

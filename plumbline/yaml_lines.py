@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from plumbline.errors import ConfigurationError
+from plumbline.errors import ConfigurationError, PlumblineError, did_you_mean
 
 Place = tuple[str | int, ...]
 
@@ -91,3 +92,68 @@ def _scalar(node: Any) -> Any:
 
     constructor = yaml.constructor.SafeConstructor()
     return constructor.construct_object(node)
+
+
+class FileReader:
+    """Reads one file and collects every mistake before it complains."""
+
+    def __init__(self, file: YamlFile) -> None:
+        self.file = file
+        self.problems: list[ConfigurationError] = []
+
+    def _choice(self, node: Mapping[str, Any], key: str, allowed: tuple[str, ...], place: Place) -> str:
+        return self._optional_choice(node, key, allowed, place) or allowed[0]
+
+    def _optional_choice(
+        self, node: Mapping[str, Any], key: str, allowed: tuple[str, ...], place: Place
+    ) -> str | None:
+        value = node.get(key)
+        if value is None or value in allowed:
+            return value
+        self._complain(
+            (*place, key),
+            f"`{key}` cannot be {value!r}",
+            todo=did_you_mean(str(value), list(allowed)) or f"It is one of {', '.join(allowed)}.",
+        )
+        return None
+
+    def _mapping(self, value: object, place: Place) -> Mapping[str, Any]:
+        if value is None:
+            return {}
+        if isinstance(value, dict):
+            return value
+        self._complain(place, "a mapping (`key: value`) is expected here")
+        return {}
+
+    def _check_keys(self, node: Mapping[str, Any], allowed: tuple[str, ...], place: Place) -> None:
+        for key in node:
+            if key not in allowed:
+                self._complain(
+                    (*place, key),
+                    f"unknown key {key!r}",
+                    todo=did_you_mean(key, list(allowed)) or f"Known keys here: {', '.join(allowed)}.",
+                    code="unknown-key",
+                )
+
+    def _complain(self, place: Place, what: str, why: str = "", todo: str = "", code: str = "") -> None:
+        self.problems.append(
+            ConfigurationError(what, where=self.file.where(*place), why=why, todo=todo, code=code)
+        )
+
+    def _raise(self) -> None:
+        if len(self.problems) == 1:
+            raise self.problems[0]
+        if self.problems:
+            first = self.problems[0]
+            raise ConfigurationError(
+                first.what,
+                where=first.where,
+                why="\n  ".join(text for text in (first.why, first.todo) if text),
+                todo="\n  ".join(["There are more mistakes in this file:", *_indented(self.problems[1:])]),
+                code=first.code,
+            )
+
+
+def _indented(problems: list[ConfigurationError]) -> Iterator[str]:
+    for problem in problems:
+        yield str(PlumblineError.__str__(problem)).replace("\n", "\n  ")
