@@ -101,6 +101,13 @@ class LockedError(PlumblineError):
     default_code = "locked"
 
 
+class LedgerError(PlumblineError):
+    """The ledger, or what its witness saw of it, is not what it was."""
+
+    exit_code = 6
+    default_code = "damaged-ledger"
+
+
 class StorageError(PlumblineError):
     """The disk is full, or a state file is damaged."""
 

@@ -63,6 +63,10 @@ class Home:
         return self.root / "quality"
 
     @property
+    def ledger(self) -> Path:
+        return self.root / "ledger"
+
+    @property
     def dagster(self) -> Path:
         return self.root / "dagster"
 
@@ -100,6 +104,10 @@ class Project:
     @property
     def sources(self) -> Path:
         return self.root / "orchestration" / "sources"
+
+    @property
+    def trust(self) -> Path:
+        return self.root / "orchestration" / "trust"
 
     def companies(self) -> list[str]:
         """Name the companies that have a file in orchestration/sources/."""

@@ -23,10 +23,15 @@ def settle(written: Path, path: Path) -> None:
 
 def replace_text(path: Path, text: str, *, durable: bool = True) -> None:
     """Write a text file in place of the one that is there; not `durable`, a power cut may undo it."""
+    replace_bytes(path, text.encode(), durable=durable)
+
+
+def replace_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file as `replace_text` does."""
     path.parent.mkdir(parents=True, exist_ok=True)
     written = temporary(path)
     try:
-        written.write_text(text, encoding="utf-8")
+        written.write_bytes(content)
         if durable:
             settle(written, path)
         else:

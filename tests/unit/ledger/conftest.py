@@ -1,0 +1,8 @@
+import pytest
+
+from plumbline.ledger import Ledger
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return Ledger(tmp_path / "demo" / "ledger")
