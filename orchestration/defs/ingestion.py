@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.defs.recording import record_landed
 from orchestration.defs.resources import Session, metadata, teams
 from plumbline.landing import Sources, SystemResult, TableOutcome, land_system
 
@@ -88,6 +89,7 @@ def _landing_asset(sources: Sources, system: str, owners: Owners) -> dg.AssetsDe
                 progress=progress.update,
             )
         if any(outcome.status == "landed" for outcome in result.outcomes):
+            record_landed(session, result)
             _tell()
         session.record.landing += [_entry(system, outcome) for outcome in result.outcomes]
         session.record.refusals += [asdict(refusal) for refusal in result.refusals]

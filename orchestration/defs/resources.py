@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from orchestration.defs.recording import finish, recover
 from orchestration.prepare import Prepared, prepare
 from plumbline.errors import ConfigurationError, PlumblineError, SourceError
 from plumbline.landing import Sources, load_sources, resolve_as_of, visible_loads
+from plumbline.ledger import Witnessing, open_ledger
 from plumbline.project import Home, Project
 from plumbline.quality import StageResult
 from plumbline.runs import Fingerprint, RunLock, RunRecord, RunState, fingerprint, new_run_id
@@ -56,6 +58,11 @@ class Session:
         """Digest what this run builds on; first asked for when everything has landed."""
         loads = [f"{load.system}.{load.table}/{load.load}/{load.sha256}" for load in visible_loads(self.home)]
         return fingerprint(self.project.root, loads=loads, as_of=self.as_of.isoformat())
+
+    @cached_property
+    def ledger(self) -> Witnessing:
+        """The company's ledger and its witnesses."""
+        return open_ledger(self.project, self.home, self.sources.company)
 
     @property
     def state_file(self) -> Path:
@@ -178,11 +185,13 @@ def open_session(
         session = Session(project, home, sources, directory, day, full, record)
         began = time.perf_counter()
         try:
+            recover(session)
             yield session
             # Nothing goes on after the landing job by itself; a launcher, which names the run, goes on.
             record.status = "landed" if record.status == "running" and not run_id else record.status
         finally:
             session.close()
+            finish(session)
             record.seconds = round(record.seconds + time.perf_counter() - began, 3)
             record.save(home.runs)
 

@@ -265,7 +265,7 @@ def attention(record: dict[str, Any]) -> Iterable[str]:
 
     What holds figures back has been told with them.
     """
-    lines = [*_not_landed(record["landing"]), *_still_refused(record), *_findings(record)]
+    lines = [*_not_landed(record["landing"]), *_still_refused(record), *_findings(record), *_warnings(record)]
     told = {(held["table"], held["expected"]) for held in record.get("holds", ())}
     failures = [
         each for each in record["failed_expectations"] if (each["table"], each["expected"]) not in told
@@ -291,6 +291,10 @@ def _not_landed(landing: Sequence[dict[str, Any]]) -> Iterable[str]:
         yield f"  {what} {status}: {reason}".replace("\n", "\n    ")
         if len(names) > 1:
             yield from (f"    {line}" for line in wrap(", ".join(names), _WIDTH, break_on_hyphens=False))
+
+
+def _warnings(record: dict[str, Any]) -> Iterable[str]:
+    yield from (f"  {text}" for text in record.get("warnings", ()))
 
 
 def _findings(record: dict[str, Any]) -> Iterable[str]:

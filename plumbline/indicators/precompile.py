@@ -36,14 +36,17 @@ def main(arguments: list[str]) -> int:
     from plumbline.compiler import compile
     from plumbline.definitions import load
     from plumbline.errors import PlumblineError
-    from plumbline.indicators.questions import all_questions
+    from plumbline.indicators.questions import all_questions, alone
     from plumbline.indicators.targets import likely_questions
 
     project, home = Path(arguments[0]), Home(Path(arguments[1]))
     definitions = load(home.semantic_manifest, project)
-    for question in (*all_questions(definitions), *likely_questions(definitions, project)):
+    asked = [
+        question.query for question in (*all_questions(definitions), *likely_questions(definitions, project))
+    ]
+    for query in (*asked, *map(alone, definitions.metrics)):
         try:
-            compile(home.semantic_manifest, question.query, "duckdb", cache=home.compiled)
+            compile(home.semantic_manifest, query, "duckdb", cache=home.compiled)
         except PlumblineError:
             # The run itself meets the same mistake and says so.
             return 1

@@ -67,6 +67,11 @@ def total_questions(definitions: Definitions) -> Iterator[Question]:
                 yield Question(f"{domain}_totals_{grain}", wanted, extra, time)
 
 
+def alone(metric: str) -> dict[str, Any]:
+    """Ask for a metric alone, by month: its SQL tells whether its calculation has changed."""
+    return {"metrics": [metric], "group_by": [f"{METRIC_TIME}__month"], "where": []}
+
+
 def all_questions(definitions: Definitions) -> Iterator[Question]:
     """Every question of a run."""
     for saved in definitions.saved_queries.values():

@@ -38,7 +38,7 @@ class Witnessing:
         """
         head, missed, troubles = self.ledger.head, [], {}
         for witness in self.witnesses:
-            if self._is_up_to_date(witness, head):
+            if head and self.has_seen_all(witness):
                 continue
             try:
                 missed.append(self._missed_by(witness, head))
@@ -56,7 +56,7 @@ class Witnessing:
         head, troubles = self.ledger.head, []
         for witness in self.witnesses if head else ():
             assert head
-            if self._is_up_to_date(witness, head):
+            if self.has_seen_all(witness):
                 continue
             try:
                 self._show(witness, head)
@@ -66,6 +66,12 @@ class Witnessing:
                 troubles.append(_unreached(witness, error))
         return troubles
 
+    def has_seen_all(self, witness: Witness) -> bool:
+        """Tell whether a witness was shown the head, as far as this side remembers."""
+        head = self.ledger.head
+        note = self.notes().get(witness.name)
+        return head is None or bool(note and (note.seq, note.hash) == (head.seq, head.hash))
+
     def notes(self) -> dict[str, Note]:
         """Read what this side remembers of its witnesses."""
         try:
@@ -73,10 +79,6 @@ class Witnessing:
             return {name: Note(**note) for name, note in content.items()}
         except (OSError, ValueError, TypeError, AttributeError):
             return {}
-
-    def _is_up_to_date(self, witness: Witness, head: Record | None) -> bool:
-        note = self.notes().get(witness.name)
-        return bool(note and head and (note.seq, note.hash) == (head.seq, head.hash))
 
     def _missed_by(self, witness: Witness, head: Record | None) -> Mapping[str, Any] | None:
         lines = witness.read()

@@ -13,6 +13,8 @@ COMMENTS: dict[str, str] = {
     "publication": "One row per publication, this one and all before it. · 历次发布记录",
     "publication_table": "One row per published table and publication, with its digest. · 各次发布的表与摘要",
     "mart_part": "One row per Parquet file of a big mart in this generation. · 大表分片文件",
+    "ledger": "One row per record of the ledger up to this publication, whose own record is in the next."
+    " · 截至本次发布的账本记录",
     "available_table": "One row per table that can be queried. · 可查询的表",
     "indicator": "The indicator library: one row per metric. · 指标库",
     "indicator_edge": "The indicator tree: one row per parent and child. · 指标树",
@@ -51,6 +53,14 @@ COLUMN_COMMENTS: dict[str, str] = {
     "row_count": "Number of rows. · 行数",
     "digest": "Digest of the content, blind to row order. · 内容摘要",
     "kind": "saved query, figures, evidence, publication or mart. · 类别",
+    "seq": "Number of the record; they have no gaps. · 记录序号",
+    "recorded_at": "When it was recorded (UTC). · 记录时间（UTC）",
+    "ledger.kind": "load, definition, quality, hold, release, waiver, publication, restatement, approval,"
+    " witness or heal. · 记录类别",
+    "subject": "What the record is about: a publication, a metric, a load. · 记录对象",
+    "body": "What the record says, as canonical JSON (RFC 8785). · 记录内容",
+    "prev": "Hash of the record before it. · 前一记录的哈希",
+    "hash": "SHA-256 over the record and the hash before it. · 本记录的哈希",
     "label": "What people call it, in English. · 英文名称",
     "label_zh": "What people call it, in Chinese. · 中文名称",
     "description": "What it holds. · 说明",

@@ -9,7 +9,7 @@ prune     old generations that nobody reads
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -51,6 +51,7 @@ from plumbline.replacing import replace_text, settle, temporary
 if TYPE_CHECKING:
     import duckdb
 
+    from plumbline.ledger import Ledger
     from plumbline.warehouse.contents import Contents
 
 # The oldest format that DuckDB 2 writes; every 1.x client reads it.
@@ -98,6 +99,7 @@ def publish(
     large_rows: int = LARGE_MART_ROWS,
     now: datetime | None = None,
     marts: Contents | None = None,
+    before_switch: Callable[[Publication], None] | None = None,
 ) -> Publication:
     """Publish one new generation from the warehouse that `con` works in, and make it the current one.
 
@@ -105,20 +107,28 @@ def publish(
     `skip_identical`, nothing is written when values, definitions and marts equal the current generation; the
     answer is then that generation with `is_new` false. Parts of marts above `large_rows` rows are shared
     between generations. The newest `keep` generations stay. `marts` are the digests of the marts as they are
-    now, where they have been taken already.
+    now, where they have been taken already. `before_switch` is called when the generation is complete and has
+    its name, and before anybody sees it: there it is recorded.
 
     Raises LockedError when another process publishes, StorageError when the disk is full; after any error,
     or a kill, the old generation is still the current one and a later publication clears what was left.
     """
+    # Whoever only asks questions needs neither.
+    from plumbline.ledger import Ledger
+    from plumbline.publication.recording import recorded_generation
+
     shelf = Shelf(home.published.resolve())
-    definitions = manifest or home.semantic_manifest
+    definitions, ledger = manifest or home.semantic_manifest, Ledger(home.ledger)
     with shelf.locked():
         shelf.tidy()
-        draft = _draft(con, shelf, run, definitions, large_rows, now or datetime.now(UTC), marts)
+        after = recorded_generation(ledger)
+        draft = _draft(con, shelf, run, definitions, large_rows, now or datetime.now(UTC), marts, after)
         if skip_identical and draft.previous and draft.publication.identical:
             return replace(draft.previous, identical=True, is_new=False)
         with _disk_errors(shelf):
-            publication = _write(con, shelf, draft, definitions)
+            publication = _write(con, shelf, draft, definitions, ledger)
+        if before_switch:
+            before_switch(publication)
         shelf.switch_to(publication.generation)
         shelf.prune(keep)
         return publication
@@ -152,13 +162,14 @@ def _draft(
     large_rows: int,
     now: datetime,
     known: Contents | None = None,
+    after: int = 0,
 ) -> Draft:
     database = database_of(con)
     with ThreadPoolExecutor(1) as pool, con.cursor() as own:
         inspected = pool.submit(inspect_marts, own, database, large_rows, known)
         contents = inspect_contents(con, database, run)
         marts = inspected.result()
-    generation = shelf.next_generation()
+    generation = shelf.next_generation(after)
     tables = [content.facts for content in contents] + [mart.facts for mart in marts]
     publication = Publication(
         publication_id=f"{run.company}-{generation:06d}",
@@ -195,7 +206,9 @@ def _last_good(con: duckdb.DuckDBPyConnection, database: str) -> tuple[str, ...]
     return tuple(sorted(found))
 
 
-def _write(con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft, manifest: Path) -> Publication:
+def _write(
+    con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft, manifest: Path, ledger: Ledger
+) -> Publication:
     known = {part.file: part for part in (draft.previous.parts if draft.previous else ())}
     parts = [part for mart in draft.marts if mart.is_large for part in write_parts(con, shelf, mart, known)]
     publication = replace(draft.publication, parts=tuple(parts))
@@ -203,7 +216,7 @@ def _write(con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft, manifest:
         _copy_definitions(shelf, manifest, publication.definitions_digest)
     written = temporary(publication.path)
     try:
-        _write_database(con, shelf, written, replace(draft, publication=publication), manifest)
+        _write_database(con, shelf, written, replace(draft, publication=publication), manifest, ledger)
         _write_facts(shelf, publication)
         settle(written, publication.path)
     except BaseException:
@@ -215,8 +228,10 @@ def _write(con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft, manifest:
 
 
 def _write_database(
-    con: duckdb.DuckDBPyConnection, shelf: Shelf, path: Path, draft: Draft, manifest: Path
+    con: duckdb.DuckDBPyConnection, shelf: Shelf, path: Path, draft: Draft, manifest: Path, ledger: Ledger
 ) -> None:
+    from plumbline.publication.recording import write_ledger
+
     history = _history(con, shelf) + History.of(draft.publication)
     con.execute(
         f"ATTACH {literal(str(path))} AS {identifier(_TARGET)} (STORAGE_VERSION {literal(STORAGE_VERSION)})"
@@ -227,6 +242,7 @@ def _write_database(
         con.execute(f"CREATE SCHEMA {identifier(_TARGET, 'marts')}")
         write_contents(con, _TARGET, draft.contents, draft.publication)
         _write_marts(con, shelf, draft)
+        write_ledger(con, _TARGET, ledger.records())
         _write_about(con, draft, history, manifest)
         con.execute("COMMIT")
         con.execute(f"CHECKPOINT {identifier(_TARGET)}")

@@ -87,9 +87,9 @@ class Shelf:
                 ) from None
             yield
 
-    def next_generation(self) -> int:
-        """Number the next generation."""
-        return max(self.generations(), default=0) + 1
+    def next_generation(self, after: int = 0) -> int:
+        """Number the next generation; `after` are numbers that were given before, to files that have gone."""
+        return max([after, *self.generations()]) + 1
 
     def switch_to(self, generation: int) -> None:
         """Make a generation the current one, in one step."""

@@ -34,6 +34,7 @@ class RunRecord:
     some are at work at the same time, so `seconds` is not their sum.
     `landing`: one entry per source table (system, table, status, rows, load, reason …). `refusals`: the
     extracts that were refused, now or before, and that nothing has replaced. `findings`: warnings of lint.
+    `warnings`: what the run could not do and the next one makes good.
     """
 
     run_id: str
@@ -48,6 +49,7 @@ class RunRecord:
     landing: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[dict[str, Any]] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     models: dict[str, Any] = field(default_factory=dict)
     reconciliation: list[dict[str, Any]] = field(default_factory=list)
     quality: dict[str, Any] = field(default_factory=dict)

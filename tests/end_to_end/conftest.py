@@ -33,6 +33,6 @@ def demo_home(tmp_path_factory):
 
 @pytest.fixture
 def company(demo_home, tmp_path):
-    """A copy of that state, free to be changed; gives PLUMBLINE_HOME."""
-    shutil.copytree(demo_home.root, tmp_path / "home" / "demo", symlinks=True)
+    """A copy of that state and its witness, free to be changed; gives PLUMBLINE_HOME."""
+    shutil.copytree(demo_home.root.parent, tmp_path / "home", symlinks=True)
     return tmp_path / "home"

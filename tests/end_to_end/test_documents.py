@@ -46,7 +46,7 @@ def checkout(tmp_path, demo_home):
         target = root / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, target)
-    shutil.copytree(demo_home.root, root / ".plumbline" / "demo", symlinks=True)
+    shutil.copytree(demo_home.root.parent, root / ".plumbline", symlinks=True)
     return root
 
 

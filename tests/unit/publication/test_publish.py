@@ -38,6 +38,7 @@ def test_every_candidate_becomes_a_published_table(publisher):
         "extract",
         "indicator",
         "indicator_value",
+        "ledger",
         "mart_part",
         "publication",
         "publication_table",

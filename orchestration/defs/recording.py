@@ -1,0 +1,104 @@
+"""What a run says in the ledger, and what it makes good there of a run that was cut off."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plumbline.errors import PlumblineError
+from plumbline.landing import Manifest
+from plumbline.ledger import Witnessing
+
+if TYPE_CHECKING:
+    from orchestration.defs.resources import Session
+    from plumbline.landing import SystemResult
+    from plumbline.publication import Publication
+
+
+def recover(session: Session) -> None:
+    """Make good what a crash left: switch to a complete publication, show the witnesses what they missed.
+
+    Raises LedgerError when a witness has seen records that the ledger does not have.
+    """
+    from plumbline.publication.recording import roll_forward
+
+    kept = session.ledger
+    _warn(session, kept.catch_up())
+    if any(witness.required and not kept.has_seen_all(witness) for witness in kept.witnesses):
+        return
+    if body := roll_forward(kept.ledger, session.home):
+        session.state.write(
+            session.state_file, published_fingerprint=body["inputs"], published_run=body["run_id"]
+        )
+    finish(session)
+
+
+def finish(session: Session) -> None:
+    """Show the witnesses what this run has recorded; what goes wrong is said, and made good by the next."""
+    try:
+        _warn(session, session.ledger.show(strict=False))
+    except (PlumblineError, OSError) as error:
+        _warn(session, [str(error)])
+
+
+def record_landed(session: Session, result: SystemResult) -> None:
+    """Record the loads that have just landed."""
+    loads = [
+        Manifest.read(session.home.landing / result.system / outcome.table / f"load={extract.load}")
+        for outcome in result.outcomes
+        for extract in outcome.extracts
+        if extract.status == "landed" and extract.load
+    ]
+    _record_loads(session.ledger, loads)
+
+
+def record_quality(session: Session, connection: Any, report: Path) -> None:
+    """Record what the gate found, and the loads that a run which was cut off had landed."""
+    from plumbline.publication.recording import loads_without_record, quality_body
+
+    kept = session.ledger
+    _record_loads(kept, loads_without_record(kept.ledger, session.home))
+    kept.ledger.append("quality", quality_body(connection, session.record.run_id, report))
+
+
+def record_publication(session: Session, publication: Publication) -> None:
+    """Record a complete generation, and the definitions that differ from those of the one before it."""
+    from plumbline.publication.recording import definition_changes, metric_digests, publication_body
+
+    ledger = session.ledger.ledger
+    before, quality = ledger.newest("publication"), ledger.newest("quality")
+    metrics = metric_digests(session.home.semantic_manifest, session.home.compiled)
+    body = publication_body(
+        publication,
+        session.home,
+        metrics=metrics,
+        quality=quality.body if quality else None,
+        lock=session.project.root / "requirements.lock",
+        inputs=session.inputs.everything,
+        operator=operator(),
+    )
+    changes = definition_changes(before.body["metrics"] if before else {}, metrics)
+    ledger.append_all([*(("definition", change) for change in changes), ("publication", body)])
+    _warn(session, session.ledger.show())
+
+
+def operator() -> str:
+    """Name who runs this: PLUMBLINE_OPERATOR, else the user of the system."""
+    try:
+        return os.environ.get("PLUMBLINE_OPERATOR") or getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _record_loads(kept: Witnessing, loads: Iterable[Manifest]) -> None:
+    from plumbline.publication.recording import load_body
+
+    in_order = sorted(loads, key=lambda manifest: manifest.load)
+    kept.ledger.append_all([("load", load_body(manifest)) for manifest in in_order])
+
+
+def _warn(session: Session, troubles: list[str]) -> None:
+    session.record.warnings += [text for text in troubles if text not in session.record.warnings]
