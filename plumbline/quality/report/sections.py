@@ -76,7 +76,10 @@ def _banner(checks: Sequence[CheckResult]) -> Html:
     warned = [check for check in checks if check.failed and not check.blocks]
     judged = sum(check.verdict != SKIPPED for check in checks)
     told = f"{judged:,} expectations were judged, {counted(len(warned), 'warning')}."
-    if blocking or not judged:
+    if not judged:
+        stay = "The published figures stay as they are."
+        return _told(FAILED_MARK, "Publication is stopped: nothing was judged", "停止发布", f"{stay} {told}")
+    if blocking:
         it = "it is" if len(blocking) == 1 else "them is"
         text = f"{counted(len(blocking), 'critical expectation')} failed: what rests on {it} held back"
         stay = "Figures that they can have changed stay as they were last good; table hold names them."
