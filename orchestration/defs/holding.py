@@ -12,30 +12,39 @@ from plumbline.quality import CheckResult
 if TYPE_CHECKING:
     from orchestration.defs.resources import Session
     from plumbline.definitions import Definitions
-    from plumbline.gate import Decision, Hold
+    from plumbline.gate import Decision, Hold, Previous
+    from plumbline.publication import Publication
 
 
 def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) -> None:
     """Give every figure its verdict; what is held keeps its last good value."""
     from plumbline.definitions import load
-    from plumbline.gate import Previous, decide, doubts, hold
+    from plumbline.gate import decide, doubts, hold
     from plumbline.publication import current_publication
 
     definitions = load(session.home.semantic_manifest, session.project.root)
     cells = _cells(connection, definitions)
     decision = decide(checks, cells, session.lineage, definitions, with_targets=_with_targets(connection))
     current = current_publication(session.home)
-    holds = hold(
+    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    holding = hold(
         connection,
         definitions,
         decision,
         doubtful=doubts(checks, session.lineage, _mart_columns(connection)),
-        previous=Previous(current.path, current.publication_id) if current else None,
+        previous=_previous(current) if current else None,
         as_of=session.as_of,
-        now=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        now=now,
     )
-    session.record.holds = held_by_check(decision, {each.cell: each for each in holds})
+    session.record.holds = held_by_check(decision, {each.cell: each for each in holding.holds}, now)
+    session.record.released = [str(cell) for cell in holding.released]
     session.record.idle_failures = [f"{check.table}: {check.expected}" for check in decision.idle]
+
+
+def _previous(current: Publication) -> Previous:
+    from plumbline.gate import Previous
+
+    return Previous(current.path, current.publication_id, current.verdict == "partly_held")
 
 
 def _cells(connection: Any, definitions: Definitions) -> list[Cell]:
@@ -70,8 +79,8 @@ def _with_targets(connection: Any) -> set[str]:
     }
 
 
-def held_by_check(decision: Decision, holds: Mapping[Cell, Hold]) -> list[dict[str, Any]]:
-    """Say for each failed check what it holds back, since when, with example rows."""
+def held_by_check(decision: Decision, holds: Mapping[Cell, Hold], now: datetime) -> list[dict[str, Any]]:
+    """Say for each failed check what it holds back, since when, with example rows; `new`: since this run."""
     return [
         {
             **failure(check),
@@ -80,6 +89,7 @@ def held_by_check(decision: Decision, holds: Mapping[Cell, Hold]) -> list[dict[s
             "examples": [dict(row) for row in check.examples],
             "metrics": sorted({cell.metric for cell in cells}),
             "cells": [str(cell) for cell in cells],
+            "new": [str(cell) for cell in cells if holds[cell].since == now],
             "since": min(holds[cell].since for cell in cells).isoformat(),
             "last_good": sorted({holds[cell].last_good for cell in cells} - {""}),
             "never_good": sorted({cell.metric for cell in cells if not holds[cell].last_good}),

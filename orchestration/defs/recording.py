@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +79,22 @@ def record_publication(session: Session, publication: Publication) -> None:
         lock=session.project.root / "requirements.lock",
         inputs=session.inputs.everything,
         operator=operator(),
+        holds=len({cell for held in session.record.holds for cell in held["cells"]}),
     )
     changes = definition_changes(before.body["metrics"] if before else {}, metrics)
-    ledger.append_all([*(("definition", change) for change in changes), ("publication", body)])
+    told = [*(("definition", change) for change in changes), *_held(session)]
+    ledger.append_all([*told, ("publication", body)])
     _warn(session, session.ledger.show())
+
+
+def _held(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Record what is newly held back, by check, and what no longer is."""
+    kept = ("stage", "table", "expectation", "expected", "severity", "owner", "message", "last_good")
+    for held in session.record.holds:
+        if held["new"]:
+            yield "hold", {**{name: held[name] for name in kept}, "figures": held["new"]}
+    if session.record.released:
+        yield "release", {"figures": session.record.released}
 
 
 def operator() -> str:

@@ -17,7 +17,7 @@ from plumbline.gate.decide import (
     decide,
     doubts,
 )
-from plumbline.gate.hold import Hold, Previous, hold
+from plumbline.gate.hold import Hold, Holding, Previous, hold
 
 __all__ = [
     "CERTIFIED",
@@ -28,6 +28,7 @@ __all__ = [
     "Cell",
     "Decision",
     "Hold",
+    "Holding",
     "Influence",
     "Previous",
     "Ruling",

@@ -86,10 +86,19 @@ class Hold:
 
 @dataclass(frozen=True)
 class Previous:
-    """The publication before: its file, its name, and what it held back already."""
+    """The publication before: its file, its name, and whether it held anything back."""
 
     path: Path
     publication_id: str
+    holds: bool = True
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What is held back, and the cells that no longer are."""
+
+    holds: tuple[Hold, ...]
+    released: tuple[Cell, ...] = ()
 
 
 def hold(
@@ -101,14 +110,14 @@ def hold(
     previous: Previous | None,
     as_of: date,
     now: datetime,
-) -> list[Hold]:
-    """Write the rulings into `candidates`, with the last good figures of what is held; gives the holds.
+) -> Holding:
+    """Write the rulings into `candidates`, with the last good figures of what is held.
 
     `doubtful` are columns of marts that a failed check spoils. `now` (UTC) is since when a cell is held that
     was not held in the `previous` publication. All or nothing.
     """
     con.execute("BEGIN TRANSACTION")
-    attached = previous is not None and bool(decision.held or doubtful)
+    attached = previous is not None and bool(decision.held or doubtful or previous.holds)
     try:
         if previous and attached:
             con.execute(f"ATTACH '{_escaped(str(previous.path))}' AS {_BEFORE} (READ_ONLY)")
@@ -130,7 +139,7 @@ def hold(
     finally:
         if attached:
             con.execute(f"DETACH DATABASE IF EXISTS {_BEFORE}")
-    return holds
+    return Holding(tuple(holds), before.released(decision))
 
 
 class _Before:
@@ -175,9 +184,18 @@ class _Before:
         known = bool(self.columns) and cell.metric in self._metrics
         return now, self._publication_id if known else ""
 
+    def released(self, decision: Decision) -> tuple[Cell, ...]:
+        """Give the cells that were held, and are no longer."""
+        then = (Cell(m, _split(d, ","), _split(f, " AND ")) for m, d, f in self._holds)
+        return tuple(cell for cell in then if cell not in decision.held)
+
     def doubted(self, part: tuple[str, str], now: datetime) -> tuple[datetime, str]:
         """Give since when a column of a mart is in doubt, and the publication before that."""
         return self._doubts.get(part) or (now, self._publication_id)
+
+
+def _split(joined: str, by: str) -> tuple[str, ...]:
+    return tuple(joined.split(by)) if joined else ()
 
 
 def _wide_questions(definitions: Definitions) -> Iterator[Question]:
@@ -311,12 +329,12 @@ def _wide_column(name: str, kind: str, shared: list[str], held: list[str], there
 def _partial_metrics(held: list[str]) -> str:
     """Name what is partial now, except what is held, of which that counts which was partial then."""
     names = f"[{', '.join(_text(name) for name in held)}]"
-    now = f"list_filter({_split('now')}, lambda each: NOT list_contains({names}, each))"
-    then = f"list_filter({_split('before')}, lambda each: list_contains({names}, each))"
+    now = f"list_filter({_named('now')}, lambda each: NOT list_contains({names}, each))"
+    then = f"list_filter({_named('before')}, lambda each: list_contains({names}, each))"
     return f"nullif(array_to_string(list_filter({now} || {then}, lambda each: each <> ''), ', '), '')"
 
 
-def _split(row: str) -> str:
+def _named(row: str) -> str:
     return f"string_split(coalesce({row}.partial_metrics, ''), ', ')"
 
 

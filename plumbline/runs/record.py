@@ -29,8 +29,9 @@ class RunRecord:
 
     `status`: running | landed | published | published_with_holds | nothing_new | held | failed | stopped; a
     killed run stays running, and `read_runs` tells that it died. `holds`: one entry per failed check that
-    keeps figures back (what failed, `metrics`, `since`, `last_good`); `idle_failures`: critical ones that
-    touch no figure. `pid`: its process. `stages`: name and seconds, in order;
+    keeps figures back (what failed, `metrics`, `since`, `last_good`); `released`: figures that are held no
+    longer; `idle_failures`: critical failures that touch no figure.
+    `pid`: its process. `stages`: name and seconds, in order;
     some are at work at the same time, so `seconds` is not their sum.
     `landing`: one entry per source table (system, table, status, rows, load, reason …). `refusals`: the
     extracts that were refused, now or before, and that nothing has replaced. `findings`: warnings of lint.
@@ -55,6 +56,7 @@ class RunRecord:
     quality: dict[str, Any] = field(default_factory=dict)
     failed_expectations: list[dict[str, Any]] = field(default_factory=list)
     holds: list[dict[str, Any]] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
     idle_failures: list[str] = field(default_factory=list)
     publication: dict[str, Any] = field(default_factory=dict)
     report: str = ""

@@ -97,7 +97,7 @@ class Company:
         """Build, rule, hold and publish; gives the holds."""
         self.build(as_of=as_of)
         current = current_publication(self.home)
-        holds = hold(
+        holding = hold(
             self.con,
             self.definitions,
             self.decide(*checks),
@@ -106,6 +106,8 @@ class Company:
             as_of=as_of,
             now=now,
         )
+        holds = list(holding.holds)
+        self.released = holding.released
         publish(
             self.con,
             self.home,

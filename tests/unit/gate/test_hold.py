@@ -107,6 +107,7 @@ def test_mended_data_release_what_was_held(company: Company, poison: Callable[[]
     poison()
     company.day(failed(column="cost"))
     company.day(now=datetime(2025, 3, 12, 6))
+    assert {cell.metric for cell in company.released} == {"costs", "profit", "margin"}
     assert long(company, "costs")["2025-01"] == 1000
     assert company.published("SELECT DISTINCT verdict FROM published.indicator_value") == [("certified",)]
 
