@@ -2,7 +2,8 @@
 
 Exit codes: 0 done; 1 an unexpected or a storage error; 2 a wrong command line, configuration or definition;
 3 the quality gate held the publication back; 4 published, or nothing new, but a source could not be read or a
-refused extract has not been replaced; 5 another run is at work; 130 interrupted.
+refused extract has not been replaced; 5 another run is at work; 6 the ledger, or what it proves, is not what
+it was; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from plumbline import __version__
 from plumbline.cli.parser import Parser
 from plumbline.errors import PlumblineError, disk_is_full
 
-COMMANDS = ("run", "demo", "query", "show", "lint", "status", "ui")
+COMMANDS = ("run", "demo", "query", "show", "lint", "status", "audit", "ui")
 
 
 def build_parser() -> argparse.ArgumentParser:

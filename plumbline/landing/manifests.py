@@ -195,8 +195,12 @@ def current_loads(manifests: Iterable[Manifest]) -> list[Manifest]:
 
 def highest_load(home: Home) -> int:
     """Give the highest number that any load directory has, finished or not; 0 when there is none."""
-    numbers = (number for table in _table_directories(home.landing) for _, number in _load_directories(table))
-    return max(numbers, default=0)
+    return max(load_numbers(home), default=0)
+
+
+def load_numbers(home: Home) -> list[int]:
+    """Give the number of every load directory, finished or not."""
+    return [number for table in _table_directories(home.landing) for _, number in _load_directories(table)]
 
 
 def _table_directories(landing: Path) -> Iterator[Path]:

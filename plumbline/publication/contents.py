@@ -187,6 +187,12 @@ def available_table_rows(
         yield table.schema, table.name, kind, table.rows, label, told.label_zh, told.description
 
 
+def digested_columns(table: str, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Give the columns of a table in a generation that the digest of its values covers."""
+    is_evidence = table in EVIDENCE.values()
+    return tuple(column for column in columns if is_evidence or column.name not in _VOLATILE)
+
+
 def _kind(name: str) -> str:
     return "figures" if name in SYSTEM_TABLES else "saved query"
 

@@ -69,15 +69,20 @@ def metric_digests(manifest: Path, cache: Path | None = None) -> Digests:
 
     The definition is the metric's node in the semantic manifest without the place where it is written.
     """
-    nodes = json.loads(manifest.read_bytes())["metrics"]
     return {
-        node["name"]: {
-            "definition_sha256": canonical_digest(
-                {key: value for key, value in node.items() if key != "metadata"}
-            ),
-            "sql_sha256": text_digest([metric_sql(manifest, node["name"], cache)]),
+        metric: {
+            "definition_sha256": digest,
+            "sql_sha256": text_digest([metric_sql(manifest, metric, cache)]),
         }
-        for node in nodes
+        for metric, digest in definition_digests(manifest).items()
+    }
+
+
+def definition_digests(manifest: Path) -> Mapping[str, str]:
+    """Digest the definition of every metric; ValueError, KeyError or TypeError when the file has none."""
+    return {
+        node["name"]: canonical_digest({key: value for key, value in node.items() if key != "metadata"})
+        for node in json.loads(manifest.read_bytes())["metrics"]
     }
 
 

@@ -88,10 +88,12 @@ def inspect_contents(
     *,
     database: str = "",
     before: Contents | None = None,
+    only: Collection[str] | None = None,
 ) -> dict[str, MartContent]:
     """Take the digests of every mart, by its first date and by the columns that `times` names for it.
 
     Every row is read once for each of these columns. Columns are digested where a part is not as `before`.
+    `only` names the marts to look at (default: all).
     """
     database = database or database_of(con)
     return {
@@ -99,6 +101,7 @@ def inspect_contents(
             con, identifier(database, "marts", name), name, columns, (times or {}).get(name, ()), before
         )
         for name, columns in sorted(tables_of(con, database, "marts").items())
+        if only is None or name in only
     }
 
 

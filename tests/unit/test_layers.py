@@ -15,7 +15,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("quality", "ledger", "indicators"),
     ("gate",),
     ("publication", "runs"),
-    ("serving",),
+    ("serving", "audit"),
     ("cli",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
