@@ -10,6 +10,7 @@ from typing import Any
 
 from plumbline.definitions import Definitions
 from plumbline.governance.additivity import Growth, growth
+from plumbline.governance.determinism import unstable_models
 from plumbline.governance.findings import Finding
 from plumbline.governance.keys import unknown_keys
 from plumbline.governance.rules import RULES, Context, Rule
@@ -47,6 +48,8 @@ def lint(
         sources=_declared(manifest) if manifest else None,
         upstream=_upstream(definitions, manifest) if manifest else None,
         unknown_keys=tuple(unknown_keys(Path(definitions.root), definitions.files)),
+        unstable=tuple(unstable_models(manifest)) if manifest else (),
+        types=_types(manifest) if manifest else {},
     )
     found = (finding for rule in rules for finding in rule(context))
     return sorted(found, key=lambda item: (item.location.file, item.location.line, item.code, item.what))
@@ -66,6 +69,17 @@ def _declared(manifest: Mapping[str, Any]) -> set[str]:
         columns = (column["name"] for column in node.get("columns", {}).values())
         found |= {_source(node), *(f"{_source(node)}.{name}" for name in columns)}
     return found
+
+
+def _types(manifest: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Give the types of the columns that models declare, by relation."""
+    return {
+        node["relation_name"]: {
+            name: str(column.get("data_type") or "") for name, column in node.get("columns", {}).items()
+        }
+        for node in manifest["nodes"].values()
+        if node.get("relation_name")
+    }
 
 
 def _source(node: Mapping[str, Any]) -> str:

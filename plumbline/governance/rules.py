@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from plumbline.definitions import Definitions, Governance, Metric
 from plumbline.errors import did_you_mean
+from plumbline.governance.determinism import Unstable, unstable_measures
 from plumbline.governance.findings import Finding
 from plumbline.governance.keys import UnknownKey
 
@@ -24,13 +25,19 @@ GRAINS = ("day", "week", "month", "quarter", "year", "all")
 
 @dataclass(frozen=True)
 class Context:
-    """What the rules look at. `upstream` gives the sources that feed a mart, `sources` all declared ones."""
+    """What the rules look at.
+
+    `upstream` gives the sources that feed a mart, `sources` all declared ones, `unstable` the functions in
+    models whose result is not fixed, `types` the column types of each relation.
+    """
 
     definitions: Definitions
     today: date
     sources: Collection[str] | None = None
     upstream: Mapping[str, Collection[str]] | None = None
     unknown_keys: tuple[UnknownKey, ...] = ()
+    unstable: tuple[Unstable, ...] = ()
+    types: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def metrics(self) -> Collection[Metric]:
@@ -202,6 +209,15 @@ def keys_are_known(context: Context) -> Iterator[Finding]:
         yield Finding(found.location, f"unknown key {found.key!r} in {found.owner}", todo, "unknown-key")
 
 
+def results_are_fixed(context: Context) -> Iterator[Finding]:
+    """What is published has the same digits however often, and by however many threads, it is computed."""
+    for found in context.unstable:
+        yield Finding(found.location, f"{found.owner} uses {found.what}", found.todo, "not-deterministic")
+    for model, measure, what, todo in unstable_measures(context.definitions, context.types):
+        text = f"measure {measure.name!r} of {model.name!r} {what}"
+        yield Finding(model.location, text, todo, "not-deterministic")
+
+
 RULES: tuple[Rule, ...] = (
     keys_are_known,
     inputs_exist,
@@ -214,6 +230,7 @@ RULES: tuple[Rule, ...] = (
     sources_feed_the_metric,
     saved_queries_are_labelled,
     dimensions_are_labelled,
+    results_are_fixed,
 )
 
 
