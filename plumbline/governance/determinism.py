@@ -64,7 +64,7 @@ def unstable_calls(sql: str) -> Iterator[tuple[int, str, str]]:
     """Find unstable calls in SQL, which may have Jinja in it: line, what is unstable, what to do."""
     from sqlglot import Tokenizer
     from sqlglot.errors import SqlglotError
-    from sqlglot.tokens import TokenType
+    from sqlglot import TokenType
 
     plain = _JINJA.sub(lambda found: " x " + "\n" * found[0].count("\n"), sql)
     try:
@@ -77,12 +77,9 @@ def unstable_calls(sql: str) -> Iterator[tuple[int, str, str]]:
         if (calls and name in UNSTABLE) or (name in _BARE and not calls):
             if not (name in _WINDOWED and _is_windowed(words, place + 1)):
                 yield tokens[place].line, name, _todo(name)
-        elif calls and name in ORDERED and "order" not in words[place + 2 : _end(words, place + 1)]:
-            yield (
-                tokens[place].line,
-                f"{name} without an order",
-                f"Write the order inside: {name}(… order by …).",
-            )
+        elif calls and name in ORDERED and not _is_ordered(words, place + 1):
+            todo = f"Write the order inside: {name}(… order by …)."
+            yield tokens[place].line, f"{name} without an order", todo
 
 
 def _todo(name: str) -> str:
