@@ -62,9 +62,8 @@ def _told(file: str, owner: str, found: Iterator[tuple[int, str, str]]) -> Itera
 
 def unstable_calls(sql: str) -> Iterator[tuple[int, str, str]]:
     """Find unstable calls in SQL, which may have Jinja in it: line, what is unstable, what to do."""
-    from sqlglot import Tokenizer
+    from sqlglot import Tokenizer, TokenType
     from sqlglot.errors import SqlglotError
-    from sqlglot import TokenType
 
     plain = _JINJA.sub(lambda found: " x " + "\n" * found[0].count("\n"), sql)
     try:
