@@ -1,0 +1,109 @@
+"""A small built-in company that has published twice, and a copy of it for tests to tamper with."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from orchestration.defs.recording import record_publication
+from orchestration.defs.resources import open_session
+from plumbline.audit import Proof, verify
+from plumbline.governance.trust import Trust
+from plumbline.ledger import Ledger, witnessed_ledger
+from plumbline.project import Home
+from plumbline.publication import RunFacts, Shelf, publish
+from plumbline.warehouse import connect
+
+AS_OF = date(2026, 3, 31)
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    """Run the company once, then publish the same with parts for the big marts; not to be changed."""
+    base = tmp_path_factory.mktemp("audit")
+    environment = {**os.environ, "PLUMBLINE_HOME": str(base), "PLUMBLINE_DEMO_SCALE": "0.02"}
+    command = [sys.executable, "-m", "plumbline", "run", "--as-of", AS_OF.isoformat()]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLUMBLINE_HOME", str(base))
+        publish_with_parts()
+    return base
+
+
+def publish_with_parts():
+    """Publish the warehouse again as the run did, with marts of over a thousand rows in parts."""
+    with open_session("demo", as_of=AS_OF.isoformat()) as session:
+        state = json.loads((session.home.runs / "state.json").read_text(encoding="utf-8"))
+        with connect(session.home.warehouse) as con:
+            publish(
+                con,
+                session.home,
+                run=RunFacts("demo", state["published_run"], AS_OF),
+                large_rows=1000,
+                before_switch=lambda publication: record_publication(session, publication),
+            )
+
+
+@dataclass
+class Copy:
+    """A copy of the company. What `change` names is as it was after `restore`."""
+
+    base: Path
+    originals: dict[Path, bytes | str | None] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Home:
+        return Home(self.base / "demo")
+
+    @property
+    def shelf(self) -> Shelf:
+        return Shelf(self.home.published)
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.home.ledger)
+
+    @property
+    def witness(self) -> Path:
+        return self.base / "witness" / "demo.jsonl"
+
+    def verify(self) -> Proof:
+        return verify(self.home, witnessed_ledger(self.home, Trust("demo")), "demo")
+
+    def change(self, path: Path) -> Path:
+        """Remember a file, a link or that nothing is there, and give the path."""
+        if path not in self.originals:
+            content = os.readlink(path) if path.is_symlink() else None
+            self.originals[path] = path.read_bytes() if content is None and path.exists() else content
+        return path
+
+    def restore(self) -> None:
+        for path, content in self.originals.items():
+            path.unlink(missing_ok=True)
+            if isinstance(content, str):
+                os.symlink(content, path)
+            elif content is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        self.originals.clear()
+
+
+@pytest.fixture(scope="module")
+def shared_copy(published, tmp_path_factory):
+    base = tmp_path_factory.mktemp("copy") / "home"
+    shutil.copytree(published, base, symlinks=True)
+    return Copy(base)
+
+
+@pytest.fixture
+def copy(shared_copy):
+    """The copy, whole again after the test."""
+    yield shared_copy
+    shared_copy.restore()
