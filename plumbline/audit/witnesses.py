@@ -67,8 +67,7 @@ def _compared(case: Case, witness: Witness, lines: Sequence[bytes]) -> Iterator[
     newest = max((found.seq for found in ours), default=0)
     if case.hashes and newest < max(case.hashes):
         case.proof.notes.append(
-            f"Records {newest + 1} to {max(case.hashes)} were not shown to witness {witness.name!r} yet; the "
-            "next run does that."
+            f"Witness {witness.name!r} was not shown the records after {newest} yet; the next run does that."
         )
 
 

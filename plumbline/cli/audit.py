@@ -51,6 +51,9 @@ def register(subparsers: Any) -> None:
         "1 there is no ledger.",
     )
     verifying.add_argument(
+        "--witness", type=Path, metavar="FILE", help="what a witness holds, in place of those settled on"
+    )
+    verifying.add_argument(
         "--no-witness", action="store_true", help="without the witness: it cannot be reached from here"
     )
     verifying.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
@@ -77,16 +80,26 @@ def verify(options: argparse.Namespace) -> int:
     from plumbline.audit import verify as verify_all
 
     home, witnessing = _opened(options)
-    if options.no_witness:
-        from plumbline.ledger import Witnessing
-
-        witnessing = Witnessing(witnessing.ledger)
-    proof = verify_all(home, witnessing, options.company)
+    proof = verify_all(home, _chosen(witnessing, options), options.company)
     if options.format == "json":
         print(json.dumps(proof.as_json(), ensure_ascii=False, indent=2))
     else:
         print("\n".join(_told(proof)))
     return 0 if proof.is_whole else _DAMAGED
+
+
+def _chosen(witnessing: Witnessing, options: argparse.Namespace) -> Witnessing:
+    """Take the witness that was given, or none, in place of those that the company has settled on."""
+    from plumbline.errors import UsageError
+    from plumbline.ledger import FileWitness, Witnessing
+
+    if options.no_witness:
+        return Witnessing(witnessing.ledger)
+    if options.witness is None:
+        return witnessing
+    if not options.witness.is_file():
+        raise UsageError("there is no such file", where=f"--witness {options.witness}")
+    return Witnessing(witnessing.ledger, (FileWitness("given", options.witness),))
 
 
 def log(options: argparse.Namespace) -> int:
