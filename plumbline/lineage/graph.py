@@ -82,10 +82,16 @@ class Lineage:
             self._cells[cell] = self._ask(cell)
         return self._cells[cell]
 
-    def affected(self, parts: Collection[Part], cells: Iterable[Cell]) -> list[Cell]:
-        """Give the cells that one of the parts can change, in their order."""
+    def affected(
+        self, parts: Collection[Part], cells: Iterable[Cell], settled: Collection[str] = ()
+    ) -> list[Cell]:
+        """Give the cells that one of the parts can change, in their order.
+
+        Tables that are `settled` hand nothing on: somebody knows that they are as they should be, whatever
+        they were built from.
+        """
         first = self._first(parts)
-        harmed = self._downstream(first)
+        harmed = self._downstream(first, frozenset(settled))
         return [
             cell
             for cell in cells
@@ -132,16 +138,16 @@ class Lineage:
                 waiting += self.edges.get(part, NOTHING)
         return frozenset(found | guarded)
 
-    def _downstream(self, first: Collection[Part]) -> frozenset[Part]:
+    def _downstream(self, first: Collection[Part], settled: Collection[str]) -> frozenset[Part]:
         """Give all parts that these can change, themselves included."""
         found = set(first)
-        waiting = list(first)
-        for part in first:
-            waiting += self._guarded_users.get(part, ())
+        waiting = [user for part in first for user in self._guarded_users.get(part, ())]
+        waiting += [user for part in first for user in self._users.get(part, ())]
         while waiting:
             part = waiting.pop()
-            found.add(part)
-            waiting += [user for user in self._users.get(part, ()) if user not in found]
+            if part not in found and part.table not in settled:
+                found.add(part)
+                waiting += self._users.get(part, ())
         return frozenset(found)
 
     @cached_property

@@ -1,0 +1,179 @@
+"""From tables that rest on each other to the figures that a failed check holds."""
+
+import subprocess
+import sys
+
+import pytest
+
+from plumbline.errors import ConfigurationError
+from plumbline.lineage import Fallback, Lineage, Part, Relation, Step, cell_of, read_lineage
+from plumbline.lineage.analyse import analyse, parsed
+from plumbline.project import Home, Project
+
+RELATIONS = [
+    Relation("landing.sale", columns=("Id", "Amount", "Shop", "Note", "_load")),
+    Relation("landing.shop", columns=("Id", "Name")),
+    Relation(
+        "staging.sale",
+        "select Id as id, cast(Amount as decimal(9, 2)) as amount, Shop as shop, Note as note "
+        "from landing.sale where _load = 1",
+        keys=(("id",),),
+    ),
+    Relation("staging.shop", "select Id as id, Name as name from landing.shop", keys=(("id",),)),
+    Relation(
+        "marts.sales",
+        "select s.*, p.name as shop_name from staging.sale as s left join staging.shop as p on s.shop = p.id",
+        columns=("id", "amount", "shop", "note", "shop_name"),
+    ),
+]
+TOTAL = "select sum(amount) as total from marts.sales"
+BY_SHOP = "select shop_name, sum(amount) as total from marts.sales group by shop_name"
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    return analyse(RELATIONS)
+
+
+@pytest.fixture(scope="module")
+def lineage(analysis):
+    cells = {
+        cell_of("total"): analysis.read("total", parsed(TOTAL)).everything,
+        cell_of("total", ["shop__name"]): analysis.read("total", parsed(BY_SHOP)).everything,
+    }
+    return Lineage(analysis.edges, cells)
+
+
+def names(parts):
+    return {f"{part.table}.{part.column}" for part in parts}
+
+
+def test_a_metric_rests_on_its_columns_and_rows_down_to_what_landed(lineage):
+    assert names(lineage.of_metric("total")) == {
+        "marts.sales.amount",
+        "marts.sales.",
+        "staging.sale.amount",
+        "staging.sale.",
+        "staging.shop.",
+        "landing.sale.Amount",
+        "landing.sale._load",
+        "landing.sale.",
+    }
+
+
+def test_a_column_rests_on_the_rows_of_its_table(lineage):
+    assert names(lineage.upstream(Part("staging.shop", "name"))) == {
+        "staging.shop.name",
+        "staging.shop.",
+        "landing.shop.Name",
+        "landing.shop.",
+    }
+
+
+def test_a_failure_holds_exactly_what_it_can_change(lineage):
+    total, by_shop = lineage.cells
+    assert lineage.affected([Part("landing.shop", "Name")], lineage.cells) == [by_shop]
+    assert lineage.affected([Part("landing.sale", "Amount")], lineage.cells) == [total, by_shop]
+    assert lineage.affected([Part("landing.sale", "Note")], lineage.cells) == []
+    assert lineage.affected([], lineage.cells) == []
+
+
+def test_a_key_that_is_not_unique_holds_all_that_is_joined_to_it(lineage):
+    assert lineage.affected([Part("staging.shop", "")], lineage.cells) == list(lineage.cells)
+
+
+def test_rows_behind_a_checked_key_hold_only_what_takes_columns(lineage):
+    by_shop = cell_of("total", ["shop__name"])
+    assert lineage.affected([Part("landing.shop", "")], lineage.cells) == [by_shop]
+
+
+def test_parts_are_known_in_any_spelling(lineage):
+    assert lineage.upstream(Part("LANDING.sale", "amount")) == lineage.upstream(
+        Part("landing.sale", "Amount")
+    )
+    assert len(lineage.affected([Part("Landing.Sale", "AMOUNT")], lineage.cells)) == 2
+
+
+def test_what_is_affected_is_what_has_the_part_upstream(lineage):
+    parts = {part for cell in lineage.cells for part in lineage.of_metric(*cell)}
+    for part in parts:
+        expected = [cell for cell in lineage.cells if part in lineage.of_metric(*cell)]
+        assert lineage.affected([part], lineage.cells) == expected, part
+
+
+def test_a_settled_table_hands_nothing_on(lineage):
+    parts = [Part("landing.sale", "Amount")]
+    assert lineage.affected(parts, lineage.cells, settled=["staging.sale"]) == []
+    own = [Part("staging.sale", "amount")]
+    assert len(lineage.affected(own, lineage.cells, settled=["staging.sale"])) == 2
+
+
+def test_the_way_from_a_metric_to_its_sources(lineage):
+    steps = lineage.path("total")
+    assert steps[0] == Step(Part("", "total"), (Part("marts.sales", ""), Part("marts.sales", "amount")))
+    ways = {str(step.part): [str(part) for part in step.rests_on] for step in steps}
+    assert ways["marts.sales.amount"] == ["staging.sale.amount"]
+    assert ways["staging.sale.amount"] == ["landing.sale.Amount"]
+    assert ways["landing.sale.Amount"] == []
+    assert ways["rows of staging.sale"] == ["rows of landing.sale", "landing.sale._load"]
+
+
+def test_time_is_no_dimension_and_order_does_not_matter():
+    assert cell_of("m", ["b", "metric_time__month", "a"], ["y", "x"]) == ("m", ("a", "b"), ("x", "y"))
+
+
+GROWING = Relation(
+    "marts.grown", "select 1 as one", columns=("one", "two"), reads=("staging.sale",), opaque="it grows"
+)
+
+
+@pytest.mark.parametrize(
+    "relation",
+    [
+        GROWING,
+        Relation("marts.grown", "selec nothing", columns=("one",), reads=("staging.sale",)),
+        Relation("marts.grown", "select id as other from staging.sale", columns=("one",)),
+    ],
+    ids=["it grows from run to run", "it cannot be parsed", "a declared column does not show"],
+)
+def test_a_table_that_is_not_understood_rests_on_all_that_it_reads(relation):
+    found = analyse([*RELATIONS, relation])
+    upstream = names(Lineage(found.edges).upstream(Part("marts.grown", "one")))
+    assert upstream >= {"staging.sale.id", "staging.sale.note", "staging.sale.", "landing.sale.Note"}
+    assert [item.where for item in found.fallbacks] == ["marts.grown"]
+
+
+def test_what_only_another_form_of_the_sql_reads_decides_about_rows():
+    relation = Relation(
+        "marts.some", "select id, note from staging.sale", reads=("staging.sale", "staging.shop")
+    )
+    found = Lineage(analyse([*RELATIONS, relation]).edges)
+    assert Part("landing.shop", "Name") in found.upstream(Part("marts.some", ""))
+
+
+def test_a_table_whose_columns_are_not_known_counts_by_any_of_them():
+    relations = [
+        Relation("landing.any"),
+        Relation("staging.any", "select * exclude (b) from landing.any"),
+        Relation("marts.any", "select a from staging.any"),
+    ]
+    found = analyse(relations)
+    cell = cell_of("m")
+    asked = found.read("m", parsed("select max(a) as m from marts.any")).everything
+    lineage = Lineage(found.edges, {cell: asked})
+    assert lineage.affected([Part("landing.any", "c")], [cell]) == [cell]
+    assert lineage.affected([Part("landing.any", "")], [cell]) == [cell]
+
+
+def test_nothing_is_read_before_the_models_were_compiled(tmp_path):
+    with pytest.raises(ConfigurationError, match="no-lineage"):
+        read_lineage(Project(tmp_path), Home(tmp_path))
+
+
+def test_importing_and_fallbacks_are_light():
+    program = (
+        "import sys, plumbline.lineage; print([m for m in ('sqlglot', 'dbt', 'duckdb') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert sorted([Fallback("b", "x"), Fallback("a", "y")])[0].where == "a"
