@@ -72,7 +72,8 @@ def _compiled(project: Project, home: Home) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as directory:
         aside = Home(Path(directory))
-        shutil.copytree(home.target, aside.target, ignore=shutil.ignore_patterns("compiled", "run"))
+        aside.target.mkdir(parents=True)
+        shutil.copyfile(home.target / parsed.PARSED, aside.target / parsed.PARSED)
         dbt = Dbt(project, aside)
         dbt.take_parsed()
         dbt.invoke(["compile", "--full-refresh"])

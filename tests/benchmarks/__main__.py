@@ -17,6 +17,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from plumbline.project import Home, Project
+from tests.benchmarks.lineage import print_lineage
 
 DAY = date(2026, 6, 30)
 
@@ -46,6 +47,11 @@ def main() -> int:
         print(f"nothing new / full run:                        {idle / warm:.2f}")
         print(f"cold / full run with known definitions:        {cold / warm:.2f}")
         print(f"peak memory of one process:                    {peak:,.0f} MB")
+        print()
+        small = Home(base / "small" / "demo")
+        _generate(small.data, "0.02", DAY)
+        _timed(base / "small", "a small company", "run", "--data", small.data, "--as-of", str(DAY))
+        print_lineage(Project.find(), small)
     return 0
 
 

@@ -1,0 +1,38 @@
+"""How much lineage holds that need not be held: what it says beside what truly changes."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from plumbline.lineage import LINEAGE, read_lineage
+from plumbline.project import Home, Project
+from tests.influence import Company, needless_share, sample
+
+_LEVELS = {"landing_": "what has landed", "staging.": "staging", "marts.": "the marts"}
+
+
+def print_lineage(project: Project, home: Home) -> None:
+    """Poison a sample of the columns of a small company, and print what was held for nothing.
+
+    PLUMBLINE_INFLUENCE_EVERY takes one part in so many (default 25; 1 is all of them).
+    """
+    every = int(os.environ.get("PLUMBLINE_INFLUENCE_EVERY", "25"))
+    (home.target / LINEAGE).unlink(missing_ok=True)
+    made, read = _seconds(project, home), _seconds(project, home)
+    company = Company(project, home)
+    outcomes = [company.try_out(part) for part in sample(company, every)]
+    print(f"lineage made anew, then read (CPU): {made:.1f} s, {read * 1000:.0f} ms")
+    for level, name in _LEVELS.items():
+        parts, needless, loosely = needless_share(outcomes, level)
+        print(
+            f"needless holds, {parts} parts of {name}: {needless:.0%}"
+            f" ({loosely:.0%} where the calendar counts as changed)"
+        )
+    print(f"figures that changed and were not held: {sum(len(outcome.missed) for outcome in outcomes)}")
+
+
+def _seconds(project: Project, home: Home) -> float:
+    begun = time.process_time()
+    read_lineage(project, home)
+    return time.process_time() - begun
