@@ -24,7 +24,7 @@ from orchestration.prepare import is_prepared, mark_prepared
 from plumbline.errors import PlumblineError, disk_is_full, full_disk
 from plumbline.project import Home, Project
 from plumbline.runs import RunRecord, current_progress, new_run_id
-from plumbline.runs.state import write_json
+from plumbline.runs.state import RunState, write_json
 
 if TYPE_CHECKING:
     from plumbline.demo.aside import Generation
@@ -97,6 +97,8 @@ class _Run:
         """Load what landing needs, and have dbt parse what has changed."""
         if not is_prepared(self._project, self._home):
             self._parse()
+        elif self._is_of_another_day():
+            self._start_worker()
         with self._stage("start"):
             os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
             with _quiet():
@@ -113,14 +115,25 @@ class _Run:
 
     def wait_for(self, growing: Generation) -> None:
         """Wait until the built-in company has lived on."""
-        from plumbline.quality import warm_up
-
-        warm_up()
+        self._warm_up()
         progress = current_progress()
         progress.begin(_GROWING)
         seconds = round(growing.wait(progress.update), 3)
         self._stages.append({"name": _GROWING, "seconds": seconds})
         progress.end(_GROWING, seconds)
+
+    def _is_of_another_day(self) -> bool:
+        """Tell whether the run before was of another as-of date: the figures then change, whatever lands."""
+        from plumbline.landing import load_sources, resolve_as_of
+
+        day = self._settings["as_of"] or str(resolve_as_of(load_sources(self._project, self._company)))
+        return RunState.read(self._home.runs / "state.json").as_of not in ("", day)
+
+    def _warm_up(self) -> None:
+        """Have Great Expectations imported while extracts land."""
+        from plumbline.quality import warm_up
+
+        warm_up()
 
     def _parse(self) -> None:
         self._worker = DbtWorker(self._project, self._home)
@@ -132,8 +145,9 @@ class _Run:
 
     def land(self, *, soon: bool) -> None:
         """Land what is new; dbt starts at once where it will be needed, else when something lands."""
-        if soon:
+        if soon or self._worker:
             self._start_worker()
+            self._warm_up()
         self._execute(self._landing, "land")
 
     def is_needless(self) -> bool:

@@ -3,8 +3,10 @@
 import dagster as dg
 import pytest
 
-from orchestration.launch import _root_error
+from orchestration.launch import _root_error, _Run
 from plumbline.errors import GateError
+from plumbline.project import Home, Project
+from plumbline.runs.state import RunState
 
 
 def failing_with(error):
@@ -36,3 +38,16 @@ def test_the_cause_is_found_below_what_wraps_it():
 def test_an_error_that_nobody_expected_stays_itself():
     error = ZeroDivisionError("division by zero")
     assert isinstance(_root_error(failing_with(error)), ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("before", "is_another"), [("2026-06-29", True), ("2026-07-01", True), ("2026-06-30", False), ("", False)]
+)
+def test_on_another_day_than_that_of_the_run_before_models_are_known_to_be_built(
+    tmp_path, before, is_another
+):
+    home = Home(tmp_path)
+    home.runs.mkdir(parents=True)
+    RunState().write(home.runs / "state.json", as_of=before)
+    run = _Run(Project.find(), home, "demo", {"as_of": "2026-06-30"})
+    assert run._is_of_another_day() is is_another
