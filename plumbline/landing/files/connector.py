@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from plumbline.errors import SourceUnavailable
 from plumbline.landing.extract import Extract, NewColumnError
 from plumbline.landing.files.inspection import TextFile, check_size, open_text
-from plumbline.landing.files.lines import WORTH_COMPARING, Changes, Lines
+from plumbline.landing.files.lines import WORTH_COMPARING, Changes, Lines, known_blocks
 from plumbline.landing.files.patterns import format_of, matching_files
 from plumbline.landing.manifests import Difference, Manifest
 from plumbline.landing.outcomes import (
@@ -167,12 +167,13 @@ class FilesConnector:
         return store(self._session, table, _of_file(extract, file), reading=file.reading)
 
     def _store_text(self, table: TableSource, file: _File, workspace: Path, thorough: bool) -> ExtractOutcome:
-        text = open_text(file.path, workspace, self._session.system.limits, table.encoding)
+        before = self._snapshot_before(table, file) if table.load == "snapshot" else None
+        known = self._session.known_lines(table.name, before.load) if before else None
+        blocks = known_blocks(known) if table.load == "snapshot" else None
+        text = open_text(file.path, workspace, self._session.system.limits, table.encoding, blocks)
         if table.load != "snapshot" or text.size < WORTH_COMPARING:
             extract = _of_file(self._read(table, file, text, thorough), file)
             return store(self._session, table, extract, reading=file.reading)
-        before = self._snapshot_before(table, file)
-        known = self._session.known_lines(table.name, before.load) if before else None
         with closing(Lines(text, header=format_of(file.path, table) != "jsonl", known=known)) as lines:
             outcome = self._store_difference(table, file, lines, before, workspace)
             return outcome or self._store_whole(table, file, text, lines, thorough)

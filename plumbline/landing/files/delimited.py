@@ -107,7 +107,7 @@ def _batches(
     try:
         for batch in _open(text, delimiter, names, header_bytes):
             if last is not None:
-                numbers, line = _lines(last, line, text.quotes > 0)
+                numbers, line = _lines(last, line, text.has_quotes)
                 yield batch_of(numbers, dict(zip(names, last.columns, strict=True)))
             last = batch
     except pa.ArrowInvalid as error:
@@ -115,7 +115,7 @@ def _batches(
     if last is None or last.column(0)[-1].as_py() != _END:
         _explain(text, delimiter, names, header_bytes, first_line, None)
     last = last.slice(0, last.num_rows - 1)
-    numbers, line = _lines(last, line, text.quotes > 0)
+    numbers, line = _lines(last, line, text.has_quotes)
     yield batch_of(numbers, dict(zip(names, last.columns, strict=True)))
 
 
@@ -129,7 +129,7 @@ def _open(text: TextFile, delimiter: str, names: list[str], header_bytes: int) -
         pa.PythonFile(stream, "r"),
         read_options=arrow_csv.ReadOptions(block_size=_BLOCK, column_names=names, use_threads=True),
         parse_options=arrow_csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=text.quotes > 0, ignore_empty_lines=True
+            delimiter=delimiter, newlines_in_values=text.has_quotes, ignore_empty_lines=True
         ),
         convert_options=arrow_csv.ConvertOptions(
             column_types={name: pa.string() for name in names},

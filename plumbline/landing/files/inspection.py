@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import hashlib
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,11 +31,30 @@ _CONTROL = bytes([*range(1, 9), *range(14, 26), *range(27, 32), 127])
 _ASCII = re.compile(r"[\x00-\x7f]+")
 _ENOUGH_CHARACTERS = 100_000
 _UTF8 = {"utf-8", "utf-8-sig", "ascii"}
+_LONGEST_LINE = 64 * MEGABYTE
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some whole lines of a file: the digest of their bytes, and what was found when they were looked at.
+
+    `lines` end with a line feed, but for the last; `line_ends` may be carriage returns, too.
+    """
+
+    sha256: str
+    size: int
+    lines: int
+    line_ends: int
+    has_quotes: bool
 
 
 @dataclass(frozen=True)
 class TextFile:
-    """A text file that may be read as UTF-8 (a copy when it came in another encoding or compressed)."""
+    """A text file that may be read as UTF-8 (a copy when it came in another encoding or compressed).
+
+    `blocks` are all of it where they were asked for; the first of them, `same` in number, are those of an
+    earlier state of the file.
+    """
 
     name: str
     path: Path
@@ -41,8 +62,10 @@ class TextFile:
     size: int
     encoding: str
     lines: int
-    quotes: int
+    has_quotes: bool
     ends_with_newline: bool
+    blocks: tuple[Block, ...] = ()
+    same: int = 0
 
 
 def check_size(path: Path, limits: Limits) -> None:
@@ -64,25 +87,33 @@ def is_gzip(path: Path) -> bool:
         return file.read(2) == b"\x1f\x8b"
 
 
-def open_text(path: Path, workspace: Path, limits: Limits, encoding: str | None) -> TextFile:
+def open_text(
+    path: Path,
+    workspace: Path,
+    limits: Limits,
+    encoding: str | None,
+    known: Sequence[Block] | None = None,
+) -> TextFile:
     """Inspect a CSV, TSV or JSON Lines file; copies go to `workspace`, which the caller removes.
 
-    Without a declared encoding: the byte order mark, else strict UTF-8, else strict GB18030 that reads as
-    Chinese. Raises Refused for what is no text in that encoding.
+    With `known`, the blocks of an earlier state of it, the file is told by blocks, and those at the beginning
+    that are as they were are not looked at again. Without a declared encoding: the byte order mark, else
+    strict UTF-8, else strict GB18030 that reads as Chinese. Raises Refused for what is no text in that
+    encoding.
     """
     check_size(path, limits)
     plain = _expand(path, workspace, limits) if is_gzip(path) else path
     encoding = encoding or _byte_order_mark(plain)
     if encoding is None:
         try:
-            return _survey(plain, path.name, "utf-8")
+            return _survey(plain, path.name, "utf-8", known)
         except _NotUtf8:
             if not _reads_as_chinese(plain):
                 raise
         encoding = "gb18030"
     if encoding not in _UTF8:
         plain = _transcode(plain, workspace, encoding, path.name)
-    return _survey(plain, path.name, encoding)
+    return _survey(plain, path.name, encoding, known)
 
 
 def _expand(path: Path, workspace: Path, limits: Limits) -> Path:
@@ -174,29 +205,83 @@ class _NotUtf8(Refused):
     pass
 
 
-def _survey(path: Path, name: str, encoding: str) -> TextFile:
-    """Count lines and quotes of a UTF-8 file, and hold it to UTF-8 and to text."""
-    lines = quotes = size = 0
-    decoder = codecs.getincrementaldecoder("utf-8")("strict")
-    last = b""
-    for chunk in _chunks(path, end=True):
-        _refuse_binary(chunk, name, lines)
+def _survey(path: Path, name: str, encoding: str, known: Sequence[Block] | None) -> TextFile:
+    """Count the lines of a UTF-8 file, and hold it to UTF-8 and to text."""
+    with path.open("rb") as file:
+        start = 3 if file.read(3) == codecs.BOM_UTF8 else 0
+    pieces = _chunks(path, end=True) if known is None else blocks_of(path, start, end=True)
+    survey = _Survey(name)
+    blocks: list[Block] = []
+    same = 0
+    for piece, before in zip_longest(pieces, known or ()):
+        if piece is None:
+            break
+        digest = hashlib.sha256(piece).hexdigest() if known is not None and piece else ""
+        if before and before.sha256 == digest and same == len(blocks):
+            same += 1
+            survey.take(before, piece[-1:])
+            blocks.append(before)
+        else:
+            line_ends = survey.look_at(piece)
+            if digest:
+                lines = piece.count(b"\n") + (not piece.endswith(b"\n"))
+                blocks.append(Block(digest, len(piece), lines, line_ends, b'"' in piece))
+    ends = survey.last in (b"\n", b"\r")
+    size = path.stat().st_size
+    found = (survey.lines, survey.has_quotes, ends, tuple(blocks), same)
+    return TextFile(name, path, start, size, encoding, *found)
+
+
+class _Survey:
+    """What was found in a file so far; takes its pieces in order, at last an empty one."""
+
+    def __init__(self, name: str) -> None:
+        self.lines = 0
+        self.has_quotes = False
+        self.last = b""
+        self._name = name
+        self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
+
+    def look_at(self, piece: bytes) -> int:
+        """Look at a piece, and give the number of its line ends."""
+        _refuse_binary(piece, self._name, self.lines)
         try:
-            decoder.decode(chunk, final=not chunk)
+            self._decoder.decode(piece, final=not piece)
         except UnicodeDecodeError as error:
             raise _NotUtf8(
                 f"byte 0x{error.object[error.start]:02x} is no UTF-8, and the file does not read as GB18030",
-                file=name,
-                line=1 + lines + error.object.count(b"\n", 0, error.start),
+                file=self._name,
+                line=1 + self.lines + error.object.count(b"\n", 0, error.start),
                 todo="Save it as UTF-8, or name its encoding in the sources file (`encoding: cp1252`).",
             ) from error
-        size += len(chunk)
-        lines += _newlines(chunk, last)
-        quotes += chunk.count(b'"')
-        last = chunk[-1:] or last
+        line_ends = _newlines(piece, self.last)
+        self.lines += line_ends
+        self.has_quotes = self.has_quotes or b'"' in piece
+        self.last = piece[-1:] or self.last
+        return line_ends
+
+    def take(self, block: Block, last: bytes) -> None:
+        """Take over what was found in a block when it was looked at."""
+        self.lines += block.line_ends
+        self.has_quotes = self.has_quotes or block.has_quotes
+        self.last = last
+
+
+def blocks_of(path: Path, start: int, end: bool = False) -> Iterator[bytes]:
+    """Give a file in blocks of whole lines, or of what is too long for one; with `end`, an empty one last."""
+    rest = b""
     with path.open("rb") as file:
-        start = 3 if file.read(3) == codecs.BOM_UTF8 else 0
-    return TextFile(name, path, start, size, encoding, lines, quotes, last in (b"\n", b"\r"))
+        file.seek(start)
+        for chunk in _read_all(file):
+            chunk = rest + chunk
+            place = len(chunk) if len(chunk) > _LONGEST_LINE else chunk.rfind(b"\n") + 1
+            rest = chunk[place:]
+            if place:
+                yield chunk[:place]
+    if rest:
+        yield rest
+    if end:
+        yield b""
 
 
 def _newlines(chunk: bytes, before: bytes) -> int:

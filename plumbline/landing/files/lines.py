@@ -7,15 +7,13 @@ files change near their end: blocks at the beginning that are the same as before
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import zip_longest
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plumbline.landing.files.inspection import CHUNK, MEGABYTE, TextFile
+from plumbline.landing.files.inspection import MEGABYTE, Block, TextFile, blocks_of
 from plumbline.landing.writer import ROW_NUMBER, disk_errors
 from plumbline.warehouse import connect, glob_free
 
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 
 WORTH_COMPARING = MEGABYTE
 _BLOCKS_AT_ONCE = 8
-_LONGEST_LINE = 64 * MEGABYTE
+_BLOCKS = "blocks"
 _SMALL_SHARE = 0.25
 _DIGEST = "unhex(left(sha256(line), 32))"
 _PAIRED = """
@@ -40,14 +38,6 @@ there as (
 select digest, here.line, there.load, there.row_number
 from here full join there using (digest, copy)
 """
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some whole lines of a file: the digest of their bytes, and how many they are."""
-
-    sha256: str
-    lines: int
 
 
 @dataclass(frozen=True)
@@ -85,10 +75,12 @@ class Lines:
         self._con = connect()
         self._known = known if known and self._is_readable(known) else None
         self._con.execute("create table present (digest blob, line bigint)")
-        self._blocks: list[Block] = []
-        self._same, self._same_bytes = 0, text.start
-        for blocks in _several(self._changed_blocks()):
-            self._add(blocks)
+        same = text.blocks[: text.same] if self._known else ()
+        self._same = sum(block.lines for block in same)
+        self._start = text.start + sum(block.size for block in same)
+        number = self._same + 1
+        for blocks in _several(blocks_of(text.path, self._start)):
+            number += self._add(number, blocks)
 
     def _is_readable(self, known: Path) -> bool:
         import duckdb
@@ -101,43 +93,20 @@ class Lines:
             return False
         return True
 
-    def _changed_blocks(self) -> Iterator[bytes]:
-        """Pass over the blocks at the beginning that are as they were."""
-        passing = True
-        for data, before in zip_longest(_blocks(self._text, self._text.start), self._known_blocks()):
-            if data is None:
-                return
-            digest = hashlib.sha256(data).hexdigest()
-            passing = passing and before is not None and before.sha256 == digest
-            if passing:
-                self._same += before.lines
-                self._same_bytes += len(data)
-                self._blocks.append(before)
-            else:
-                self._blocks.append(Block(digest, data.count(b"\n") + (not data.endswith(b"\n"))))
-                yield data
-
-    def _known_blocks(self) -> list[Block]:
-        if self._known is None:
-            return []
-        facts = f"select decode(value) from parquet_kv_metadata({_text(glob_free(self._known))})"
-        rows = self._con.execute(f"{facts} where decode(key) = 'blocks'").fetchall()
-        return [Block(*block) for (text,) in rows for block in json.loads(text)]
-
-    def _add(self, blocks: list[bytes]) -> None:
+    def _add(self, first: int, blocks: list[bytes]) -> int:
         import numpy as np
         import pyarrow as pa
 
         lines = pa.chunked_array([_split(data) for data in blocks])
-        first = sum(block.lines for block in self._blocks[: -len(blocks)]) + 1
         numbers = np.arange(first, first + len(lines), dtype=np.int64)
         self._con.register("lines", pa.table({"line": lines, "number": numbers}))
         self._con.execute(f"insert into present select {_DIGEST}, number from lines")
         self._con.unregister("lines")
+        return len(lines)
 
     @property
     def count(self) -> int:
-        return sum(block.lines for block in self._blocks)
+        return sum(block.lines for block in self._text.blocks)
 
     @property
     def rows(self) -> int:
@@ -172,7 +141,7 @@ class Lines:
             if self._header:
                 file.write(_first_line(self._text))
             before = self._same
-            for data in _blocks(self._text, self._same_bytes):
+            for data in blocks_of(self._text.path, self._start):
                 array = _split(data)
                 first, last = np.searchsorted(changes.lines, [before + 1, before + len(array) + 1])
                 lines = array.take(changes.lines[first:last] - before - 1).to_pylist()
@@ -181,7 +150,16 @@ class Lines:
                 before += len(array)
         size = target.stat().st_size
         count = len(changes.lines) + self._header
-        return replace(self._text, path=target, start=0, size=size, lines=count, ends_with_newline=ends)
+        return replace(
+            self._text,
+            path=target,
+            start=0,
+            size=size,
+            lines=count,
+            ends_with_newline=ends,
+            blocks=(),
+            same=0,
+        )
 
     def remember(self, load: int, target: Path, *, whole: bool) -> None:
         """Write the digest of every line, and which row of which load it is."""
@@ -195,14 +173,28 @@ class Lines:
                 "coalesce(row_number, line) as row_number from paired "
                 f"where line is not null union all select * {known}"
             )
-        blocks = json.dumps([(block.sha256, block.lines) for block in self._blocks])
+        blocks = json.dumps([astuple(block) for block in self._text.blocks])
         with disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            facts = f"format parquet, kv_metadata {{blocks: {_text(blocks)}}}"
+            facts = f"format parquet, kv_metadata {{{_BLOCKS}: {_text(blocks)}}}"
             self._con.execute(f"copy ({query}) to {_text(str(target))} ({facts})")
 
     def close(self) -> None:
         self._con.close()
+
+
+def known_blocks(known: Path | None) -> tuple[Block, ...]:
+    """Read of which blocks a file was whose lines are remembered; none where that cannot be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    if known is None:
+        return ()
+    try:
+        facts = pq.read_metadata(known).metadata or {}
+        return tuple(Block(*block) for block in json.loads(facts.get(_BLOCKS.encode(), b"[]")))
+    except (OSError, pa.ArrowException, TypeError, ValueError):
+        return ()
 
 
 def _parquet(path: Path) -> str:
@@ -223,23 +215,6 @@ def _several(blocks: Iterator[bytes]) -> Iterator[list[bytes]]:
             waiting = []
     if waiting:
         yield waiting
-
-
-def _blocks(text: TextFile, start: int) -> Iterator[bytes]:
-    """Give a file in blocks of whole lines; stops at a line that is too long to be one."""
-    rest = b""
-    with text.path.open("rb") as file:
-        file.seek(start)
-        while chunk := file.read(CHUNK):
-            chunk = rest + chunk
-            end = chunk.rfind(b"\n") + 1
-            rest = chunk[end:]
-            if len(rest) > _LONGEST_LINE:
-                return
-            if end:
-                yield chunk[:end]
-    if rest:
-        yield rest
 
 
 def _first_line(text: TextFile) -> bytes:

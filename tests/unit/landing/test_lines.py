@@ -7,8 +7,7 @@ from collections import Counter
 
 import pytest
 
-from plumbline.landing.files import connector
-from plumbline.landing.files import lines as lines_of_files
+from plumbline.landing.files import connector, inspection
 from plumbline.landing.writer import file_sha256
 from tests.unit.landing.shop import csv
 
@@ -72,7 +71,7 @@ def test_json_lines_land_as_differences_too(shop):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_day_after_day_the_rows_that_are_there_are_those_of_the_file(shop, seed, monkeypatch):
-    monkeypatch.setattr(lines_of_files, "CHUNK", 200)
+    monkeypatch.setattr(inspection, "CHUNK", 200)
     chance = random.Random(seed)
     lines = numbered(range(60)) + numbered(range(3))
     shop.file("lines.csv", csv(*lines, end=chance.choice(["\n", "\r\n"])))
@@ -178,3 +177,39 @@ def test_small_files_and_appended_files_land_whole(shop, monkeypatch):
     for day in range(2):
         shop.file("lines.csv", csv(*numbered(range(50 + day))))
         assert shop.land_lines().rows == 50 + day
+
+
+def test_blocks_that_are_as_they_were_are_not_looked_at_again(shop, monkeypatch):
+    monkeypatch.setattr(inspection, "CHUNK", 200)
+    shop.file("lines.csv", csv(*numbered(range(1, 41))))
+    shop.land()
+    looked_at = []
+    look = inspection._Survey.look_at
+    monkeypatch.setattr(
+        inspection._Survey, "look_at", lambda self, piece: looked_at.append(piece) or look(self, piece)
+    )
+    shop.file("lines.csv", csv(*numbered(range(1, 42))))
+    assert shop.land_lines().rows == 1
+    assert sum(map(len, looked_at)) < 400
+
+
+def test_what_is_wrong_behind_them_is_told_by_its_line(shop, monkeypatch):
+    monkeypatch.setattr(inspection, "CHUNK", 200)
+    shop.file("lines.csv", csv(*numbered(range(1, 41))))
+    shop.land()
+    shop.file("lines.csv", csv(*numbered(range(1, 41)), "41,t\0a,1,,"))
+    outcome = shop.land_lines()
+    assert (outcome.status, outcome.extracts[0].line) == ("refused", 42)
+
+
+def test_a_quote_in_them_is_remembered(shop, monkeypatch):
+    monkeypatch.setattr(inspection, "CHUNK", 200)
+    quoted = ['1,"tea, green",1,,', *numbered(range(2, 41))]
+    shop.file("lines.csv", csv(*quoted))
+    shop.land()
+    shop.file("lines.csv", csv(*quoted, '41,"two\nlines",1,,'))
+    shop.land()
+    assert ("41", "two\nlines") in shop.lines("LineID, Product")
+    shop.file("lines.csv", csv(*quoted, *numbered(range(41, 43))))
+    shop.land()
+    assert ("1", "tea, green") in shop.query(f"select LineID, Product from ({STILL_THERE})")
