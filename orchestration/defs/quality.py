@@ -131,7 +131,7 @@ def _run(session: Session, stage: str) -> StageResult:
     from plumbline.warehouse import connect
 
     assert session.registered
-    marts = session.marts if stage == "marts" else None
+    marts = session.marts if stage == "marts" else {} if stage == "landing" else None
     with session.record.stage(f"quality {stage}"), connect(session.home.warehouse) as connection:
         context = StageContext.of(connection, agreed_freshness(session.sources))
         return run_stage(connection, stage, suites_of(stage), context=context, marts=marts, anew=session.full)

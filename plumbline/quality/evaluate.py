@@ -45,7 +45,7 @@ def run_stage(
     an extract and no rows, and an expectation that raises an exception. Reads what is committed.
 
     With `marts`, the digests of the marts as they are now, evidence that adds up by month is collected only
-    for months that changed; `anew` forgets what was kept.
+    for months that changed, and that of landed tables only for new loads; `anew` forgets what was kept.
     """
     judging()
     started = time.perf_counter()

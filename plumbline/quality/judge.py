@@ -27,9 +27,8 @@ from great_expectations.validator.validation_graph import ValidationGraph
 from sqlglot import exp, parse_one
 
 from plumbline.quality import great_expectations_types as ours
-from plumbline.quality.kept import Kept, mart_behind, months_of
+from plumbline.quality.kept import Kept, Parts
 from plumbline.quality.rules import EVIDENCE, Question
-from plumbline.warehouse.contents import any_part, part_name, part_number
 
 # What goes wrong is told in the results; Great Expectations would print it as well.
 logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
@@ -120,11 +119,11 @@ class _Engine(SqlAlchemyExecutionEngine):
         return {**(self._of_the_whole(batch, others) if others else {}), **added}
 
     def _added(self, batch: str, computations: Sequence[Any]) -> dict[Any, Any]:
-        """Add up counts by month: those of months that are as they were, and those that are counted now."""
-        mart = mart_behind(batch, self.kept.marts) if self.kept else None
-        if self.kept is None or mart is None or mart.whole.rows < _WORTH_KEEPING:
+        """Add up counts by part: those of parts that are as they were, and those that are counted now."""
+        whole = self.kept.parts_of(batch) if self.kept else None
+        if self.kept is None or whole is None or whole.rows < _WORTH_KEEPING:
             return {}
-        basis = months_of(mart)
+        basis = whole.basis
         rules = {
             each.metric_configuration.id: f"{batch} {each.metric_configuration.id}" for each in computations
         }
@@ -133,30 +132,30 @@ class _Engine(SqlAlchemyExecutionEngine):
         for each in computations:
             together[frozenset(basis.keys() - known[each.metric_configuration.id].keys())].append(each)
         for parts, some in together.items():
-            for name, found in self._by_month(batch, mart.day, parts, some).items():
+            for name, found in self._by_part(batch, whole, parts, some).items():
                 known[name] |= found
         complete = {name: found for name, found in known.items() if found.keys() == basis.keys()}
         for name, found in complete.items():
             self.kept.remember(rules[name], basis, found)
         return {name: sum(found.values()) for name, found in complete.items()}
 
-    def _by_month(
-        self, batch: str, day: str, parts: Collection[str], computations: Sequence[Any]
+    def _by_part(
+        self, batch: str, whole: Parts, parts: Collection[str], computations: Sequence[Any]
     ) -> dict[Any, dict[str, int]]:
-        """Count in some months; nothing where that fails, so that the whole table tells why."""
+        """Count in some parts; nothing where that fails, so that the whole table tells why."""
         if not parts:
             return {}
         columns = [each.metric_fn.label(f"aggregate_{place}") for place, each in enumerate(computations)]
-        number: sa.Label[int] = sa.literal_column(part_number(day)).label("part")
+        number: sa.Label[int] = sa.literal_column(whole.number).label("part")
         statement = sa.select(number, *columns).select_from(self.get_domain_records({"batch_id": batch}))
         try:
             rows = self.execute_query(
-                statement.where(sa.text(any_part(day, parts))).group_by(number)
+                statement.where(sa.text(whole.chosen(parts))).group_by(number)
             ).fetchall()
         except Exception:  # whatever it is, the statement over the whole table meets it, too
             return {}
         return {
-            each.metric_configuration.id: {part_name(row[0]): int(row[place] or 0) for row in rows}
+            each.metric_configuration.id: {whole.name(row[0]): int(row[place] or 0) for row in rows}
             for place, each in enumerate(computations, start=1)
         }
 

@@ -1,4 +1,4 @@
-"""Evidence by month: what was found of months that are as they were is taken over from the run before.
+"""Evidence by month and by load: what was found of those that are as they were is taken over.
 
 Kept are counts of rows, with the digests of all rows that they rest on: how many rows of a month break a rule
 that looks at one row only, and of evidence from several tables only how many were judged where none broke the
@@ -8,7 +8,7 @@ rule. Where a row breaks such a rule now, the whole table is judged, as if nothi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from plumbline.quality.sql import literal
-from plumbline.warehouse.contents import Contents, MartContent, part_name
+from plumbline.warehouse.contents import Contents, MartContent, any_part, part_name, part_number
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,6 +30,23 @@ _TABLE = """
 create schema if not exists quality;
 create table if not exists quality.kept_evidence
     (stage varchar, rule varchar, part varchar, basis varchar, evaluated bigint)"""
+
+
+_LOADS = """
+select 'landing_' || system || '.' || table_name as relation, load, sha256, rows
+from landing_run.loads
+where is_current and rows > 0"""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a table: what each rests on, and how SQL numbers and chooses them."""
+
+    rows: int
+    basis: Mapping[str, str]
+    number: str
+    name: Callable[[int], str]
+    chosen: Callable[[Collection[str]], str]
 
 
 @dataclass(frozen=True)
@@ -53,6 +70,7 @@ class Kept:
     stage: str
     marts: Contents
     anew: bool = False
+    _loads: dict[str, dict[str, tuple[str, int]]] = field(default_factory=dict)
     _before: dict[str, dict[str, tuple[str, int]]] = field(default_factory=dict)
     _now: dict[str, dict[str, tuple[str, int]]] = field(default_factory=dict)
 
@@ -63,6 +81,38 @@ class Kept:
         ).fetchall()
         for rule, part, basis, evaluated in () if self.anew else rows:
             self._before.setdefault(rule, {})[part] = (basis, evaluated)
+        for relation, load, digest, count in (
+            self.con.execute(_LOADS).fetchall() if self._is_of_loads() else ()
+        ):
+            self._loads.setdefault(relation, {})[str(load)] = (str(digest), count)
+
+    def _is_of_loads(self) -> bool:
+        found = self.con.execute(
+            "select 1 from duckdb_tables() where schema_name = 'landing_run' and table_name = 'loads'"
+        ).fetchone()
+        return self.stage == "landing" and found is not None
+
+    def parts_of(self, relation: str) -> Parts | None:
+        """Give the months of a mart, or the loads of a landed table; a load never changes."""
+        if mart := mart_behind(relation, self.marts):
+            day = mart.day
+            return Parts(
+                mart.whole.rows,
+                months_of(mart),
+                part_number(day),
+                part_name,
+                lambda names: any_part(day, names),
+            )
+        loads = self._loads.get(relation)
+        if not loads:
+            return None
+        return Parts(
+            sum(rows for _, rows in loads.values()),
+            {load: _digest(relation, load, sha256) for load, (sha256, _) in loads.items()},
+            "_load",
+            str,
+            lambda names: f"_load IN ({', '.join(sorted(names))})",
+        )
 
     def evidence(self, rule: Evidence, relation: str, context: StageContext) -> exp.Query | None:
         """Give a query that says what was found, or None where the whole table has to be judged."""

@@ -23,7 +23,7 @@ from plumbline.quality import (
     warning,
 )
 from plumbline.quality.warm import judging
-from plumbline.warehouse.contents import inspect_contents
+from plumbline.warehouse.contents import Contents, inspect_contents
 
 SHOP = """
 create schema marts;
@@ -192,3 +192,48 @@ def test_a_condition_over_other_tables_is_never_taken_over(con, gate: Gate) -> N
     gate()
     con.execute("delete from marts.orders where order_id = 3")
     assert {check[0]: check[3] for check in gate()}["the order is there"] == 2
+
+
+LANDED = """
+create schema landing_run; create schema landing_erp;
+create table landing_run.loads as select * from (values
+    (1, 'erp', 'line', 'a', 3, true), (2, 'erp', 'line', 'b', 2, true)
+) as loads(load, system, table_name, sha256, rows, is_current);
+create table landing_erp.line as select * from (values
+    (1, '1'), (1, null), (1, '3'), (2, '4'), (2, null)
+) as lines(_load, id);
+"""
+ARRIVED = suite("landing_erp.line", warning(never_empty("id"), why="It counts."), owner="Sales")
+
+
+def landed(con: duckdb.DuckDBPyConnection, context: StageContext, marts: Contents | None) -> Judged:
+    return [
+        told(check) for check in run_stage(con, "landing", [ARRIVED], context=context, marts=marts).checks
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "insert into landing_run.loads values (3, 'erp', 'line', 'c', 2, true);"
+        "insert into landing_erp.line values (3, null), (3, '7')",
+        "insert into landing_run.loads values (3, 'erp', 'line', 'c', 0, true)",
+        "update landing_run.loads set is_current = false where load = 1;"
+        "delete from landing_erp.line where _load = 1",
+        "update landing_run.loads set load = 4, sha256 = 'd' where load = 2;"
+        "update landing_erp.line set _load = 4, id = 'x' where _load = 2",
+    ],
+    ids=["a new load", "a load without rows", "a load that is current no longer", "another load instead"],
+)
+def test_a_landed_table_is_judged_as_a_whole_would_be(con, context: StageContext, change: str) -> None:
+    con.execute(LANDED)
+    landed(con, context, {})
+    con.execute(change)
+    assert landed(con, context, {}) == landed(con, context, None)
+
+
+def test_the_rows_of_a_load_are_looked_at_once(con, context: StageContext) -> None:
+    con.execute(LANDED)
+    first = [judged[:4] for judged in landed(con, context, {})]
+    con.execute("update landing_erp.line set id = null")
+    assert [judged[:4] for judged in landed(con, context, {})] == first
