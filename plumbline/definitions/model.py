@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 GRAINS = ("day", "week", "month", "quarter", "year")
@@ -302,14 +303,16 @@ class Definitions:
         """Every entity that some model has."""
         return tuple(sorted({entity.name for model in self.models.values() for entity in model.entities}))
 
+    @cached_property
+    def _measured(self) -> Mapping[str, tuple[SemanticModel, Measure]]:
+        """Every measure by its name, and the first model that has it."""
+        models = reversed(list(self.models.values()))
+        return {item.name: (model, item) for model in models for item in reversed(model.measures)}
+
     def model_of(self, measure: str) -> SemanticModel | None:
         """Find the semantic model that has a measure."""
-        return next(
-            (model for model in self.models.values() if any(item.name == measure for item in model.measures)),
-            None,
-        )
+        return self._measured[measure][0] if measure in self._measured else None
 
     def measure(self, name: str) -> Measure | None:
         """Find a measure by its name."""
-        model = self.model_of(name)
-        return next((item for item in model.measures if item.name == name), None) if model else None
+        return self._measured[name][1] if name in self._measured else None

@@ -20,7 +20,7 @@ from plumbline.compiler import compile
 from plumbline.definitions import GRAINS
 from plumbline.errors import DefinitionError
 from plumbline.indicators.reach import FirstDays, Reaches
-from plumbline.indicators.reads import ALWAYS, Reads, joins_of, reads_of
+from plumbline.indicators.reads import ALWAYS, Reads, columns_read, joins_of, reads_of
 from plumbline.indicators.tables import INTERVALS
 from plumbline.warehouse import quoted
 from plumbline.warehouse.contents import Contents, as_json, from_json
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # The last day that may be asked for: a time range has an end, and MetricFlow's calendar has one, too.
 _LAST = date(2040, 12, 31)
+Columns = Mapping[str, frozenset[str]]
 _CODE = ("compiler", "definitions", "indicators", "warehouse")
 
 
@@ -44,6 +45,7 @@ class Basis:
     marts: Contents = field(default_factory=dict)
     questions: Mapping[str, str] = field(default_factory=dict)
     first_days: Mapping[str, FirstDays] = field(default_factory=dict)
+    columns: Mapping[str, Columns] = field(default_factory=dict)
 
     @classmethod
     def read(cls, con: DuckDBPyConnection) -> Basis:
@@ -55,7 +57,16 @@ class Basis:
         row = con.execute("SELECT record FROM answers.basis").fetchone() if found else None
         record = json.loads(row[0]) if row else {}
         marts = from_json(record)
-        return cls(marts, record["questions"], record.get("first_days", {})) if marts is not None else cls()
+        if marts is None:
+            return cls()
+        first_days, columns = record.get("first_days", {}), record.get("columns", {})
+        return cls(marts, record["questions"], first_days, {name: _sets(c) for name, c in columns.items()})
+
+    def columns_of(self, name: str, marts: Contents) -> Columns | None:
+        """Give the columns that a question read, where the marts still have the columns that they had."""
+        known = self.columns.get(name, {})
+        same = all(mart in marts and marts[mart].columns == self.marts[mart].columns for mart in known)
+        return known if known and same else None
 
 
 @dataclass
@@ -69,6 +80,7 @@ class Answers:
     full: bool = False
     asked: dict[str, str] = field(default_factory=dict)
     anew: dict[str, date | None] = field(default_factory=dict)
+    _columns: dict[str, Columns] = field(default_factory=dict)
     _basis: Basis = field(default_factory=Basis)
     _reaches: Reaches = field(init=False)
 
@@ -87,7 +99,7 @@ class Answers:
         table = _table(question.name)
         self._learn(question)
         is_known = self._basis.questions.get(question.name) == self.asked[question.name]
-        reads = reads_of(self.definitions, question, sql, self.marts) if is_known else None
+        reads = self._reads(question, sql) if is_known else None
         since = self._changed_since(question, reads) if reads else ALWAYS
         self.anew[question.name] = since
         if since == ALWAYS or (since and reads and not self._replace_since(question, reads, since)):
@@ -104,10 +116,27 @@ class Answers:
         for (name,) in rows:
             if name not in self.asked:
                 self.con.execute(f"DROP TABLE {_table(name)}")
-        record = {**as_json(self.marts), "questions": self.asked, "first_days": self._reaches.now}
+        columns = {
+            name: {mart: sorted(read) for mart, read in found.items()}
+            for name, found in self._columns.items()
+        }
+        record = {
+            **as_json(self.marts),
+            "questions": self.asked,
+            "first_days": self._reaches.now,
+            "columns": columns,
+        }
         self.con.execute(
             "CREATE OR REPLACE TABLE answers.basis AS SELECT ?::VARCHAR AS record", [json.dumps(record)]
         )
+
+    def _reads(self, question: Question, sql: str) -> Reads | None:
+        """Find what a question rests on; None when that cannot be told."""
+        columns = self._basis.columns_of(question.name, self.marts) or columns_read(sql, self.marts)
+        if columns is None:
+            return None
+        self._columns[question.name] = columns
+        return reads_of(self.definitions, question, columns, self.marts)
 
     def _learn(self, question: Question) -> None:
         """Keep what the next run has to know of the ways of a question to other marts."""
@@ -145,6 +174,10 @@ class Answers:
             self.con.execute(f"INSERT INTO {table} SELECT * FROM temp.newer")
         self.con.execute("DROP TABLE temp.newer")
         return same
+
+
+def _sets(columns: Mapping[str, list[str]]) -> Columns:
+    return {mart: frozenset(names) for mart, names in columns.items()}
 
 
 def _table(name: str) -> str:

@@ -82,11 +82,10 @@ class Reads:
         return min(found, default=None)
 
 
-def reads_of(definitions: Definitions, question: Question, sql: str, marts: Contents) -> Reads | None:
-    """Find what a question rests on from its SQL and its definitions; None when that cannot be told."""
-    columns = columns_read(sql, marts)
-    if columns is None:
-        return None
+def reads_of(
+    definitions: Definitions, question: Question, columns: Mapping[str, frozenset[str]], marts: Contents
+) -> Reads:
+    """Find what a question rests on from the columns that its SQL reads and its definitions."""
     if question.grain not in GRAINS:
         return Reads(columns)
     facts = list(_question_facts(definitions, question))

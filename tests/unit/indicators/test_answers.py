@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from plumbline.indicators import Candidates
+from plumbline.indicators import Candidates, answers
+from plumbline.indicators.reads import columns_read
 from tests.unit.definitions import shop
 from tests.unit.indicators.conftest import Builder
 
@@ -95,6 +96,26 @@ def test_a_new_day_asks_again_from_its_month_on(build: Builder) -> None:
     build()
     build.con.execute(CHANGES["a new day"])
     assert build().since["sales_monthly"] == date(2025, 3, 1)
+
+
+def test_which_columns_a_question_reads_is_found_out_once(
+    build: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[str] = []
+    monkeypatch.setattr(
+        answers, "columns_read", lambda sql, marts: looked_at.append(sql) or columns_read(sql, marts)
+    )
+    build()
+    build.con.execute(CHANGES["a new day"])
+    build()
+    assert looked_at
+    looked_at.clear()
+    build.con.execute(CHANGES["a row that has gone"])
+    build()
+    assert not looked_at
+    build.con.execute("ALTER TABLE marts.orders ADD COLUMN weight INTEGER")
+    build()
+    assert looked_at
 
 
 def test_what_rests_on_other_marts_is_not_asked_again(build: Builder) -> None:
