@@ -101,6 +101,7 @@ class _Run:
             self._start_worker()
         with self._stage("start"):
             os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+            os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "500")
             with _quiet():
                 import dagster
 

@@ -8,11 +8,13 @@ lose its last events, never damage it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from threading import local
 from typing import Any
 
+from dagster import AssetKey, EventLogEntry, EventLogRecord, deserialize_value
 from dagster._core.storage.event_log.polling_event_watcher import SqlPollingEventWatcher
 from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import (
     ConsolidatedSqliteEventLogStorage,
@@ -36,8 +38,33 @@ class OneFileEventLogStorage(ConsolidatedSqliteEventLogStorage):
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
+        if shared := getattr(self._batch, "connection", None):
+            yield shared
+            return
         with self._engine.begin() as connection:
             yield connection
+
+    @cached_property
+    def _batch(self) -> local:
+        return local()
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events in one transaction."""
+        with self._engine.begin() as connection:
+            self._batch.connection = connection
+            try:
+                super().store_event_batch(events)
+            finally:
+                del self._batch.connection
+
+    def _get_latest_materialization_records(
+        self, raw_asset_rows: Sequence[Mapping[str, Any]]
+    ) -> Mapping[AssetKey, EventLogRecord | None]:
+        """Take what stands in the rows; Dagster's own asks for older forms of them even where it has all."""
+        found = {row["asset_key"]: _materialization(row) for row in raw_asset_rows}
+        others = [row for row in raw_asset_rows if found[row["asset_key"]] is None]
+        known = {AssetKey.from_db_string(key): record for key, record in found.items() if record}
+        return {**known, **(super()._get_latest_materialization_records(others) if others else {})}
 
     @cached_property
     def _tables(self) -> frozenset[str]:
@@ -71,6 +98,14 @@ class OneFileEventLogStorage(ConsolidatedSqliteEventLogStorage):
         if "_watcher" in self.__dict__:
             self._watcher.close()
         self._engine.dispose()
+
+
+def _materialization(row: Mapping[str, Any]) -> EventLogRecord | None:
+    """Read the last materialization of an asset from its row, unless it is of an old form or was wiped."""
+    if row["asset_details"] or not row["last_materialization"]:
+        return None
+    record = deserialize_value(row["last_materialization"])
+    return record if isinstance(record, EventLogRecord) else None
 
 
 def _relax_durability(connection: Any, _record: Any) -> None:

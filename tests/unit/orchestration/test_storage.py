@@ -61,3 +61,39 @@ def test_a_run_that_was_killed_is_closed_by_the_next(open_instance):
     )
     close_dead_runs(open_instance())
     assert instance.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.FAILURE
+
+
+def test_what_is_planned_is_stored_at_once_and_read_by_another(open_instance, monkeypatch):
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "500")
+    lines = dg.asset(key=["marts", "lines"])(lambda: None)
+    done = dg.materialize([orders, lines], instance=open_instance())
+    planned = open_instance().get_records_for_run(
+        done.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+    )
+    keys = {record.event_log_entry.dagster_event.asset_key.to_user_string() for record in planned.records}
+    assert keys == {"marts/orders", "marts/lines"}
+
+
+def test_events_that_cannot_be_stored_together_leave_nothing_behind(open_instance, monkeypatch):
+    instance = open_instance()
+    run_id = dg.materialize([orders], instance=instance).run_id
+    events = [record.event_log_entry for record in instance.get_records_for_run(run_id).records]
+    storage, before = instance.event_log_storage, len(events)
+    monkeypatch.setattr(type(storage), "store_asset_check_event", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        storage.store_event_batch(events)
+    assert len(instance.get_records_for_run(run_id).records) == before
+
+
+def test_an_asset_that_was_wiped_has_no_materialization_until_the_next(open_instance):
+    instance = open_instance()
+    dg.materialize([orders], instance=instance)
+    instance.wipe_assets([ORDERS])
+    assert not [record for record in instance.get_asset_records([ORDERS]) if _last(record)]
+    done = dg.materialize([orders], instance=instance)
+    (record,) = instance.get_asset_records([ORDERS])
+    assert _last(record).run_id == done.run_id
+
+
+def _last(record):
+    return record.asset_entry.last_materialization_record
