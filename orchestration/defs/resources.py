@@ -131,6 +131,9 @@ class Session:
         """End what still goes on beside the steps of the run."""
         if "candidates" in self.__dict__:
             self.candidates.stop()
+        if self.preparing_lineage:
+            self.preparing_lineage.terminate()
+            self.preparing_lineage.wait()
 
     @cached_property
     def must_rebuild(self) -> bool:

@@ -103,7 +103,7 @@ class Lineage:
 
     def harmed(self, parts: Collection[Part]) -> frozenset[Part]:
         """Give all parts that some parts can change, themselves included."""
-        return self._downstream(self._first(parts))
+        return self._downstream(self._first(parts), frozenset())
 
     def _first(self, parts: Collection[Part]) -> set[Part]:
         return {self._known(part) for part in parts} | {Part(part.table, EVERY) for part in parts}

@@ -111,7 +111,7 @@ def test_a_dbt_run_that_breaks_leaves_the_mark_that_makes_the_next_rebuild(sessi
 @pytest.fixture
 def gate(session, monkeypatch):
     """Lead results through the publication step; give whether anything was published."""
-    published = []
+    published, ruled = [], []
 
     def publish(session):
         published.append(session.record.run_id)
@@ -120,6 +120,7 @@ def gate(session, monkeypatch):
     monkeypatch.setattr(publication, "publish", publish)
     monkeypatch.setattr(publication, "_reconciliation", lambda _: [])
     monkeypatch.setattr(publication, "record_quality", lambda *_: None)
+    monkeypatch.setattr(publication, "hold_back", lambda session, _, checks: ruled.extend(checks))
     monkeypatch.setattr("plumbline.quality.StageContext.of", lambda *_: None)
     monkeypatch.setattr("plumbline.quality.write_report", lambda *_, **__: "report.html")
 
@@ -130,22 +131,17 @@ def gate(session, monkeypatch):
         list(publication.publication_asset([]).op.compute_fn.decorated_fn(session))
         return bool(published)
 
-    lead.published = published
+    lead.published, lead.ruled = published, ruled
     return lead
 
 
-def test_a_critical_failure_stops_the_publication(gate, session):
-    with pytest.raises(GateError):
-        gate(result("passed"), result("failed"))
-    assert not gate.published
-    assert session.record.status == "held"
-    assert [failure["expectation"] for failure in session.record.failed_expectations] == ["known_customer"]
-
-
-def test_a_rule_that_could_not_be_asked_stops_the_publication(gate):
-    with pytest.raises(GateError):
-        gate(result("error"))
-    assert not gate.published
+def test_what_failed_is_ruled_on_and_the_rest_is_published(gate, session):
+    assert gate(result("passed"), result("failed"), result("error"))
+    assert [check.verdict for check in gate.ruled if check.failed] == ["failed", "error"]
+    assert [failure["expectation"] for failure in session.record.failed_expectations] == [
+        "known_customer",
+        "known_customer",
+    ]
 
 
 def test_a_warning_does_not_stop_the_publication(gate, session):
@@ -153,7 +149,8 @@ def test_a_warning_does_not_stop_the_publication(gate, session):
     assert session.record.quality == {"passed": 4, "failed": 1}
 
 
-def test_a_stage_that_judged_nothing_stops_the_publication(gate):
+def test_a_stage_that_judged_nothing_stops_the_publication(gate, session):
     with pytest.raises(GateError):
         gate()
     assert not gate.published
+    assert session.record.status == "held"
