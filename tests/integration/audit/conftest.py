@@ -14,6 +14,7 @@ import pytest
 from orchestration.defs.recording import record_publication
 from orchestration.defs.resources import open_session
 from plumbline.audit import Proof, verify
+from plumbline.demo import generate
 from plumbline.governance.trust import Trust
 from plumbline.ledger import Ledger, witnessed_ledger
 from plumbline.project import Home
@@ -25,11 +26,17 @@ AS_OF = date(2026, 3, 31)
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory):
-    """Run the company once, then publish the same with parts for the big marts; not to be changed."""
+    """Run a young company once, then publish the same with parts for the big marts; not to be changed."""
     base = tmp_path_factory.mktemp("audit")
-    environment = {**os.environ, "PLUMBLINE_HOME": str(base), "PLUMBLINE_DEMO_SCALE": "0.02"}
-    command = [sys.executable, "-m", "plumbline", "run", "--as-of", AS_OF.isoformat()]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    data = tmp_path_factory.mktemp("extracts") / "data"
+    generate(data, scale=0.1, start=date(2025, 11, 1), as_of=AS_OF)
+    done = subprocess.run(
+        [sys.executable, "-m", "plumbline", "run", "--data", str(data), "--as-of", AS_OF.isoformat()],
+        env={**os.environ, "PLUMBLINE_HOME": str(base)},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLUMBLINE_HOME", str(base))
@@ -37,16 +44,16 @@ def published(tmp_path_factory):
     return base
 
 
-def publish_with_parts():
-    """Publish the warehouse again as the run did, with marts of over a thousand rows in parts."""
+def publish_with_parts(run_id=None):
+    """Publish the warehouse again as the run did, with marts of over a hundred rows in parts."""
     with open_session("demo", as_of=AS_OF.isoformat()) as session:
         state = json.loads((session.home.runs / "state.json").read_text(encoding="utf-8"))
         with connect(session.home.warehouse) as con:
             publish(
                 con,
                 session.home,
-                run=RunFacts("demo", state["published_run"], AS_OF),
-                large_rows=1000,
+                run=RunFacts("demo", run_id or state["published_run"], AS_OF),
+                large_rows=100,
                 before_switch=lambda publication: record_publication(session, publication),
             )
 

@@ -7,10 +7,28 @@ import os
 
 import pytest
 
+from plumbline.publication.digests import file_digest
+from plumbline.publication.recording import metric_sql
 from tests.integration.audit.tampering import WAYS, seeded
 
 TIMES = int(os.environ.get("PLUMBLINE_EXAMPLES", "1"))
 EXAMPLES = [(way, seed) for way in WAYS for seed in range(2 * TIMES)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    """Compile each definition once: the SQL rests on the file of the definitions alone."""
+    known = {}
+
+    def once(path, metric, cache=None):
+        key = (file_digest(path), metric)
+        if key not in known:
+            known[key] = metric_sql(path, metric, cache)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("plumbline.audit.definitions.metric_sql", once)
+        yield
 
 
 def test_what_nobody_touched_is_whole(copy):

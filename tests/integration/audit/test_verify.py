@@ -8,12 +8,14 @@ import sys
 
 import pytest
 
+from orchestration.defs.resources import open_session
 from plumbline.audit import verify
 from plumbline.cli.main import main
 from plumbline.errors import StorageError
 from plumbline.governance.trust import Trust
 from plumbline.ledger import GitWitness, Ledger, Witnessing, witnessed_ledger
 from plumbline.project import Home
+from tests.integration.audit.conftest import AS_OF, publish_with_parts
 
 
 def point_to(copy, name):
@@ -202,3 +204,30 @@ def test_verifying_loads_neither_dbt_nor_dagster_nor_great_expectations(publishe
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_next_run_switches_to_what_a_crash_left_recorded(published, tmp_path, monkeypatch):
+    base = tmp_path / "home"
+    shutil.copytree(published, base, symlinks=True)
+    monkeypatch.setenv("PLUMBLINE_HOME", str(base))
+
+    class Killed(BaseException):
+        pass
+
+    def die(shelf, generation):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("plumbline.publication.shelf.Shelf.switch_to", die)
+        with pytest.raises(Killed):
+            publish_with_parts(run_id="a run that was killed")
+    home = Home(base / "demo")
+    assert os.readlink(home.current) == "gen-000002.duckdb"
+    proof = verify(home, witnessed_ledger(home, Trust("demo")), "demo")
+    assert (proof.differences, proof.notes[0][:37]) == ([], "demo-000003 is recorded and complete,")
+    with open_session("demo", as_of=AS_OF.isoformat()) as session:
+        assert session.nothing_new
+    assert os.readlink(home.current) == "gen-000003.duckdb"
+    proof = verify(home, witnessed_ledger(home, Trust("demo")), "demo")
+    assert (proof.differences, proof.notes) == ([], [])
+    assert [record.body["what"] for record in Ledger(home.ledger).records("heal")] == ["switched forward"]
