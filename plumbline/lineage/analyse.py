@@ -10,7 +10,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from plumbline.lineage.graph import Fallback
-from plumbline.lineage.parts import EVERY, NOTHING, ROWS, Marks, Part, Shape, stored, union
+from plumbline.lineage.parts import EVERY, NOTHING, ROWS, Mark, Marks, Part, Shape, stored, union
 from plumbline.lineage.queries import Reader
 from plumbline.lineage.relations import Relation, in_order
 
@@ -27,13 +27,11 @@ class Analysis:
         """Add a relation; those that it reads are there already."""
         shape = self._shape(relation, statement)
         columns = relation.columns or _names(shape)
-        table = stored(
-            relation.name, () if shape.is_open and not relation.columns else columns, relation.keys
-        )
-        self.tables[relation.name.lower()] = table
+        known = () if shape.is_open and not relation.columns else columns
+        self.tables[relation.name.lower()] = stored(relation.name, known, relation.keys)
         for column in columns:
             self._join(Part(relation.name, column), shape.column(column.lower()) or NOTHING)
-        if shape.rest is not None and relation.sql:
+        if not known and relation.sql:
             self._join(Part(relation.name, EVERY), shape.values)
         self._join(Part(relation.name, ROWS), shape.rows | self._beside(relation, statement))
 
@@ -68,9 +66,13 @@ class Analysis:
         return Shape(dict.fromkeys((name.lower() for name in relation.columns), marks), marks, marks, True)
 
     def _beside(self, relation: Relation, statement: exp.Expr | None) -> Marks:
-        """What only another form of the SQL reads: it may decide about any row."""
+        """What only another form of the SQL reads: it may decide about any row.
+
+        Where that form gives the same, this counts only by what goes wrong there itself.
+        """
         unseen = {name.lower() for name in relation.reads} - tables_in(statement)
-        return union(self._table(name).everything for name in unseen)
+        marks = union(self._table(name).everything for name in unseen)
+        return frozenset(Mark(*mark[:2], relation.is_same) for mark in marks)
 
     def _table(self, name: str) -> Shape:
         return self.tables.get(name.lower()) or stored(name, ())

@@ -42,7 +42,8 @@ class Questions:
     def _times(self, metric: str) -> Iterator[tuple[str, ...]]:
         """No period, and the shortest and the longest that the metric is for."""
         known = self.definitions.metrics.get(metric)
-        grains = [grain for grain in GRAINS if grain in (known.governance.grains or GRAINS)] if known else []
+        own = [grain for grain in GRAINS if known and grain in known.governance.grains]
+        grains = own or list(GRAINS)
         yield ()
         yield from dict.fromkeys((f"{METRIC_TIME}__{grain}",) for grain in grains[:1] + grains[-1:])
 

@@ -26,9 +26,9 @@ class Part:
 class Mark(NamedTuple):
     """A part that something rests on directly.
 
-    A guarded one counts only by what goes wrong in that table itself: rows are joined to it by columns of
-    which a check holds that they are unique, so what lies behind its rows can do no harm that the check
-    does not find.
+    A guarded one counts only by what goes wrong in that table itself. Most often rows are joined to it by
+    columns of which a check holds that they are unique: what lies behind its rows can do no harm that the
+    check does not find.
     """
 
     table: str

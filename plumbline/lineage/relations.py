@@ -16,8 +16,9 @@ class Relation:
 
     `sql` is the whole statement that makes it, '' for what arrives from outside. `columns` are declared
     ones, () when they follow from the SQL. Of `keys` a critical check holds that they are unique. `reads`
-    are tables that it may read beside those of its SQL, such as those of its incremental form. `opaque`
-    says why the SQL does not tell what the table holds, where that is so.
+    are tables that it may read beside those of its SQL, such as those of its incremental form, which
+    `is_same` when it gives the same as the whole. `opaque` says why the SQL does not tell what the table
+    holds, where that is so.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Relation:
     keys: tuple[tuple[str, ...], ...] = ()
     reads: tuple[str, ...] = ()
     opaque: str = ""
+    is_same: bool = False
 
 
 def write_relations(path: Path, relations: Iterable[Relation]) -> None:
@@ -43,6 +45,7 @@ def read_relations(text: str) -> list[Relation]:
             tuple(tuple(key) for key in item["keys"]),
             tuple(item["reads"]),
             item["opaque"],
+            item["is_same"],
         )
         for item in json.loads(text)
     ]

@@ -151,6 +151,14 @@ def test_what_only_another_form_of_the_sql_reads_decides_about_rows():
     assert Part("landing.shop", "Name") in found.upstream(Part("marts.some", ""))
 
 
+def test_another_form_that_gives_the_same_counts_only_by_itself():
+    reads = ("staging.sale", "staging.shop")
+    relation = Relation("marts.some", "select id, note from staging.sale", reads=reads, is_same=True)
+    upstream = Lineage(analyse([*RELATIONS, relation]).edges).upstream(Part("marts.some", ""))
+    assert Part("staging.shop", "") in upstream
+    assert Part("landing.shop", "Name") not in upstream
+
+
 def test_a_table_whose_columns_are_not_known_counts_by_any_of_them():
     relations = [
         Relation("landing.any"),
