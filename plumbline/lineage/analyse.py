@@ -28,7 +28,7 @@ class Analysis:
         shape = self._shape(relation, statement)
         columns = relation.columns or _names(shape)
         known = () if shape.is_open and not relation.columns else columns
-        self.tables[relation.name.lower()] = stored(relation.name, known, relation.keys)
+        self.tables[relation.name.lower()] = stored(relation.name, known, relation.keys, shape)
         for column in columns:
             self._join(Part(relation.name, column), shape.column(column.lower()) or NOTHING)
         if not known and relation.sql:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from plumbline.lineage.expressions import Expressions, conjuncts
-from plumbline.lineage.parts import NOTHING, Marks, Shape, union
+from plumbline.lineage.parts import NOTHING, Marks, Shape, Span, union
 from plumbline.lineage.scope import Scope
 
 # A key of joined rows: (source, column) of each of its columns.
@@ -32,11 +32,17 @@ class Side:
     shape: Shape
     condition: Marks
     equal: frozenset[str]
+    spans: frozenset[Span] = frozenset()
 
     @property
     def guards(self) -> Marks | None:
-        """What guards that at most one row is found; None when there may be several."""
-        found = [guards for key, guards in self.shape.keys.items() if key <= self.equal]
+        """What guards that at most one row is found; None when there may be several.
+
+        Of times that do not overlap at most one begin is found, if the rest of the key is given.
+        """
+        begins = {span.since for span in self.spans if span.key <= self.equal}
+        fixed = [self.equal, *(self.equal | {since} for since in sorted(begins))]
+        found = [guards for key, guards in self.shape.keys.items() if any(key <= given for given in fixed)]
         return min(found, key=len) if found else None
 
     @property
@@ -64,7 +70,8 @@ def side_of(join: exp.Join, alias: str, shape: Shape, scope: Scope, expressions:
         merged = union(found for _, other in scope.sources if (found := other.column(name)) is not None)
         scope.merged[name] = merged
         condition |= merged
-    return Side(alias, shape, condition, frozenset(names) | _equal_columns(join, alias, shape, before))
+    equal = frozenset(names) | _equal_columns(join, alias, shape, before)
+    return Side(alias, shape, condition, equal, _spans_met(join, alias, shape, before))
 
 
 def _shared_names(join: exp.Join, shape: Shape, before: list[tuple[str, Shape]]) -> list[str] | None:
@@ -88,6 +95,43 @@ def _equal_columns(
         and owns(column, alias, shape, before)
         and _is_of_others(other, alias, shape)
     )
+
+
+def _spans_met(join: exp.Join, alias: str, shape: Shape, before: list[tuple[str, Shape]]) -> frozenset[Span]:
+    """Give the spans of a source within which one value of the others must lie."""
+    conditions = list(conjuncts(join.args.get("on")))
+
+    def bounded(column: str, kind: type[exp.Binary], mirrored: type[exp.Binary]) -> Iterator[exp.Expr]:
+        for condition in conditions:
+            for value, bound in _compared(_unless_null(condition, column), kind, mirrored):
+                is_bound = isinstance(bound, exp.Column) and owns(bound, alias, shape, before)
+                if is_bound and bound.name.lower() == column and _is_of_others(value, alias, shape):
+                    yield value
+
+    return frozenset(
+        span
+        for span in shape.spans
+        for value in bounded(span.since, exp.GTE, exp.LTE)
+        if value in list(bounded(span.until, exp.LT, exp.GT))
+    )
+
+
+def _compared(
+    condition: exp.Expr, kind: type[exp.Binary], mirrored: type[exp.Binary]
+) -> Iterator[tuple[exp.Expr, exp.Expr]]:
+    if isinstance(condition, kind):
+        yield condition.left, condition.right
+    elif isinstance(condition, mirrored):
+        yield condition.right, condition.left
+
+
+def _unless_null(condition: exp.Expr, column: str) -> exp.Expr:
+    """Take the condition out of `column is null or condition`."""
+    if isinstance(condition, exp.Or) and isinstance(condition.left, exp.Is):
+        asked = condition.left
+        if isinstance(asked.expression, exp.Null) and asked.this.name.lower() == column:
+            return condition.right
+    return condition
 
 
 def owns(column: exp.Column, alias: str, shape: Shape, others: list[tuple[str, Shape]]) -> bool:

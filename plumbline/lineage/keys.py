@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from plumbline.lineage.expressions import aggregates, conjuncts, maybe_aggregates
 from plumbline.lineage.joins import Rows
-from plumbline.lineage.parts import NOTHING, Key, Marks
+from plumbline.lineage.parts import NOTHING, Key, Marks, Span
 from plumbline.lineage.projection import Projection, origin_of
 from plumbline.lineage.scope import Scope
 
@@ -31,6 +31,35 @@ def output_keys(node: exp.Select, scope: Scope, projection: Projection, rows: Ro
     if distinct is not None and not distinct.args.get("on"):
         found[frozenset(output.name for output in projection.outputs)] = NOTHING
     return found
+
+
+def output_spans(scope: Scope, projection: Projection) -> frozenset[Span]:
+    """Give the times that do not overlap for one key: of the sources, and those up to the next begin."""
+    if projection.is_open:
+        return frozenset()
+    places = _places(projection)
+    found = set(_begun_spans(scope, projection))
+    for alias, shape in scope.sources:
+        names = {name: places[alias, name] for name in shape.columns if (alias, name) in places}
+        found |= {span.renamed(names) for span in shape.spans if span.columns <= names.keys()}
+    return frozenset(found)
+
+
+def _begun_spans(scope: Scope, projection: Projection) -> Iterator[Span]:
+    """The spans that `lead(since) over (partition by key order by since)` makes."""
+    places = _places(projection)
+    for output in projection.outputs:
+        value = output.node
+        if not isinstance(value, exp.Window) or not isinstance(value.this, exp.Lead):
+            continue
+        window = scope.windows.get(value.alias.lower(), value) if value.alias else value
+        order = window.args["order"].expressions if window.args.get("order") else []
+        is_plain = not any(value.this.args.get(name) for name in ("offset", "default")) and len(order) == 1
+        key = _placed_columns(list(window.args.get("partition_by") or []), scope, places)
+        since = _placed_columns([value.this.this], scope, places)
+        if is_plain and key and since and order[0].this == value.this.this and not order[0].args.get("desc"):
+            (begin,) = since
+            yield Span(key, begin, output.name)
 
 
 def _kept_keys(rows: Rows, places: Mapping[tuple[str, str], str]) -> dict[Key, Marks]:

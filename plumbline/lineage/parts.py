@@ -41,6 +41,22 @@ NOTHING: Marks = frozenset()
 Key = frozenset[str]
 
 
+class Span(NamedTuple):
+    """Columns of a relation where no two times overlap for one key: `until` is the next `since`, or NULL."""
+
+    key: Key
+    since: str
+    until: str
+
+    @property
+    def columns(self) -> Key:
+        return self.key | {self.since, self.until}
+
+    def renamed(self, names: Mapping[str, str]) -> Span:
+        """Give the same span under other names of its columns."""
+        return Span(frozenset(names[name] for name in self.key), names[self.since], names[self.until])
+
+
 def union(marks: Iterable[Marks]) -> Marks:
     """Put marks together."""
     return frozenset().union(*marks)
@@ -53,7 +69,7 @@ class Shape:
     `columns` are in their order, names in small letters; what a column rests on is told of a row that is
     there. `rest` is what a column rests on that is not among them; None when all are known. `is_open` tells
     that there may be more columns anywhere between them. `keys` are columns that tell rows apart, with what
-    guards that. `table` is the name of a stored table.
+    guards that, `spans` times that do not overlap. `table` is the name of a stored table.
     """
 
     columns: Mapping[str, Marks]
@@ -62,6 +78,7 @@ class Shape:
     is_open: bool = False
     keys: Mapping[Key, Marks] = field(default_factory=dict)
     table: str = ""
+    spans: frozenset[Span] = frozenset()
 
     def column(self, name: str) -> Marks | None:
         """Give what a column rests on; None when there is no such column."""
@@ -84,7 +101,7 @@ class Shape:
         """Give the same columns where each may be NULL for want of a row, which rests on `marks`."""
         columns = {name: known | marks for name, known in self.columns.items()}
         rest = None if self.rest is None else self.rest | marks
-        return Shape(columns, self.rows, rest, self.is_open, self.keys, self.table)
+        return Shape(columns, self.rows, rest, self.is_open, self.keys, self.table, self.spans)
 
     def renamed(self, names: list[str]) -> Shape:
         """Give the first columns other names."""
@@ -93,10 +110,14 @@ class Shape:
         if self.is_open:
             return Shape(dict.fromkeys(names, self.values), self.rows, self.values, True)
         before = list(self.columns)
-        named = dict(zip(before, names, strict=False))
-        columns = {named.get(name, name): marks for name, marks in self.columns.items()}
-        keys = {frozenset(named.get(name, name) for name in key): by for key, by in self.keys.items()}
-        return Shape(columns, self.rows, None if len(names) >= len(before) else self.rest, False, keys)
+        named = {**{name: name for name in before}, **dict(zip(before, names, strict=False))}
+        return Shape(
+            {named[name]: marks for name, marks in self.columns.items()},
+            self.rows,
+            None if len(names) >= len(before) else self.rest,
+            keys={frozenset(named[name] for name in key): by for key, by in self.keys.items()},
+            spans=frozenset(span.renamed(named) for span in self.spans),
+        )
 
 
 def opaque(marks: Marks) -> Shape:
@@ -104,12 +125,19 @@ def opaque(marks: Marks) -> Shape:
     return Shape({}, marks, marks, True)
 
 
-def stored(name: str, columns: Iterable[str], keys: Iterable[Iterable[str]] = ()) -> Shape:
-    """Give the shape of a stored table; without columns, of one whose columns are not known."""
+def stored(
+    name: str, columns: Iterable[str], keys: Iterable[Iterable[str]] = (), made: Shape | None = None
+) -> Shape:
+    """Give the shape of a stored table; without columns, of one whose columns are not known.
+
+    Of `keys` a check holds that they are unique; others follow from how it is `made`.
+    """
     known = {column.lower(): frozenset({Mark(name, column)}) for column in columns}
     rows = frozenset({Mark(name, ROWS)})
     guard = frozenset({Mark(name, ROWS, guarded=True)})
-    held = {frozenset(column.lower() for column in key): guard for key in keys}
+    held = dict(made.keys) if made else {}
+    for key in (frozenset(column.lower() for column in key) for key in keys):
+        held[key] = held[key] if held.get(key) == NOTHING else guard
     if known:
-        return Shape(known, rows, keys=held, table=name)
+        return Shape(known, rows, keys=held, table=name, spans=made.spans if made else frozenset())
     return Shape({}, rows, frozenset({Mark(name, EVERY)}), True, held, name)

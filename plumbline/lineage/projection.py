@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from plumbline.lineage.expressions import Expressions, has_window, maybe_aggregates, multiplies
 from plumbline.lineage.joins import owns
-from plumbline.lineage.parts import NOTHING, Key, Marks, Shape, union
+from plumbline.lineage.parts import NOTHING, Key, Marks, Shape, Span, union
 from plumbline.lineage.scope import Scope
 
 
@@ -69,7 +69,7 @@ class Projection:
             for output, looks in zip(self.outputs, around, strict=True)
         ]
 
-    def shape(self, rows: Marks, keys: Mapping[Key, Marks]) -> Shape:
+    def shape(self, rows: Marks, keys: Mapping[Key, Marks], spans: frozenset[Span]) -> Shape:
         """Give the relation that has these columns."""
         columns: dict[str, Marks] = {}
         rest = self.rest
@@ -80,7 +80,7 @@ class Projection:
                 rest = (rest or NOTHING) | output.marks
                 name = f"?again {number}"
             columns[name] = output.marks
-        return Shape(columns, rows, rest, self.is_open, keys)
+        return Shape(columns, rows, rest, self.is_open, keys, spans=spans)
 
 
 def project(node: exp.Select, scope: Scope, expressions: Expressions) -> Projection:

@@ -14,7 +14,7 @@ from plumbline.lineage.expressions import (
     maybe_aggregates,
 )
 from plumbline.lineage.joins import Rows, join, keys_of, owns, side_of
-from plumbline.lineage.keys import output_keys
+from plumbline.lineage.keys import output_keys, output_spans
 from plumbline.lineage.parts import EVERY, NOTHING, ROWS, Mark, Marks, Shape, opaque, stored, union
 from plumbline.lineage.projection import Projection, project
 from plumbline.lineage.scope import Scope
@@ -170,7 +170,8 @@ class Reader:
         rows = self._filtered(node, scope, rows)
         marks = self._grouped(node, scope, projection, rows.marks)
         marks |= self._shaped(node, scope, projection)
-        return projection.shape(marks, output_keys(node, scope, projection, rows))
+        keys, spans = output_keys(node, scope, projection, rows), output_spans(scope, projection)
+        return projection.shape(marks, keys, spans)
 
     def _from(self, node: exp.Select, scope: Scope) -> Rows:
         rows = Rows()

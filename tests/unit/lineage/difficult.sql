@@ -530,3 +530,37 @@ select n, count(*) as customers from (select customer, count(*) as n from orders
 -- an aggregate of an aggregate joined back
 select o.id, o.amount / s.total as share
 from orders as o inner join (select customer, sum(amount) as total from orders group by customer) as s using (customer);
+
+-- times that do not overlap
+with prices as (
+    select product, price, order_id as since, lead(order_id) over (partition by product order by order_id) as until from lines
+), once as (
+    select product, price, since, until from prices qualify row_number() over (partition by product, since order by price) = 1
+)
+select o.amount from orders as o left join once
+    on once.product = o.customer + 90 and o.id >= once.since and (once.until is null or o.id < once.until);
+
+-- a price of times that do not overlap
+with prices as (
+    select product, price, order_id as since, lead(order_id) over (partition by product order by order_id) as until from lines
+), once as (
+    select product, price, since, until from prices qualify row_number() over (partition by product, since order by price) = 1
+)
+select o.id, once.price from orders as o left join once
+    on once.product = o.customer + 90 and o.id >= once.since and (once.until is null or o.id < once.until);
+
+-- times that may be there twice
+with prices as (
+    select product, price, order_id as since, lead(order_id) over (partition by product order by order_id) as until from lines
+)
+select o.amount from orders as o left join prices
+    on prices.product = o.customer + 90 and o.id >= prices.since and (prices.until is null or o.id < prices.until);
+
+-- times that overlap, since they end two begins later
+with prices as (
+    select product, price, order_id as since, lead(order_id, 2) over (partition by product order by order_id) as until from lines
+), once as (
+    select product, price, since, until from prices qualify row_number() over (partition by product, since order by price) = 1
+)
+select o.amount from orders as o left join once
+    on once.product = o.customer + 90 and o.id >= once.since and (once.until is null or o.id < once.until);

@@ -76,6 +76,7 @@ EXACT = {
     "where place = 1": {"steps.who", "steps.request", "steps.began", "steps."},
     "select c.name from customers as c left join (select customer, sum(amount) as total from orders "
     "group by customer) as s on s.customer = c.id": {"customers.name", "customers."},
+    QUERIES["times that do not overlap"]: {"orders.amount", "orders."},
     "select max(price) as top from lines": {"lines.price", "lines."},
     "select name from customers as c where exists (select note from orders as o where o.customer = c.id)": {
         "customers.name",

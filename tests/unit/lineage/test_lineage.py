@@ -185,3 +185,13 @@ def test_importing_and_fallbacks_are_light():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert sorted([Fallback("b", "x"), Fallback("a", "y")])[0].where == "a"
+
+
+def test_what_is_unique_by_its_sql_stays_so_when_it_is_stored():
+    relations = [
+        *RELATIONS,
+        Relation("marts.by_shop", "select shop, max(note) as note from staging.sale group by shop"),
+    ]
+    found = analyse(relations)
+    query = "select count(*) as n from staging.shop as s left join marts.by_shop as b on b.shop = s.id"
+    assert {mark.table for mark in found.read("n", parsed(query)).everything} == {"staging.shop"}
