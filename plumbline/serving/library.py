@@ -9,15 +9,18 @@ from plumbline.compiler import compile
 from plumbline.definitions import METRIC_TIME, GroupBy, load
 from plumbline.errors import DefinitionError
 from plumbline.indicators.coverage import data_from, read_coverage
-from plumbline.publication.sql import identifier
+from plumbline.publication.sql import identifier, tables_of
 from plumbline.serving.answer import whole_day
 from plumbline.serving.compare import STEPS
 from plumbline.serving.reader import Source
 from plumbline.serving.vocabulary import Vocabulary
 
+_WORST = ("held", "stale", "certified_with_warnings")
+
 
 def list_metrics(source: Source) -> list[dict[str, Any]]:
-    """List the metrics by domain and name, with why those without data are not available."""
+    """List the metrics by domain and name, with verdicts, and why those without data are not available."""
+    ruled = None if source.publication is None else verdicts(source)
     return [
         {
             "name": row["name"],
@@ -27,10 +30,48 @@ def list_metrics(source: Source) -> list[dict[str, Any]]:
             "level": row.get("level", ""),
             "unit": row.get("unit", ""),
             "available": row["available"],
+            "verdict": _verdict(row, ruled),
             "reason": row.get("unavailable_reason") or "",
         }
         for row in sorted(_indicators(source), key=lambda row: (row.get("domain") or "", row["name"]))
     ]
+
+
+def _verdict(row: dict[str, Any], ruled: dict[str, dict[str, Any]] | None) -> str:
+    """Name the worst verdict on a metric; '' in the private warehouse, which no gate has ruled on."""
+    if ruled is None:
+        return ""
+    if not row["available"]:
+        return "not_available"
+    return str(ruled.get(row["name"], {}).get("verdict", "certified"))
+
+
+def verdicts(source: Source, metric: str = "") -> dict[str, dict[str, Any]]:
+    """Give the worst verdict on each metric (or one), over all its breakdowns, and why.
+
+    Beside it, for what is held, since when, the last good publication, and which breakdowns are held
+    ('total' is none). Nothing for the private warehouse.
+    """
+    columns = tables_of(source.connection, "warehouse", source.library).get("indicator_value", ())
+    # Generations of an older make have a verdict and no more.
+    if source.publication is None or "held_since" not in {column.name for column in columns}:
+        return {}
+    values = identifier("warehouse", source.library, "indicator_value")
+    rows = source.connection.execute(
+        f"""
+        SELECT metric, verdict, arg_min(reason, dimensions), min(held_since), max(last_good),
+            list_sort(list(DISTINCT coalesce(nullif(replace(dimensions, ',', ' + '), ''), 'total')))
+        FROM (SELECT DISTINCT metric, verdict, reason, held_since, last_good, dimensions FROM {values}
+            WHERE verdict <> 'certified' AND ? IN ('', metric))
+        GROUP BY metric, verdict""",
+        [metric],
+    ).fetchall()
+    found: dict[str, dict[str, Any]] = {}
+    for name, verdict, reason, since, last_good, by in sorted(rows, key=lambda row: _WORST.index(row[1])):
+        told = {"verdict": verdict, "verdict_reason": reason}
+        held = {"held_since": since, "last_good": last_good, "held": by} if since else {}
+        found.setdefault(name, told | held)
+    return found
 
 
 def list_dimensions(source: Source, metrics: list[str]) -> list[dict[str, Any]]:
@@ -127,7 +168,8 @@ def show_metric(source: Source, text: str) -> dict[str, Any]:
     first = data_from(definitions, read_coverage(source.connection, source.library), name)
     begun = {"data_from": first} if first else {}
     dimensions = ["metric_time", *vocabulary.dimensions([name])]
-    return {**entry, **begun, "dimensions": dimensions, "targets": _targets(source, name)}
+    quality = verdicts(source, name).get(name, {})
+    return {**entry, **quality, **begun, "dimensions": dimensions, "targets": _targets(source, name)}
 
 
 def _targets(source: Source, metric: str) -> list[dict[str, Any]]:
