@@ -1,5 +1,6 @@
-"""What a company has settled about trust: orchestration/trust/<company>.yml, who witnesses its ledger.
+"""What a company has settled about trust: orchestration/trust/<company>.yml.
 
+Who witnesses its ledger, who may waive a check and approve a restatement, and which restatements need that.
 A company without such a file has the defaults.
 """
 
@@ -7,12 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from plumbline.project import Project
 from plumbline.yaml_lines import FileReader, Place, YamlFile, read_yaml
 
-_TOP_KEYS = ("company", "witness")
+WAIVE, APPROVE = "waive", "approve"
+RIGHTS = (WAIVE, APPROVE)
+RECORD = "record"
+LEVELS = ("strategic", "process", "operational")
+_TOP_KEYS = ("company", "witness", "people", "signed", "waivers", "restatements")
+_PERSON_KEYS = ("name", "email", "also", "may", "key")
+_RESTATEMENT_KEYS = ("tolerance", "settled_after_days", *LEVELS)
 # The keys of each kind of witness; those that end with `?` may be left out.
 WITNESS_KEYS: Mapping[str, tuple[str, ...]] = {
     "file": ("path",),
@@ -36,12 +44,57 @@ DEFAULT_WITNESS = WitnessSetting("second_path", "file", {"path": "{home}/../witn
 
 
 @dataclass(frozen=True)
+class Person:
+    """Somebody who may act: what they may do, all addresses they are known by, and their SSH public key."""
+
+    login: str
+    name: str
+    email: str
+    may: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    key: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
+
+    def is_known_as(self, text: str) -> bool:
+        """Tell whether a login or an address is this person's."""
+        known = {name.casefold() for name in (self.login, self.email, *self.also)}
+        return text.strip().casefold() in known
+
+
+@dataclass(frozen=True)
+class Restating:
+    """Which changes of past figures are restatements, and at which levels somebody has to approve them.
+
+    A change counts beyond `tolerance`, a share of the old value. Until `settled_after_days` days after the
+    end of a period its figure is expected to move: changes are recorded, and never wait for an approval.
+    """
+
+    tolerance: Decimal = Decimal("0.001")
+    settled_after_days: int = 31
+    approved_levels: tuple[str, ...] = ("strategic",)
+
+
+@dataclass(frozen=True)
 class Trust:
-    """The settings of one company."""
+    """The settings of one company. Where acts are `signed`, one without its signature counts for nothing."""
 
     company: str
     witnesses: tuple[WitnessSetting, ...] = (DEFAULT_WITNESS,)
+    people: tuple[Person, ...] = ()
+    signed: bool = False
+    longest_waiver_days: int = 92
+    restating: Restating = Restating(approved_levels=())
     file: Path | None = field(default=None, compare=False)
+
+    def person(self, known_as: str) -> Person | None:
+        """Find a person by login or address."""
+        return next((person for person in self.people if person.is_known_as(known_as)), None)
+
+    def those_who_may(self, right: str) -> list[Person]:
+        """Give the people who may waive, or approve."""
+        return [person for person in self.people if right in person.may]
 
 
 def load_trust(project: Project, company: str) -> Trust:
@@ -69,8 +122,102 @@ class _Reader(FileReader):
         witnesses = (
             tuple(self._witnesses(top["witness"])) if "witness" in top else Trust(self.company).witnesses
         )
+        people = tuple(self._people(top.get("people")))
+        signed = self._flag(top, "signed")
+        self._require_keys(people, signed)
+        days = self._days(self._part(top, "waivers", ("longest_days",)), "longest_days", 92, ("waivers",), 1)
+        restating = self._restating(self._part(top, "restatements", _RESTATEMENT_KEYS), people)
         self._raise()
-        return Trust(self.company, witnesses, self.file.path)
+        return Trust(self.company, witnesses, people, signed, days, restating, self.file.path)
+
+    def _part(self, top: Mapping[str, object], name: str, keys: tuple[str, ...]) -> Mapping[str, object]:
+        node = self._mapping(top.get(name), (name,))
+        self._check_keys(node, keys, (name,))
+        return node
+
+    def _people(self, value: object) -> list[Person]:
+        found: dict[str, Person] = {}
+        for login, node in self._mapping(value, ("people",)).items():
+            person = self._person(login, self._mapping(node, ("people", login)))
+            for name in (person.login, person.email, *person.also):
+                other = found.setdefault(name.casefold(), person)
+                if other is not person:
+                    self._complain(("people", login), f"{name!r} is {other.name} already")
+        return list(dict.fromkeys(found.values()))
+
+    def _person(self, login: str, node: Mapping[str, object]) -> Person:
+        place: Place = ("people", login)
+        self._check_keys(node, _PERSON_KEYS, place)
+        for key in ("name", "email"):
+            if not isinstance(node.get(key), str):
+                self._complain(place, f"{login!r} needs `{key}`")
+        may = self._texts(node, "may", place)
+        for right in may:
+            if right not in RIGHTS:
+                self._complain(
+                    (*place, "may"), f"{right!r} is no right", todo=f"Rights are {', '.join(RIGHTS)}."
+                )
+        also = self._texts(node, "also", place)
+        return Person(
+            login, str(node.get("name")), str(node.get("email")), may, also, str(node.get("key") or "")
+        )
+
+    def _texts(self, node: Mapping[str, object], key: str, place: Place) -> tuple[str, ...]:
+        value = node.get(key)
+        if value is not None and not isinstance(value, list):
+            self._complain((*place, key), f"`{key}` is a list: [{value}]")
+        return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+    def _require_keys(self, people: tuple[Person, ...], signed: bool) -> None:
+        for person in people if signed else ():
+            if person.may and not person.key:
+                todo = "Write the SSH public key after `key:`, or take away what they may do."
+                self._complain(
+                    ("people", person.login), f"{person.name} cannot sign: there is no `key`", todo=todo
+                )
+
+    def _flag(self, node: Mapping[str, object], key: str) -> bool:
+        value = node.get(key, False)
+        if not isinstance(value, bool):
+            self._complain((key,), f"`{key}` is true or false")
+        return value is True
+
+    def _days(self, node: Mapping[str, object], key: str, usual: int, place: Place, least: int) -> int:
+        value = node.get(key, usual)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+            return value
+        self._complain((*place, key), f"`{key}` is a whole number from {least} on")
+        return usual
+
+    def _restating(self, node: Mapping[str, object], people: tuple[Person, ...]) -> Restating:
+        place: Place = ("restatements",)
+        usual = Restating()
+        can_approve = any(APPROVE in person.may for person in people)
+        choices = {level: self._optional_choice(node, level, (APPROVE, RECORD), place) for level in LEVELS}
+        for level, choice in choices.items():
+            if choice == APPROVE and not can_approve:
+                todo = "Give somebody `may: [approve]` under `people`."
+                self._complain((*place, level), "nobody may approve", todo=todo)
+        default = usual.approved_levels if can_approve else ()
+        levels = tuple(
+            level
+            for level, choice in choices.items()
+            if choice == APPROVE or (choice is None and level in default)
+        )
+        days = self._days(node, "settled_after_days", usual.settled_after_days, place, 0)
+        return Restating(self._tolerance(node, usual.tolerance), days, levels)
+
+    def _tolerance(self, node: Mapping[str, object], usual: Decimal) -> Decimal:
+        text = str(node.get("tolerance", usual)).strip()
+        try:
+            value = Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+            if value.is_finite() and 0 <= value < 1:
+                return value
+        except InvalidOperation:
+            pass
+        todo = "Write a share of the old value: 0.001, or 0.1%."
+        self._complain(("restatements", "tolerance"), f"`tolerance` cannot be {text!r}", todo=todo)
+        return usual
 
     def _witnesses(self, value: object) -> list[WitnessSetting]:
         nodes = self._mapping(value, ("witness",))

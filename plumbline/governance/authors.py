@@ -1,0 +1,111 @@
+"""Who last changed what a check or a figure rests on: its suite, its model, its definition, as git has it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from plumbline.definitions import Definitions
+from plumbline.governance.people import Involved, git
+
+_SUITES = "expectations"
+_UNCOMMITTED = "0" * 40
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A file of the project, or some of its lines (from 1; 0 for all of it)."""
+
+    file: str
+    first: int = 0
+    last: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.first}" if self.first else self.file
+
+
+def authors(root: Path, passages: Iterable[Passage]) -> list[Involved]:
+    """Give who last changed each passage; changes that are not committed are git's user.email's.
+
+    Nothing where git does not know the file.
+    """
+    found = {passage: _author(root, passage) for passage in dict.fromkeys(passages)}
+    return [Involved(who, f"last changed {passage}") for passage, who in found.items() if who]
+
+
+def passages_of_check(root: Path, stage: str, table: str) -> Iterator[Passage]:
+    """Give where a check of a table is written, and the model that makes the table."""
+    _, _, name = table.rpartition(".")
+    file = root / _SUITES / f"{stage}.py"
+    if file.is_file():
+        lines = _lines_of_suite(file, {table, name})
+        yield Passage(f"{_SUITES}/{stage}.py", *lines)
+    for suffix in ("sql", "yml"):
+        for path in sorted((root / "models").rglob(f"{name}.{suffix}")):
+            yield Passage(path.relative_to(root).as_posix())
+
+
+def passages_of_metrics(root: Path, definitions: Definitions, metrics: Iterable[str]) -> Iterator[Passage]:
+    """Give where metrics are defined, with all that go into them."""
+    pending, seen = [*metrics], set()
+    while pending:
+        name = pending.pop()
+        metric = definitions.metrics.get(name)
+        if metric is None or name in seen:
+            continue
+        seen.add(name)
+        pending += [item.name for item in metric.inputs]
+        file = root / metric.location.file
+        if file.is_file():
+            yield Passage(metric.location.file, *_block(file, metric.location.line))
+
+
+def _lines_of_suite(file: Path, names: set[str]) -> tuple[int, int]:
+    """Find the call that writes the suite of a table: its first argument names it."""
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError):
+        return 0, 0
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or len(node.args) < 2:
+            continue
+        if isinstance(node.args[0], ast.Constant) and node.args[0].value in names:
+            return node.lineno, node.end_lineno or node.lineno
+    return 0, 0
+
+
+def _block(file: Path, line: int) -> tuple[int, int]:
+    """Give the lines of an item of a YAML list: up to the next one that is indented no deeper."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    if not 0 < line <= len(lines):
+        return 0, 0
+    depth = _indent(lines[line - 1])
+    last = line
+    for number in range(line + 1, len(lines) + 1):
+        if lines[number - 1].strip() and _indent(lines[number - 1]) <= depth:
+            break
+        last = number
+    return line, last
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip())
+
+
+def _author(root: Path, passage: Passage) -> str:
+    if not passage.first:
+        changed = git(root, "status", "--porcelain", "--untracked-files=all", "--", passage.file)
+        mine = git(root, "config", "user.email") if changed else ""
+        return mine or git(root, "log", "-1", "--format=%ae", "--", passage.file)
+    lines = f"{passage.first},{passage.last}"
+    told = git(root, "blame", "--line-porcelain", "-w", "-L", lines, "--", passage.file)
+    if not told:
+        return _author(root, Passage(passage.file))
+    if re.search(f"^{_UNCOMMITTED} ", told, re.MULTILINE):
+        return git(root, "config", "user.email")
+    mails: list[str] = re.findall(r"^author-mail <(.*)>$", told, re.MULTILINE)
+    times = re.findall(r"^author-time (\d+)$", told, re.MULTILINE)
+    return max(zip(map(int, times), mails, strict=True))[1]
