@@ -14,17 +14,28 @@ if TYPE_CHECKING:
     from plumbline.definitions import Definitions
     from plumbline.gate import Decision, Hold, Previous
     from plumbline.publication import Publication
+    from plumbline.runs import RunRecord
 
 
 def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) -> None:
     """Give every figure its verdict; what is held keeps its last good value."""
     from plumbline.definitions import load
-    from plumbline.gate import decide, doubts, hold
+    from plumbline.gate import decide, doubts, hold, standing, waived, write_waivers
     from plumbline.publication import current_publication
 
     definitions = load(session.home.semantic_manifest, session.project.root)
     cells = _cells(connection, definitions)
-    decision = decide(checks, cells, session.lineage, definitions, with_targets=_with_targets(connection))
+    waivers = standing(session.waivers, session.today)
+    decision = decide(
+        checks,
+        cells,
+        session.lineage,
+        definitions,
+        with_targets=_with_targets(connection),
+        waivers=waivers,
+    )
+    write_waivers(connection, session.waivers, decision, session.today)
+    checks = [waived(check, waivers) for check in checks]
     current = current_publication(session.home)
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     holding = hold(
@@ -38,6 +49,7 @@ def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) 
     )
     session.record.holds = held_by_check(decision, {each.cell: each for each in holding.holds}, now)
     session.record.released = [str(cell) for cell in holding.released]
+    _note_waived(session.record, decision, checks)
     session.record.idle_failures = [f"{check.table}: {check.expected}" for check in decision.idle]
 
 
@@ -96,6 +108,18 @@ def held_by_check(decision: Decision, holds: Mapping[Cell, Hold], now: datetime)
         }
         for check, cells in decision.by_check()
     ]
+
+
+def _note_waived(record: RunRecord, decision: Decision, checks: Sequence[CheckResult]) -> None:
+    """Say in the record which failures somebody has waived, as a whole or for all that they held back."""
+    told = {(check.table, check.expected): check.waived for check in checks}
+    held = {(check.table, check.expected) for check, _ in decision.by_check()}
+    for ruling in decision.rulings.values():
+        for check in ruling.checks:
+            if check.waived and (check.table, check.expected) not in held:
+                told[check.table, check.expected] = check.waived
+    for failed in record.failed_expectations:
+        failed["waived"] = told.get((failed["table"], failed["expected"]), "")
 
 
 def failure(check: CheckResult) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +76,7 @@ def record_publication(session: Session, publication: Publication) -> None:
         quality=quality.body if quality else None,
         lock=session.project.root / "requirements.lock",
         inputs=session.inputs.everything,
-        operator=operator(),
+        operator=session.record.operator,
         holds=len({cell for held in session.record.holds for cell in held["cells"]}),
     )
     changes = definition_changes(before.body["metrics"] if before else {}, metrics)
@@ -95,14 +93,6 @@ def _held(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
             yield "hold", {**{name: held[name] for name in kept}, "figures": held["new"]}
     if session.record.released:
         yield "release", {"figures": session.record.released}
-
-
-def operator() -> str:
-    """Name who runs this: PLUMBLINE_OPERATOR, else the user of the system."""
-    try:
-        return os.environ.get("PLUMBLINE_OPERATOR") or getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
 
 
 def _record_loads(kept: Witnessing, loads: Iterable[Manifest]) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -18,8 +18,10 @@ import dagster as dg
 from orchestration.defs.recording import finish, recover
 from orchestration.prepare import Prepared, prepare
 from plumbline.errors import ConfigurationError, PlumblineError, SourceError
+from plumbline.governance.people import operator
+from plumbline.governance.trust import Trust, load_trust
 from plumbline.landing import Sources, load_sources, resolve_as_of, visible_loads
-from plumbline.ledger import Witnessing, open_ledger
+from plumbline.ledger import Witnessing, witnessed_ledger
 from plumbline.project import Home, Project
 from plumbline.quality import StageResult
 from plumbline.runs import Fingerprint, RunLock, RunRecord, RunState, fingerprint, new_run_id
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
     from orchestration.defs.building import Building
+    from plumbline.gate import Waiver
     from plumbline.lineage import Lineage
     from plumbline.warehouse.contents import Contents
 
@@ -57,12 +60,36 @@ class Session:
     def inputs(self) -> Fingerprint:
         """Digest what this run builds on; first asked for when everything has landed."""
         loads = [f"{load.system}.{load.table}/{load.load}/{load.sha256}" for load in visible_loads(self.home)]
-        return fingerprint(self.project.root, loads=loads, as_of=self.as_of.isoformat())
+        return fingerprint(
+            self.project.root, loads=loads, as_of=self.as_of.isoformat(), decisions=self._decisions()
+        )
+
+    def _decisions(self) -> list[str]:
+        """Name what people have decided that counts today: a new waiver, or one that is over, is news."""
+        return [f"waiver {waiver.id}" for waiver in self.waivers if waiver.state(self.today) == "valid"]
+
+    @cached_property
+    def today(self) -> date:
+        return datetime.now(UTC).date()
+
+    @cached_property
+    def trust(self) -> Trust:
+        """What the company has settled about trust."""
+        return load_trust(self.project, self.record.company)
+
+    @cached_property
+    def waivers(self) -> list[Waiver]:
+        """All waivers as the ledger has them, also those that are over."""
+        if self.ledger.ledger.newest("waiver") is None:
+            return []
+        from plumbline.gate import read_waivers
+
+        return read_waivers(self.ledger.ledger, self.trust)
 
     @cached_property
     def ledger(self) -> Witnessing:
         """The company's ledger and its witnesses."""
-        return open_ledger(self.project, self.home, self.sources.company)
+        return witnessed_ledger(self.home, self.trust)
 
     @property
     def state_file(self) -> Path:
@@ -184,6 +211,7 @@ def open_session(
         day = resolve_as_of(sources, as_of or None)
         directory = Path(data or os.environ.get("PLUMBLINE_DATA") or home.data)
         record = RunRecord.open(home.runs, run_id or new_run_id(), company, day.isoformat(), full=full)
+        record.operator = record.operator or operator(project.root)
         record.save(home.runs)
         session = Session(project, home, sources, directory, day, full, record)
         began = time.perf_counter()

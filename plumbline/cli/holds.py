@@ -68,8 +68,8 @@ def tell_holds(holds: Iterable[Held]) -> Iterator[str]:
         return
     metrics = {name for held in holds for name in held.metrics}
     yield f"Held back: {len(metrics)} metric{'' if len(metrics) == 1 else 's'}"
-    for held in holds:
-        yield f"  {held.reason}"
+    for number, held in enumerate(holds, start=1):
+        yield f"  {number}. {held.reason}"
         yield from (f"    e.g. {_row(example)}" for example in held.examples[:_EXAMPLES])
         yield f"    {held.owner}: {held.todo or 'look at the rows and mend them at their source.'}"
         yield from (f"    {line}" for line in wrap(_names(held), _WIDTH, break_on_hyphens=False))

@@ -50,8 +50,9 @@ class Headline:
 
 
 def exit_code(record: dict[str, Any], *, holds: bool = False) -> int:
-    """Give 3 when a critical check failed or figures are held, 4 when an extract is missing, else 0."""
-    if holds or any(failure["severity"] == "critical" for failure in record["failed_expectations"]):
+    """Give 3 for a failed critical check that nobody waived and for held figures, 4 for a missing extract."""
+    failed = (each for each in record["failed_expectations"] if not each.get("waived"))
+    if holds or any(failure["severity"] == "critical" for failure in failed):
         return 3
     troubled = any(entry["status"] in _REFUSED for entry in record["landing"])
     return 4 if troubled or record["refusals"] else 0
@@ -277,6 +278,8 @@ def attention(record: dict[str, Any]) -> Iterable[str]:
     for failure in failures:
         yield f"  {failure['severity']}: {failure['table']}: {failure['expected']}"
         yield f"    {failure['message']}; {failure['owner']}"
+        if failure.get("waived"):
+            yield f"    {failure['waived']}"
 
 
 def _not_landed(landing: Sequence[dict[str, Any]]) -> Iterable[str]:

@@ -1,6 +1,7 @@
 """The gate: which figures are published as certified, and which are held, by what their checks found.
 
 decide    failed checks and the lineage of metrics give a ruling per metric and breakdown
+waive     what somebody lets through for a time is a warning that says so
 hold      held figures of the candidates give way to the last good ones, with the reason
 """
 
@@ -18,6 +19,7 @@ from plumbline.gate.decide import (
     doubts,
 )
 from plumbline.gate.hold import Hold, Holding, Previous, hold
+from plumbline.gate.waive import Waiver, read_waivers, standing, waived, write_waivers
 
 __all__ = [
     "CERTIFIED",
@@ -32,8 +34,13 @@ __all__ = [
     "Influence",
     "Previous",
     "Ruling",
+    "Waiver",
     "cells_of",
     "decide",
     "doubts",
     "hold",
+    "read_waivers",
+    "standing",
+    "waived",
+    "write_waivers",
 ]

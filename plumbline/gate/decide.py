@@ -13,6 +13,7 @@ from typing import Protocol
 
 from plumbline.definitions import Definitions
 from plumbline.gate.cells import Cell, cells_in
+from plumbline.gate.waive import Waiver, waived
 from plumbline.indicators.library import edge_rows
 from plumbline.indicators.questions import all_questions
 from plumbline.lineage import Part
@@ -88,7 +89,8 @@ class Decision:
 
 def told(check: CheckResult) -> str:
     """Say what failed, and how badly."""
-    return f"{check.table}: {check.expected}: {check.message}"
+    told = f"{check.table}: {check.expected}: {check.message}"
+    return f"{told}; {check.waived}" if check.waived else told
 
 
 def verdict_of(check: CheckResult) -> str:
@@ -105,8 +107,12 @@ def decide(
     definitions: Definitions,
     *,
     with_targets: Collection[str] = (),
+    waivers: Collection[Waiver] = (),
 ) -> Decision:
-    """Rule on `cells` by the checks that failed; `with_targets` names the metrics that have a target."""
+    """Rule on `cells` by the checks that failed; `with_targets` names the metrics that have a target.
+
+    `waivers` are those that count: what they cover is a warning that says so.
+    """
     scope = _Scope(cells, influence, definitions, frozenset(with_targets))
     found: dict[Cell, list[CheckResult]] = {}
     idle = []
@@ -115,8 +121,8 @@ def decide(
             continue
         touched = scope.of(check)
         for cell in touched:
-            found.setdefault(cell, []).append(check)
-        if not touched and check.blocks:
+            found.setdefault(cell, []).append(waived(check, waivers, cell.metric))
+        if not touched and waived(check, waivers).blocks:
             idle.append(check)
     return Decision({cell: _ruling(found[cell]) for cell in cells if cell in found}, tuple(idle))
 
@@ -141,6 +147,8 @@ def _parts(check: CheckResult) -> list[Part]:
 
 
 def _ruling(checks: list[CheckResult]) -> Ruling:
+    # What somebody has waived is told before other warnings.
+    checks = sorted(checks, key=lambda check: not check.waived)
     verdicts = {verdict_of(check) for check in checks}
     return Ruling(next(verdict for verdict in _RANK if verdict in verdicts), tuple(checks))
 

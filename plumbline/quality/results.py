@@ -51,7 +51,7 @@ class CheckResult:
 
     `touches` names tables and columns that are in doubt if it failed ('' for which rows there are), and
     `metrics` the metrics whose candidates broke it; None where it does not tell metrics apart. `about_age`:
-    it is about how old the newest data are.
+    it is about how old the newest data are. `waived`: who lets it through nevertheless, until when and why.
     """
 
     stage: str
@@ -75,6 +75,7 @@ class CheckResult:
     touches: tuple[tuple[str, str], ...] = ()
     metrics: tuple[str, ...] | None = None
     about_age: bool = False
+    waived: str = ""
 
     @property
     def unexpected_share(self) -> float | None:
@@ -91,7 +92,7 @@ class CheckResult:
     @property
     def blocks(self) -> bool:
         """Tell whether the result stops publication."""
-        return self.failed and self.severity == CRITICAL
+        return self.failed and self.severity == CRITICAL and not self.waived
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,18 @@ class Fingerprint:
     everything: str
 
 
-def fingerprint(root: Path, *, loads: Iterable[str], as_of: str) -> Fingerprint:
-    """Digest the project's code under `root`, the visible loads and the as-of date."""
+def fingerprint(
+    root: Path, *, loads: Iterable[str], as_of: str, decisions: Iterable[str] = ()
+) -> Fingerprint:
+    """Digest the project's code under `root`, the visible loads, the as-of date and what people decided."""
     code = _SUFFIXES - {".csv"}
     project = [root / "dbt_project.yml", root / "profiles.yml"]
     models = _digest_files(root, _MODEL_DIRECTORIES, project, suffixes=code)
     rules = _digest_files(root, _RULE_DIRECTORIES, [])
     seeds = _digest_files(root, ("seeds",), [])
-    total = hashlib.sha256("\n".join([models, rules, seeds, as_of, *sorted(loads)]).encode())
+    total = hashlib.sha256(
+        "\n".join([models, rules, seeds, as_of, *sorted(loads), *sorted(decisions)]).encode()
+    )
     return Fingerprint(models, total.hexdigest())
 
 

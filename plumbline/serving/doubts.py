@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from plumbline.indicators.reads import columns_read
 from plumbline.publication.sql import tables_of
+from plumbline.serving.waivers import standing_waivers
 from plumbline.warehouse.contents import MartContent
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ def doubt_on(source: Source, metrics: Sequence[str], sql: str) -> Doubt | None:
     if source.publication is None or source.publication.verdict != "partly_held":
         return None
     found = [*_spoiled_marts(source.connection, sql), *_spoiled_metrics(source.connection, metrics)]
+    waivers = standing_waivers(source.connection, metrics) if found else []
+    waived = tuple(f"{each.check}: " for each in waivers if each.metrics.issuperset(metrics))
+    found = [doubt for doubt in found if not doubt.reason.startswith(waived or ("\0",))]
     return min(found, key=lambda doubt: (bool(doubt.last_good), doubt.since), default=None)
 
 

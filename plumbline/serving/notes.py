@@ -16,6 +16,7 @@ from plumbline.serving.doubts import Doubt
 from plumbline.serving.periods import Period, last_day
 from plumbline.serving.reader import Source
 from plumbline.serving.resolve import Question, Resolved
+from plumbline.serving.waivers import standing_waivers
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -52,7 +53,7 @@ class Asked:
 
 def notes(asked: Asked, rows: Sequence[tuple[Any, ...]], partial: Sequence[date]) -> list[str]:
     """Say what a reader should know about the rows; `partial` are the periods counted in part only."""
-    found = [*_held(asked), *_partial(asked, partial), *_outside(asked, partial)]
+    found = [*_held(asked), *_waived(asked), *_partial(asked, partial), *_outside(asked, partial)]
     with suppress(PlumblineError):
         found += _conditions(asked)
     empty = _without_figures(asked, rows)
@@ -68,6 +69,13 @@ def _held(asked: Asked) -> Iterator[str]:
         shown = f"{publication.publication_id}, as of {publication.as_of}" if publication else ""
         yield f"{asked.held.verdict} since {asked.held.since:%Y-%m-%d %H:%M} UTC: {asked.held.reason}"
         yield f"these are the last good figures, of publication {shown}"
+
+
+def _waived(asked: Asked) -> Iterator[str]:
+    """Say that a check failed and somebody let the figures through."""
+    if asked.source.publication and not asked.held:
+        waivers = standing_waivers(asked.source.connection, asked.resolved.metrics)
+        yield from (f"certified with warnings: {waiver.told}" for waiver in waivers)
 
 
 def _without_figures(asked: Asked, rows: Sequence[tuple[Any, ...]]) -> list[str]:

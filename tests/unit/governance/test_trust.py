@@ -55,7 +55,10 @@ def test_no_witness_may_be_asked_for(project):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("witnes: {}\n", "shop.yml:1: unknown key 'witnes' [unknown-key]\n  Did you mean 'witness'?"),
+        (
+            "witnes: {}\n",
+            "shop.yml:1: unknown key 'witnes' [unknown-key]\n  Did you mean 'witness' or 'waivers'?",
+        ),
         ("company: other\n", "shop.yml:1: the file of company 'shop' says company 'other'"),
         (
             "witness:\n  a: {type: gti}\n",

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from orchestration.defs.recording import operator, record_quality
+from orchestration.defs.recording import record_quality
 from orchestration.defs.resources import open_session
 from plumbline.errors import LedgerError
 from plumbline.ledger import Ledger
@@ -72,10 +72,3 @@ def test_the_results_of_the_gate_are_recorded_with_the_digest_of_the_report():
         1,
         "report.html",
     )
-
-
-def test_the_operator_can_be_named(monkeypatch):
-    monkeypatch.setenv("PLUMBLINE_OPERATOR", "nightly run")
-    assert operator() == "nightly run"
-    monkeypatch.delenv("PLUMBLINE_OPERATOR")
-    assert operator()

@@ -1,0 +1,86 @@
+"""What commands share by which people decide: who acts, with what signature, and what the last run found."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from plumbline.governance.people import Involved, acting, sign
+from plumbline.governance.trust import Person, Trust, load_trust
+from plumbline.project import Home, Project
+
+if TYPE_CHECKING:
+    from plumbline.definitions import Definitions
+    from plumbline.ledger import Ledger, Witnessing
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where somebody decides about a company."""
+
+    project: Project
+    home: Home
+    trust: Trust
+
+    @classmethod
+    def of(cls, company: str) -> Desk:
+        """Open it; UsageError for an unknown company, ConfigurationError for wrong settings."""
+        from plumbline.cli.company import home_of
+
+        project, home = Project.find(), home_of(company)
+        return cls(project, home, load_trust(project, company))
+
+    @cached_property
+    def witnessing(self) -> Witnessing:
+        from plumbline.ledger import witnessed_ledger
+
+        return witnessed_ledger(self.home, self.trust)
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.witnessing.ledger
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """The definitions that the last run used."""
+        from plumbline.definitions import load
+
+        return load(self.home.semantic_manifest, self.project.root)
+
+    @cached_property
+    def published_run(self) -> dict[str, Any]:
+        """The record of the run whose figures are published; empty before the first."""
+        from plumbline.runs import RunState
+
+        run = RunState.read(self.home.runs / "state.json").published_run
+        try:
+            content = (self.home.runs / f"{run}.json").read_text(encoding="utf-8")
+        except OSError:
+            return {}
+        record: dict[str, Any] = json.loads(content)
+        return record
+
+    def acting(self, right: str) -> Person:
+        """Give who decides now; UsageError when they may not."""
+        return acting(self.trust, self.project, right)
+
+    def operator(self) -> list[Involved]:
+        """Give who started the run whose figures are published."""
+        who = self.published_run.get("operator")
+        return [Involved(who, f"started the run {self.published_run['run_id']}")] if who else []
+
+    def signature_of(self, person: Person) -> Callable[[bytes], str] | None:
+        """Give what signs, where the company wants acts signed."""
+        return partial(self._sign, person) if self.trust.signed else None
+
+    def _sign(self, person: Person, content: bytes) -> str:
+        return sign(person, content, self.project)
+
+    def show_witnesses(self) -> None:
+        """Show the new head of the ledger to its witnesses, and tell on stderr which could not be told."""
+        for trouble in self.witnessing.show(strict=False):
+            print(f"warning: {trouble}", file=sys.stderr)

@@ -1,0 +1,171 @@
+"""Who acts, who may, whose own it is, and whether it is signed."""
+
+import subprocess
+
+import pytest
+
+from plumbline.errors import ConfigurationError, UsageError
+from plumbline.governance.authors import Passage, authors, passages_of_check
+from plumbline.governance.people import Involved, acting, claimed, is_signed_by, operator, refuse_own, sign
+from plumbline.governance.trust import Person, load_trust
+from plumbline.project import Project
+
+PEOPLE = """
+people:
+  li: {name: Li Na, email: li.na@example.com, also: [li@home.example], may: [waive, approve]}
+  wang: {name: Wang Fang, email: wang@example.com, may: [waive]}
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)
+
+
+def write(project, text=PEOPLE):
+    project.trust.mkdir(parents=True, exist_ok=True)
+    (project.trust / "shop.yml").write_text(text, encoding="utf-8")
+    return load_trust(project, "shop")
+
+
+def git(project, *arguments, who="wang@example.com"):
+    settings = ["-c", f"user.email={who}", "-c", "user.name=x", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", "-C", str(project.root), *settings, *arguments], check=True, capture_output=True)
+
+
+def commit(project, path, text, who):
+    file = project.root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    git(project, "add", path, who=who)
+    git(project, "commit", "-m", "x", who=who)
+
+
+@pytest.mark.parametrize("known_as", ["li", "li.na@example.com", "LI.NA@example.com", "li@home.example"])
+def test_a_person_is_known_by_login_and_by_every_address(project, known_as):
+    person = acting(write(project), project, "approve", {"PLUMBLINE_USER": known_as})
+    assert str(person) == "Li Na <li.na@example.com>"
+
+
+def test_who_is_not_listed_may_not_act(project):
+    with pytest.raises(UsageError, match=r"'eve@example\.com' is nobody who may act here") as raised:
+        acting(write(project), project, "waive", {"PLUMBLINE_USER": "eve@example.com"})
+    assert "Li Na <li.na@example.com>, Wang Fang <wang@example.com>" in raised.value.why
+
+
+def test_who_may_waive_may_not_therefore_approve(project):
+    with pytest.raises(UsageError) as raised:
+        acting(write(project), project, "approve", {"PLUMBLINE_USER": "wang"})
+    assert raised.value.code == "not-allowed"
+
+
+def test_without_a_name_git_says_who_acts(project):
+    git(project, "init", "-q")
+    git(project, "config", "user.email", "wang@example.com")
+    assert claimed(project.root, {}) == "wang@example.com"
+
+
+def test_who_starts_a_run_is_named_or_is_the_user_of_the_machine(project, monkeypatch):
+    monkeypatch.setenv("PLUMBLINE_USER", "nightly run")
+    assert operator(project.root) == "nightly run"
+    monkeypatch.delenv("PLUMBLINE_USER")
+    assert operator(project.root)
+
+
+def test_nobody_passes_what_is_their_own(project):
+    person = write(project).person("li")
+    refuse_own(person, [Involved("wang@example.com", "last changed x")], "waive it")
+    with pytest.raises(UsageError, match="cannot waive it") as raised:
+        refuse_own(person, [Involved("LI@home.example", "last changed models/a.sql")], "waive it")
+    assert raised.value.why == "They last changed models/a.sql: nobody passes what is their own."
+
+
+def test_the_author_of_a_passage_is_who_changed_one_of_its_lines_last(project):
+    git(project, "init", "-q")
+    commit(
+        project, "expectations/marts.py", 'a = mart(\n    "orders",\n    1,\n)\nb = mart("stock", 2)\n', "li"
+    )
+    commit(project, "models/marts/orders.sql", "select 1", "li")
+    commit(
+        project, "expectations/marts.py", 'a = mart(\n    "orders",\n    1,\n)\nb = mart("stock", 3)\n', "eve"
+    )
+    found = authors(project.root, passages_of_check(project.root, "marts", "marts.orders"))
+    assert found == [
+        Involved("li", "last changed expectations/marts.py:1"),
+        Involved("li", "last changed models/marts/orders.sql"),
+    ]
+    (stock,) = authors(project.root, passages_of_check(project.root, "marts", "marts.stock"))
+    assert stock.who == "eve"
+
+
+def test_a_change_that_is_not_committed_is_that_of_who_works_here(project):
+    git(project, "init", "-q")
+    git(project, "config", "user.email", "here@example.com")
+    commit(project, "models/orders.sql", "select 1\n", "li")
+    (project.root / "models/orders.sql").write_text("select 2\n", encoding="utf-8")
+    for passage in (Passage("models/orders.sql"), Passage("models/orders.sql", 1, 1)):
+        assert [each.who for each in authors(project.root, [passage])] == ["here@example.com"]
+
+
+def test_outside_of_git_no_author_is_known(project):
+    (project.root / "a.sql").write_text("select 1", encoding="utf-8")
+    assert authors(project.root, [Passage("a.sql"), Passage("a.sql", 1, 1)]) == []
+
+
+@pytest.fixture
+def key(tmp_path):
+    """A key pair: the path of the private key, and the public one."""
+    path = tmp_path / "keys" / "id"
+    path.parent.mkdir()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    return path, path.with_suffix(".pub").read_text(encoding="utf-8").strip()
+
+
+def test_a_signature_holds_for_its_content_and_its_key_only(project, key, monkeypatch):
+    path, public = key
+    monkeypatch.setenv("PLUMBLINE_SIGNING_KEY", str(path))
+    person = Person("li", "Li Na", "li@example.com", ("waive",), key=public)
+    signature = sign(person, b"one waiver", project)
+    assert is_signed_by(person, b"one waiver", signature)
+    assert not is_signed_by(person, b"another waiver", signature)
+    assert not is_signed_by(Person("wang", "Wang", "w@example.com"), b"one waiver", signature)
+    assert not is_signed_by(person, b"one waiver", "")
+
+
+def test_another_key_than_the_one_that_is_known_does_not_sign(project, key, monkeypatch, tmp_path):
+    other = tmp_path / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
+    monkeypatch.setenv("PLUMBLINE_SIGNING_KEY", str(other))
+    person = Person("li", "Li Na", "li@example.com", ("waive",), key=key[1])
+    with pytest.raises(UsageError, match="has not signed") as raised:
+        sign(person, b"one waiver", project)
+    assert "is not the key that stands beside their name" in raised.value.why
+
+
+def test_who_names_no_key_has_not_signed(project, monkeypatch):
+    monkeypatch.delenv("PLUMBLINE_SIGNING_KEY", raising=False)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    with pytest.raises(UsageError, match="has not signed"):
+        sign(Person("li", "Li Na", "li@example.com", key="ssh-ed25519 AAAA"), b"x", project)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("people:\n  li: {name: Li}\n", "'li' needs `email`"),
+        ("people:\n  li: {name: Li, email: l, may: [aprove]}\n", "'aprove' is no right"),
+        ("people:\n  li: {name: Li, email: l, may: waive}\n", "`may` is a list: [waive]"),
+        ("people:\n  a: {name: A, email: x}\n  b: {name: B, email: X}\n", "'X' is A already"),
+        (
+            "signed: true\npeople:\n  a: {name: A, email: x, may: [waive]}\n",
+            "A cannot sign: there is no `key`",
+        ),
+        ("waivers: {longest_days: 0}\n", "`longest_days` is a whole number from 1 on"),
+        ("restatements: {strategic: approve}\n", "nobody may approve"),
+        ("restatements: {tolerance: much}\n", "`tolerance` cannot be 'much'"),
+    ],
+)
+def test_a_mistake_about_people_is_told(project, text, told):
+    with pytest.raises(ConfigurationError) as caught:
+        write(project, text)
+    assert told in str(caught.value)
