@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from orchestration.defs.restating import restate_figures
 from plumbline.gate import Cell
 from plumbline.quality import CheckResult
 
@@ -37,16 +38,18 @@ def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) 
     write_waivers(connection, session.waivers, decision, session.today)
     checks = [waived(check, waivers) for check in checks]
     current = current_publication(session.home)
+    previous = _previous(current) if current else None
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     holding = hold(
         connection,
         definitions,
         decision,
         doubtful=doubts(checks, session.lineage, _mart_columns(connection)),
-        previous=_previous(current) if current else None,
+        previous=previous,
         as_of=session.as_of,
         now=now,
     )
+    restate_figures(session, connection, definitions, previous, now)
     session.record.holds = held_by_check(decision, {each.cell: each for each in holding.holds}, now)
     session.record.released = [str(cell) for cell in holding.released]
     _note_waived(session.record, decision, checks)

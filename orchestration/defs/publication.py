@@ -90,7 +90,7 @@ def publish(session: Session) -> dict[str, int]:
         session.record.company,
         session.record.run_id,
         session.as_of,
-        verdict="partly_held" if session.record.holds else "certified",
+        verdict="partly_held" if session.holds_back else "certified",
         code_commit=code_commit(session.project.root),
     )
     marts = session.marts
@@ -108,7 +108,7 @@ def publish(session: Session) -> dict[str, int]:
         published_run=session.record.run_id,
     )
     tables = [table for table in publication.tables if table.schema == "published"]
-    session.record.status = "published_with_holds" if session.record.holds else "published"
+    session.record.status = "published_with_holds" if session.holds_back else "published"
     session.record.publication = {
         "generation": publication.path.name,
         "publication_id": publication.publication_id,

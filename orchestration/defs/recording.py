@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,12 +80,12 @@ def record_publication(session: Session, publication: Publication) -> None:
         holds=len({cell for held in session.record.holds for cell in held["cells"]}),
     )
     changes = definition_changes(before.body["metrics"] if before else {}, metrics)
-    told = [*(("definition", change) for change in changes), *_held(session)]
+    told = [*(("definition", change) for change in changes), *_held(session), *_restated(session)]
     ledger.append_all([*told, ("publication", body)])
     _warn(session, session.ledger.show())
 
 
-def _held(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
+def _held(session: Session) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Record what is newly held back, by check, and what no longer is."""
     kept = ("stage", "table", "expectation", "expected", "severity", "owner", "message", "last_good")
     for held in session.record.holds:
@@ -93,6 +93,12 @@ def _held(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
             yield "hold", {**{name: held[name] for name in kept}, "figures": held["new"]}
     if session.record.released:
         yield "release", {"figures": session.record.released}
+
+
+def _restated(session: Session) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Record which past figures differ from those that were published before."""
+    if session.restated and session.restated.body:
+        yield "restatement", session.restated.body
 
 
 def _record_loads(kept: Witnessing, loads: Iterable[Manifest]) -> None:

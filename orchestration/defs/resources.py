@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
     from orchestration.defs.building import Building
-    from plumbline.gate import Waiver
+    from plumbline.gate import Approval, Restated, Waiver
     from plumbline.lineage import Lineage
     from plumbline.warehouse.contents import Contents
 
@@ -50,6 +50,7 @@ class Session:
     record: RunRecord
     results: dict[str, StageResult] = field(default_factory=dict)
     preparing_lineage: Popen[bytes] | None = None
+    restated: Restated | None = None
     _looking: Lock = field(default_factory=Lock)
 
     @cached_property
@@ -66,7 +67,8 @@ class Session:
 
     def _decisions(self) -> list[str]:
         """Name what people have decided that counts today: a new waiver, or one that is over, is news."""
-        return [f"waiver {waiver.id}" for waiver in self.waivers if waiver.state(self.today) == "valid"]
+        waivers = [f"waiver {waiver.id}" for waiver in self.waivers if waiver.state(self.today) == "valid"]
+        return waivers + [f"approval {approval.seq}" for approval in self.approvals]
 
     @cached_property
     def today(self) -> date:
@@ -90,6 +92,20 @@ class Session:
     def ledger(self) -> Witnessing:
         """The company's ledger and its witnesses."""
         return witnessed_ledger(self.home, self.trust)
+
+    @cached_property
+    def approvals(self) -> list[Approval]:
+        """All approvals of restatements that stand up."""
+        if self.ledger.ledger.newest("approval") is None:
+            return []
+        from plumbline.gate import read_approvals
+
+        return read_approvals(self.ledger.ledger, self.trust)
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether figures are held: by a failed check, or for want of an approval."""
+        return bool(self.record.holds or (self.restated and self.restated.awaiting))
 
     @property
     def state_file(self) -> Path:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from plumbline.errors import UsageError
 from plumbline.governance.people import Involved, acting, sign
 from plumbline.governance.trust import Person, Trust, load_trust
 from plumbline.project import Home, Project
@@ -84,3 +85,16 @@ class Desk:
         """Show the new head of the ledger to its witnesses, and tell on stderr which could not be told."""
         for trouble in self.witnessing.show(strict=False):
             print(f"warning: {trouble}", file=sys.stderr)
+
+
+def reason_of(text: str) -> str:
+    """Give a reason that says something."""
+    if len(text.split()) < 2:
+        raise UsageError(
+            f"{text!r} is no reason",
+            where="--reason",
+            why="Whoever reads the figure, and the auditor, will see it.",
+            todo="Say why these figures may be published.",
+            code="no-reason",
+        )
+    return " ".join(text.split())

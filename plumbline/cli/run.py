@@ -175,6 +175,7 @@ def _named(project: Project, name: str) -> str:
 def _report(home: Home, record: dict[str, Any], style: str) -> int:
     from plumbline.cli.holds import read_holds
     from plumbline.cli.summary import exit_code, print_summary
+    from plumbline.cli.waiting import read_waiting
 
     print_summary(home, record, style)
-    return exit_code(record, holds=bool(read_holds(home)))
+    return exit_code(record, holds=bool(read_holds(home) or read_waiting(home)))

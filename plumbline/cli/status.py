@@ -12,6 +12,7 @@ from typing import Any
 from plumbline.cli.company import home_of
 from plumbline.cli.holds import Held, read_holds, tell_holds
 from plumbline.cli.text import Column, render_table
+from plumbline.cli.waiting import Waiting, read_waiting, tell_waiting
 from plumbline.project import Home
 
 _SHOWN = 10
@@ -40,15 +41,16 @@ def run(options: argparse.Namespace) -> int:
     from plumbline.runs import read_runs
 
     home = home_of(options.company)
-    holds = read_holds(home)
+    holds, waiting = read_holds(home), read_waiting(home)
     runs = read_runs(home.runs, home.lock, _SHOWN)
     refusals = [asdict(refusal) for refusal in open_refusals(home)]
     if options.format == "json":
-        held = [asdict(each) for each in holds]
-        content = {"current": _current(home), "holds": held, "refusals": refusals, "runs": runs}
+        held, restated = ([asdict(each) for each in several] for several in (holds, waiting))
+        now = {"current": _current(home), "holds": held, "restatements": restated}
+        content = {**now, "refusals": refusals, "runs": runs}
         print(json.dumps(content, ensure_ascii=False, indent=2, default=str))
     else:
-        print("\n".join(_lines(home, runs, refusals, holds)))
+        print("\n".join(_lines(home, runs, refusals, holds, waiting)))
     return 0
 
 
@@ -57,7 +59,11 @@ def _current(home: Home) -> str:
 
 
 def _lines(
-    home: Home, runs: list[dict[str, Any]], refusals: list[dict[str, Any]], holds: Sequence[Held]
+    home: Home,
+    runs: list[dict[str, Any]],
+    refusals: list[dict[str, Any]],
+    holds: Sequence[Held],
+    waiting: Sequence[Waiting],
 ) -> Iterable[str]:
     from plumbline.cli.summary import tell_refusal
 
@@ -67,6 +73,9 @@ def _lines(
     if holds:
         yield ""
         yield from list(tell_holds(holds))[:-1]
+    if waiting:
+        yield ""
+        yield from list(tell_waiting(waiting, home.root.name))[:-1]
     if refusals:
         yield ""
         yield "Attention:"

@@ -12,6 +12,7 @@ from typing import Any
 
 from plumbline.cli.holds import Held, read_holds, tell_holds
 from plumbline.cli.text import SHARES, SUFFIXES, Column, paint, render_table
+from plumbline.cli.waiting import Waiting, read_waiting, tell_waiting
 from plumbline.governance.additivity import PERIOD, STOCK
 from plumbline.landing.outcomes import sentence
 from plumbline.project import Home
@@ -60,14 +61,14 @@ def exit_code(record: dict[str, Any], *, holds: bool = False) -> int:
 
 def print_summary(home: Home, record: dict[str, Any], style: str) -> None:
     """Print the summary of a finished run on stdout."""
-    holds = read_holds(home)
+    holds, waiting = read_holds(home), read_waiting(home)
     headlines = read_headlines(home) if home.current.exists() else []
     if style == "json":
         content = {**record, "indicators": [asdict(line) for line in headlines]}
         json.dump(content, sys.stdout, ensure_ascii=False, indent=2, default=str)
         print()
         return
-    print("\n".join(_sections(home, record, headlines, holds)))
+    print("\n".join(_sections(home, record, headlines, holds, waiting)))
 
 
 def read_headlines(home: Home) -> list[Headline]:
@@ -125,24 +126,34 @@ _COMPARED = (
 
 
 def _sections(
-    home: Home, record: dict[str, Any], headlines: Sequence[Headline], holds: Sequence[Held]
+    home: Home,
+    record: dict[str, Any],
+    headlines: Sequence[Headline],
+    holds: Sequence[Held],
+    waiting: Sequence[Waiting],
 ) -> Iterable[str]:
     if record["status"] == "nothing_new":
-        yield from _nothing_new(home, record, holds)
+        yield from _nothing_new(home, record, holds, waiting)
         return
     yield from _indicator_section(headlines)
     yield from tell_holds(holds)
+    yield from tell_waiting(waiting, record["company"])
     yield from _row_section(record)
     yield from _stage_section(record)
     yield from _next_section(home, record)
 
 
-def _nothing_new(home: Home, record: dict[str, Any], holds: Sequence[Held]) -> Iterable[str]:
+def _nothing_new(
+    home: Home, record: dict[str, Any], holds: Sequence[Held], waiting: Sequence[Waiting]
+) -> Iterable[str]:
     yield f"Nothing new as of {record['as_of']}: no extract, definition or rule changed. No work was done."
     yield f"The published indicators stay: {home.current.resolve().name} ({record['seconds']:.1f} s)."
     if holds:
         yield ""
         yield from tell_holds(holds)
+    if waiting:
+        yield ""
+        yield from tell_waiting(waiting, record["company"])
     yield from attention(record)
 
 

@@ -9,11 +9,10 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from plumbline.cli.deciding import Desk
+from plumbline.cli.deciding import Desk, reason_of
 from plumbline.cli.holds import read_holds
 from plumbline.cli.text import Column, render_table
 from plumbline.errors import UsageError, did_you_mean
-from plumbline.governance.authors import authors, passages_of_check, passages_of_metrics
 from plumbline.governance.people import Involved, refuse_own
 from plumbline.governance.trust import WAIVE
 
@@ -63,7 +62,7 @@ def _add(desk: Desk, options: argparse.Namespace) -> None:
     from plumbline.gate.waive import new_waiver
 
     person = desk.acting(WAIVE)
-    reason, until = _reason(options.reason), _until(desk, options.until)
+    reason, until = reason_of(options.reason), _until(desk, options.until)
     check = _failed_check(desk, options.expectation, options.table)
     metric = _metric(desk, check, options.metric)
     involved = _involved(desk, check, metric)
@@ -133,19 +132,6 @@ def _row(waiver: Waiver, today: date) -> tuple[str, ...]:
 
 def _today() -> date:
     return datetime.now(UTC).date()
-
-
-def _reason(text: str) -> str:
-    """Give a reason that says something."""
-    if len(text.split()) < 2:
-        raise UsageError(
-            f"{text!r} is no reason",
-            where="--reason",
-            why="Whoever reads the figure, and the auditor, will see it.",
-            todo="Say why the figures may be published although the check failed.",
-            code="no-reason",
-        )
-    return " ".join(text.split())
 
 
 def _until(desk: Desk, text: str) -> date:
@@ -235,6 +221,8 @@ def _metric(desk: Desk, check: dict[str, Any], metric: str) -> str:
 
 def _involved(desk: Desk, check: dict[str, Any], metric: str) -> list[Involved]:
     """Name who had a hand in it: who last wrote the check, its model, the metric; who started the run."""
+    from plumbline.governance.authors import authors, passages_of_check, passages_of_metrics
+
     passages = [*passages_of_check(desk.project.root, check["stage"], check["table"])]
     if metric:
         passages += passages_of_metrics(desk.project.root, desk.definitions, [metric])

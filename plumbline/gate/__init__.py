@@ -2,9 +2,11 @@
 
 decide    failed checks and the lineage of metrics give a ruling per metric and breakdown
 waive     what somebody lets through for a time is a warning that says so
+restate   past figures that differ from the published ones are recorded, or wait for an approval
 hold      held figures of the candidates give way to the last good ones, with the reason
 """
 
+from plumbline.gate.approve import Approval, read_approvals
 from plumbline.gate.cells import Cell, cells_of
 from plumbline.gate.decide import (
     CERTIFIED,
@@ -19,6 +21,7 @@ from plumbline.gate.decide import (
     doubts,
 )
 from plumbline.gate.hold import Hold, Holding, Previous, hold
+from plumbline.gate.restate import Restated, Restatement, restate
 from plumbline.gate.waive import Waiver, read_waivers, standing, waived, write_waivers
 
 __all__ = [
@@ -27,19 +30,24 @@ __all__ = [
     "NOT_AVAILABLE",
     "STALE",
     "WARNED",
+    "Approval",
     "Cell",
     "Decision",
     "Hold",
     "Holding",
     "Influence",
     "Previous",
+    "Restated",
+    "Restatement",
     "Ruling",
     "Waiver",
     "cells_of",
     "decide",
     "doubts",
     "hold",
+    "read_approvals",
     "read_waivers",
+    "restate",
     "standing",
     "waived",
     "write_waivers",

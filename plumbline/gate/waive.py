@@ -86,7 +86,7 @@ def read_waivers(ledger: Ledger, trust: Trust) -> list[Waiver]:
         if waiver is None:
             found[body["id"]] = _waiver(record, trust)
         elif not (waiver.ended or why_void(record, trust, WAIVE)):
-            found[body["id"]] = replace(waiver, ended=moment(record), ended_by=_shown(trust, body["by"]))
+            found[body["id"]] = replace(waiver, ended=moment(record), ended_by=shown(trust, body["by"]))
     return list(found.values())
 
 
@@ -190,15 +190,16 @@ def _waiver(record: Record, trust: Trust) -> Waiver:
     void = why_void(record, trust, WAIVE)
     if not void and until > at.date() + timedelta(days=trust.longest_waiver_days):
         void = f"it is longer than {trust.longest_waiver_days} days"
-    shown = _shown(trust, body["by"])
+    by = shown(trust, body["by"])
     place = (body["table"], body["expectation"], body["metric"])
-    return Waiver(body["id"], *place, body["reason"], shown, until, body["author"], at, void=void)
+    return Waiver(body["id"], *place, body["reason"], by, until, body["author"], at, void=void)
 
 
 def _authors(body: Mapping[str, Any]) -> Iterator[str]:
     return (who.strip() for who in str(body.get("author", "")).split(",") if who.strip())
 
 
-def _shown(trust: Trust, known_as: str) -> str:
+def shown(trust: Trust, known_as: str) -> str:
+    """Give the name of a person, for whoever reads a figure."""
     person = trust.person(known_as)
     return person.name if person else known_as

@@ -63,6 +63,32 @@ def passages_of_metrics(root: Path, definitions: Definitions, metrics: Iterable[
             yield Passage(metric.location.file, *_block(file, metric.location.line))
 
 
+def passages_of_marts(root: Path, definitions: Definitions, metrics: Iterable[str]) -> Iterator[Passage]:
+    """Give the models that make the marts whose rows the metrics count."""
+    wanted = {measure for name in metrics for measure in _measures(definitions, name, set())}
+    for model in definitions.models.values():
+        if wanted & {measure.name for measure in model.measures}:
+            name = model.relation.replace('"', "").rpartition(".")[2]
+            for path in sorted((root / "models").rglob(f"{name}.sql")):
+                yield Passage(path.relative_to(root).as_posix())
+
+
+def involved_in_metrics(root: Path, definitions: Definitions, metrics: Iterable[str]) -> list[Involved]:
+    """Give who last changed the definitions of metrics, and the models whose rows they count."""
+    names = list(metrics)
+    passages = [*passages_of_metrics(root, definitions, names), *passages_of_marts(root, definitions, names)]
+    return authors(root, passages)
+
+
+def _measures(definitions: Definitions, name: str, seen: set[str]) -> set[str]:
+    metric = definitions.metrics.get(name)
+    if metric is None or name in seen:
+        return set()
+    seen.add(name)
+    below = (_measures(definitions, item.name, seen) for item in metric.inputs)
+    return {item.name for item in metric.measures}.union(*below)
+
+
 def _lines_of_suite(file: Path, names: set[str]) -> tuple[int, int]:
     """Find the call that writes the suite of a table: its first argument names it."""
     try:

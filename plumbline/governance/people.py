@@ -87,6 +87,15 @@ def refuse_own(person: Person, involved: Iterable[Involved], what: str) -> None:
             )
 
 
+def other_than(trust: Trust, involved: Iterable[Involved]) -> str:
+    """Say who may approve: `someone other than Li Na`, by name where the company knows them."""
+    known = (trust.person(each.who) for each in involved)
+    names = dict.fromkeys(
+        person.name if person else each.who for person, each in zip(known, involved, strict=False)
+    )
+    return f"someone other than {' and '.join(names)}" if any(names) else "somebody"
+
+
 def sign(person: Person, content: bytes, project: Project) -> str:
     """Sign with the person's private key: PLUMBLINE_SIGNING_KEY, else git's user.signingkey.
 

@@ -6,7 +6,7 @@ A company without such a file has the defaults.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -17,10 +17,13 @@ from plumbline.yaml_lines import FileReader, Place, YamlFile, read_yaml
 WAIVE, APPROVE = "waive", "approve"
 RIGHTS = (WAIVE, APPROVE)
 RECORD = "record"
+# The state of a restatement that somebody has to approve.
+AWAITING = "awaits approval"
 LEVELS = ("strategic", "process", "operational")
 _TOP_KEYS = ("company", "witness", "people", "signed", "waivers", "restatements")
 _PERSON_KEYS = ("name", "email", "also", "may", "key")
-_RESTATEMENT_KEYS = ("tolerance", "settled_after_days", *LEVELS)
+_RULE_KEYS = ("tolerance", "approve_beyond", "settled_after_days")
+_RESTATEMENT_KEYS = (*_RULE_KEYS, *LEVELS, "metrics")
 # The keys of each kind of witness; those that end with `?` may be left out.
 WITNESS_KEYS: Mapping[str, tuple[str, ...]] = {
     "file": ("path",),
@@ -64,16 +67,30 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Restating:
-    """Which changes of past figures are restatements, and at which levels somebody has to approve them.
+class Settling:
+    """When a change of a past figure is a restatement, and when it is one that somebody has to approve.
 
-    A change counts beyond `tolerance`, a share of the old value. Until `settled_after_days` days after the
-    end of a period its figure is expected to move: changes are recorded, and never wait for an approval.
+    A change is recorded beyond `tolerance`, a share of the old value. It waits for an approval beyond
+    `approve_beyond`, of a figure that was published more than `settled_after_days` days after its period:
+    until then figures are expected to move.
     """
 
     tolerance: Decimal = Decimal("0.001")
-    settled_after_days: int = 31
+    approve_beyond: Decimal = Decimal("0.01")
+    settled_after_days: int = 45
+
+
+@dataclass(frozen=True)
+class Restating:
+    """The levels at which restatements are approved, and what counts as one; `metrics` may have rules."""
+
     approved_levels: tuple[str, ...] = ("strategic",)
+    usual: Settling = Settling()
+    metrics: Mapping[str, Settling] = field(default_factory=dict)
+
+    def of(self, metric: str) -> Settling:
+        """Give what counts for a metric."""
+        return self.metrics.get(metric, self.usual)
 
 
 @dataclass(frozen=True)
@@ -191,24 +208,36 @@ class _Reader(FileReader):
 
     def _restating(self, node: Mapping[str, object], people: tuple[Person, ...]) -> Restating:
         place: Place = ("restatements",)
-        usual = Restating()
         can_approve = any(APPROVE in person.may for person in people)
         choices = {level: self._optional_choice(node, level, (APPROVE, RECORD), place) for level in LEVELS}
         for level, choice in choices.items():
             if choice == APPROVE and not can_approve:
                 todo = "Give somebody `may: [approve]` under `people`."
                 self._complain((*place, level), "nobody may approve", todo=todo)
-        default = usual.approved_levels if can_approve else ()
+        default = Restating().approved_levels if can_approve else ()
         levels = tuple(
             level
             for level, choice in choices.items()
             if choice == APPROVE or (choice is None and level in default)
         )
-        days = self._days(node, "settled_after_days", usual.settled_after_days, place, 0)
-        return Restating(self._tolerance(node, usual.tolerance), days, levels)
+        usual = self._settling(node, Settling(), place)
+        return Restating(levels, usual, dict(self._metrics(node, usual)))
 
-    def _tolerance(self, node: Mapping[str, object], usual: Decimal) -> Decimal:
-        text = str(node.get("tolerance", usual)).strip()
+    def _metrics(self, node: Mapping[str, object], usual: Settling) -> Iterator[tuple[str, Settling]]:
+        place: Place = ("restatements", "metrics")
+        for name, rules in self._mapping(node.get("metrics"), place).items():
+            rule = self._mapping(rules, (*place, name))
+            self._check_keys(rule, _RULE_KEYS, (*place, name))
+            yield name, self._settling(rule, usual, (*place, name))
+
+    def _settling(self, node: Mapping[str, object], usual: Settling, place: Place) -> Settling:
+        tolerance = self._share(node, "tolerance", usual.tolerance, place)
+        beyond = self._share(node, "approve_beyond", max(usual.approve_beyond, tolerance), place)
+        days = self._days(node, "settled_after_days", usual.settled_after_days, place, 0)
+        return Settling(tolerance, beyond, days)
+
+    def _share(self, node: Mapping[str, object], key: str, usual: Decimal, place: Place) -> Decimal:
+        text = str(node.get(key, usual)).strip()
         try:
             value = Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
             if value.is_finite() and 0 <= value < 1:
@@ -216,7 +245,7 @@ class _Reader(FileReader):
         except InvalidOperation:
             pass
         todo = "Write a share of the old value: 0.001, or 0.1%."
-        self._complain(("restatements", "tolerance"), f"`tolerance` cannot be {text!r}", todo=todo)
+        self._complain((*place, key), f"`{key}` cannot be {text!r}", todo=todo)
         return usual
 
     def _witnesses(self, value: object) -> list[WitnessSetting]:

@@ -43,7 +43,7 @@ _SUBJECTS: Mapping[str, tuple[str, ...]] = {
     "release": (),
     "waiver": ("id",),
     "publication": ("publication_id",),
-    "restatement": ("metric", "period_start"),
+    "restatement": ("publication_id",),
     "approval": ("subject",),
     "witness": ("witness",),
     "heal": ("what",),

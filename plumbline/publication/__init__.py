@@ -2,7 +2,12 @@
 
 from plumbline.publication.digests import value_digest
 from plumbline.publication.facts import MartPart, Publication, RunFacts, TableFacts
-from plumbline.publication.publisher import compare, current_publication, publish
+from plumbline.publication.publisher import (
+    compare,
+    current_publication,
+    next_publication_id,
+    publish,
+)
 from plumbline.publication.shelf import Shelf
 
 __all__ = [
@@ -13,6 +18,7 @@ __all__ = [
     "TableFacts",
     "compare",
     "current_publication",
+    "next_publication_id",
     "publish",
     "value_digest",
 ]

@@ -29,6 +29,7 @@ EVIDENCE = {
     ("quarantine", "reconciliation"): "reconciliation",
     ("landing_run", "loads"): "extract",
     ("quarantine", "rejected_rows"): "rejected_row",
+    ("gate", "restatement"): "restatement",
     ("gate", "waiver"): "waiver",
 }
 REJECTED_ROWS = 100_000

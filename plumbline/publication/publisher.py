@@ -154,6 +154,17 @@ def current_publication(home: Home) -> Publication | None:
     return None if current is None else shelf.publication(current)
 
 
+def next_publication_id(home: Home, company: str) -> str:
+    """Name the publication that comes next, as long as nobody else publishes."""
+    from plumbline.ledger import Ledger
+    from plumbline.publication.recording import recorded_generation
+
+    shelf = Shelf(home.published.resolve())
+    current = shelf.current()
+    there = shelf.generations() if current is None else [current]
+    return f"{company}-{max([recorded_generation(Ledger(home.ledger)), *there], default=0) + 1:06d}"
+
+
 def _draft(
     con: duckdb.DuckDBPyConnection,
     shelf: Shelf,
@@ -199,7 +210,7 @@ def _last_good(con: duckdb.DuckDBPyConnection, database: str) -> tuple[str, ...]
     """Name the publications whose figures stand in for those that are held."""
     known = tables_of(con, database, "candidates")
     found: set[str] = set()
-    for table in ("hold", "doubt"):
+    for table in ("hold", "doubt", "indicator_value"):
         if table in known:
             rows = con.execute(f"SELECT DISTINCT last_good FROM {identifier(database, 'candidates', table)}")
             found |= {name for (name,) in rows.fetchall() if name}

@@ -36,6 +36,7 @@ class RunRecord:
     `landing`: one entry per source table (system, table, status, rows, load, reason …). `refusals`: the
     extracts that were refused, now or before, and that nothing has replaced. `findings`: warnings of lint.
     `warnings`: what the run could not do and the next one makes good.
+    `restatements`: how many past figures were `recorded` and `approved` as restated, and what is `awaiting`.
     `operator`: who started it, as `plumbline.governance.people` tells.
     """
 
@@ -60,6 +61,7 @@ class RunRecord:
     released: list[str] = field(default_factory=list)
     idle_failures: list[str] = field(default_factory=list)
     publication: dict[str, Any] = field(default_factory=dict)
+    restatements: dict[str, Any] = field(default_factory=dict)
     report: str = ""
     operator: str = ""
     error: str = ""

@@ -90,7 +90,7 @@ def ask(
         sql = _sql(compiled, resolved, _mark(resolved, source.as_of, definitions, coverage))
     except DefinitionError as error:
         raise in_their_words(error, vocabulary, question, resolved) from None
-    if doubt := doubt_on(source, resolved.metrics, sql):
+    if doubt := doubt_on(source, resolved.metrics, sql, resolved.period):
         return _last_good(home, source, question, doubt)
     asked = Asked(source, definitions, question, resolved, compiled, coverage, held)
     return Answer(

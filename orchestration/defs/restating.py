@@ -1,0 +1,43 @@
+"""Restatements in a run: past figures that differ from what is published, and who has to approve them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestration.defs.resources import Session
+    from plumbline.definitions import Definitions
+    from plumbline.gate import Previous
+
+
+def restate_figures(
+    session: Session, connection: Any, definitions: Definitions, previous: Previous | None, now: datetime
+) -> None:
+    """Compare the candidates with what is published; what waits for an approval keeps its old value."""
+    from plumbline.gate import Restatement, restate
+    from plumbline.governance.authors import involved_in_metrics
+    from plumbline.governance.people import Involved, other_than
+    from plumbline.publication import next_publication_id
+
+    operator = [Involved(session.record.operator, "started the run")]
+
+    def others(metric: str) -> str:
+        authors = involved_in_metrics(session.project.root, definitions, [metric])
+        return other_than(session.trust, [*operator, *authors])
+
+    session.restated = restate(
+        connection,
+        definitions,
+        session.trust.restating,
+        Restatement(
+            next_publication_id(session.home, session.record.company),
+            session.record.operator,
+            session.as_of,
+            now,
+            previous,
+        ),
+        approvals=session.approvals,
+        others=others,
+    )
+    session.record.restatements = {**session.restated.counts, "awaiting": list(session.restated.awaiting)}

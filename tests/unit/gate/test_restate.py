@@ -1,0 +1,296 @@
+"""A past figure that changes is recorded, or keeps its old value until somebody approves it."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+
+from plumbline.gate import Approval, Previous, Restatement, doubts, hold, restate
+from plumbline.gate.approve import awaiting, digest_of
+from plumbline.governance.trust import Restating, Settling
+from plumbline.publication import RunFacts, current_publication, publish
+from tests.unit.gate.conftest import MART_COLUMNS, NEXT_DAY, ByHand, Company, failed
+
+FIRST = date(2025, 3, 9)
+AS_OF = date(2025, 3, 10)
+STRICT = Restating(("process",), Settling(settled_after_days=20))
+LAX = Restating(())
+JANUARY = """
+SELECT value, verdict, reason, held_since, last_good FROM published.indicator_value
+WHERE metric = '{}' AND grain = 'month' AND dimensions = '' AND period_start = DATE '2025-01-01'"""
+
+
+class Days:
+    """Publishes day after day, as a run does."""
+
+    def __init__(self, company: Company) -> None:
+        self.company, self.con = company, company.con
+
+    def publish(self, restating=STRICT, approvals=(), checks=(), as_of=AS_OF, now=NEXT_DAY, by="wang"):
+        company = self.company
+        company.build(as_of=as_of)
+        current = current_publication(company.home)
+        previous = Previous(current.path, current.publication_id) if current else None
+        spoiled = doubts(checks, ByHand(), MART_COLUMNS)
+        decision = company.decide(*checks)
+        holding = hold(
+            self.con, company.definitions, decision, doubtful=spoiled, previous=previous, as_of=as_of, now=now
+        )
+        number = current.generation + 1 if current else 1
+        told = Restatement(f"shop-{number:06d}", by, as_of, now, previous)
+        found = restate(
+            self.con, company.definitions, restating, told, approvals=approvals, others=lambda _: "not wang"
+        )
+        publish(
+            self.con,
+            company.home,
+            run=RunFacts(
+                "shop", "run", as_of, verdict="partly_held" if holding.holds or found.awaiting else "certified"
+            ),
+            manifest=company.build.home.semantic_manifest,
+        )
+        return found
+
+    def january(self, metric="sales"):
+        (row,) = self.company.published(JANUARY.format(metric))
+        return row
+
+    def restatements(self, more="true"):
+        return self.company.published(
+            "SELECT metric, grain, old_value, new_value, state, cause, reason FROM published.restatement"
+            f" WHERE dimensions = '' AND period_start = DATE '2025-01-01' AND {more} ORDER BY ALL"
+        )
+
+    def approve(self, metric, by="Li Na"):
+        rows = self.awaiting()[metric]
+        return Approval(metric, digest_of(rows), "the invoice was wrong", by, NEXT_DAY, 7)
+
+    def awaiting(self):
+        import duckdb
+
+        with duckdb.connect(str(self.company.home.current.resolve()), read_only=True) as con:
+            return awaiting(con, "published.restatement")
+
+    def rewrite(self, amount=5000):
+        """Change an order of January 2025."""
+        self.con.execute(f"UPDATE marts.orders SET amount = {amount} WHERE order_id = {self.order()}")
+
+    def amount(self):
+        found = self.con.execute(f"SELECT amount FROM marts.orders WHERE order_id = {self.order()}")
+        return found.fetchall()[0][0]
+
+    def order(self):
+        (row,) = self.con.execute(
+            "SELECT min(order_id) FROM marts.orders WHERE date_trunc('month', order_date) = DATE '2025-01-01'"
+        ).fetchall()
+        return row[0]
+
+
+@pytest.fixture
+def days(company: Company):
+    found = Days(company)
+    found.publish(as_of=FIRST)
+    return found
+
+
+def test_a_day_on_which_nothing_past_changes_restates_nothing(days):
+    assert days.publish().counts == {}
+    assert days.company.published("SELECT count(*) FROM published.restatement") == [(0,)]
+
+
+def test_the_first_publication_restates_nothing(company: Company):
+    assert Days(company).publish().counts == {}
+
+
+def test_a_rewritten_past_is_recorded_where_nobody_has_to_approve_it(days):
+    before = days.january()[0]
+    days.rewrite()
+    found = days.publish(LAX)
+    assert set(found.counts) == {"recorded"}
+    now = days.january()[0]
+    assert now > before
+    (row,) = days.restatements("metric = 'sales' AND grain = 'month'")
+    assert row[2:] == (
+        before,
+        now,
+        "recorded",
+        "late or corrected rows",
+        "nobody has to approve it",
+    )
+
+
+def test_a_rewritten_past_that_has_to_be_approved_keeps_its_old_value_and_says_so(days):
+    before = days.january()[0]
+    days.rewrite()
+    found = days.publish()
+    value, verdict, reason, since, last_good = days.january()
+    assert (value, verdict, since, last_good) == (before, "held", NEXT_DAY, "shop-000001")
+    assert reason.startswith("restated from ")
+    assert reason.endswith("(late or corrected rows): awaits approval by not wang")
+    assert {each["metric"] for each in found.awaiting} >= {"sales", "margin", "profit"}
+
+
+def test_other_figures_of_the_day_are_published(days):
+    days.rewrite()
+    days.con.execute("INSERT INTO marts.orders VALUES (99, DATE '2025-03-10', 1, 1, 70, 5, 5)")
+    march = JANUARY.format("sales").replace("2025-01", "2025-03")
+    ((before, *_),) = days.company.published(march)
+    days.publish()
+    assert days.company.published(march) == [(before + 70, "certified", None, None, None)]
+
+
+def test_wide_tables_keep_the_row_that_waits_and_show_the_others(days):
+    wide = "SELECT month, sales, orders, sales__verdict, orders__verdict FROM published.sales_monthly"
+    before = {row[0]: row for row in days.company.published(wide)}
+    days.rewrite()
+    days.con.execute("INSERT INTO marts.orders VALUES (99, DATE '2025-03-10', 1, 1, 70, 5, 5)")
+    days.publish()
+    after = {row[0]: row for row in days.company.published(wide)}
+    in_2025 = {day.month: day for day in after if day.year == 2025}
+    january, march = in_2025[1], in_2025[3]
+    assert after[january] == (*before[january][:3], "held", "certified")
+    assert after[march][1] == before[march][1] + 70
+    assert after[march][3] == "certified"
+
+
+def test_members_are_held_one_by_one(days):
+    days.rewrite()
+    days.con.execute("INSERT INTO marts.products VALUES (77, 'Toys')")
+    days.con.execute("INSERT INTO marts.orders VALUES (98, DATE '2025-01-20', 1, 77, 70, 5, 5)")
+    days.publish()
+    rows = days.company.published(
+        "SELECT members, verdict FROM published.indicator_value WHERE metric = 'sales' AND grain = 'month'"
+        " AND dimensions = 'product__category' AND period_start = DATE '2025-01-01' ORDER BY ALL"
+    )
+    assert {verdict for _, verdict in rows} == {"held", "certified"}
+    wide = days.company.published(
+        "SELECT product_category, sales__verdict FROM published.sales_by_category_monthly"
+        " WHERE month = DATE '2025-01-01'"
+    )
+    assert sorted(verdict for _, verdict in wide) == sorted(verdict for _, verdict in rows)
+
+
+def test_after_the_approval_the_new_value_is_published_with_who_and_why(days):
+    days.rewrite()
+    days.publish()
+    given = [days.approve(metric) for metric in days.awaiting()]
+    found = days.publish(approvals=given, now=datetime(2025, 3, 12, 6))
+    assert found.awaiting == ()
+    value, verdict, *_ = days.january()
+    assert verdict == "certified"
+    (row,) = days.company.published(
+        "SELECT new_value, state, reason, approved_by, restated_by, publication_id FROM published.restatement"
+        " WHERE metric = 'sales' AND grain = 'month' AND dimensions = '' AND period_start = DATE '2025-01-01'"
+    )
+    assert row == (value, "approved", "the invoice was wrong", "Li Na", "wang", "shop-000003")
+
+
+def test_an_approval_is_for_the_metric_it_names(days):
+    days.rewrite()
+    days.publish()
+    days.publish(approvals=[days.approve("sales")])
+    assert days.january("sales")[1] == "certified"
+    assert days.january("margin")[1] == "held"
+
+
+def test_an_approval_does_not_cover_another_value(days):
+    days.rewrite()
+    days.publish()
+    given = [days.approve("sales")]
+    days.rewrite(9000)
+    days.publish(approvals=given)
+    assert days.january()[1] == "held"
+
+
+def test_a_change_that_goes_on_waiting_keeps_its_day_and_its_last_good_publication(days):
+    before = days.january()[0]
+    days.rewrite()
+    days.publish()
+    days.publish(now=datetime(2025, 3, 12, 6))
+    days.publish(now=datetime(2025, 3, 13, 6))
+    value, verdict, _, since, last_good = days.january()
+    assert (value, verdict, since, last_good) == (before, "held", NEXT_DAY, "shop-000001")
+    assert len(days.restatements("metric = 'sales' AND grain = 'month'")) == 1
+
+
+def test_a_past_that_is_as_it_was_again_waits_for_nothing(days):
+    before, old = days.january()[0], days.amount()
+    days.rewrite()
+    days.publish()
+    days.rewrite(old)
+    assert days.publish().awaiting == ()
+    assert days.january()[:2] == (before, "certified")
+
+
+def test_history_goes_from_publication_to_publication(days):
+    days.rewrite()
+    days.publish(LAX)
+    days.rewrite(7000)
+    days.publish(LAX)
+    assert len(days.restatements("metric = 'sales' AND grain = 'month'")) == 2
+
+
+def test_a_change_within_the_tolerance_is_no_restatement(days):
+    days.rewrite(days.amount() * Decimal("1.0005"))
+    days.publish()
+    assert days.restatements("metric = 'sales'") == []
+
+
+def test_small_changes_and_unsettled_ones_are_recorded(days):
+    days.rewrite()
+    unsettled = Restating(("process",), Settling(settled_after_days=400))
+    assert set(days.publish(unsettled).counts) == {"recorded"}
+    (row,) = days.restatements("metric = 'sales' AND grain = 'month'")
+    assert row[-1] == "figures settle until 400 days after their period"
+
+
+def test_a_metric_can_have_a_rule_of_its_own(days):
+    days.rewrite()
+    own = Restating(("process",), STRICT.usual, {"sales": Settling(settled_after_days=400)})
+    found = days.publish(own)
+    assert "sales" not in {each["metric"] for each in found.awaiting}
+    assert days.january()[1] == "certified"
+
+
+def test_a_figure_that_is_gone_stays_until_its_going_is_approved(days):
+    before = days.january()[0]
+    days.con.execute("DELETE FROM marts.orders WHERE date_trunc('month', order_date) = DATE '2025-01-01'")
+    days.publish()
+    value, verdict, reason, *_ = days.january()
+    assert (value, verdict) == (before, "held")
+    assert " to nothing " in reason
+    wide = "SELECT sales, sales__verdict FROM published.sales_monthly WHERE month = DATE '2025-01-01'"
+    ((sales, told),) = days.company.published(wide)
+    assert (sales, told) == (before, "held")
+
+
+def test_what_a_failed_check_holds_is_not_compared(days):
+    days.rewrite()
+    found = days.publish(checks=[failed(column="amount")])
+    assert "sales" not in {each["metric"] for each in found.awaiting}
+    assert days.january()[2].startswith("marts.orders: amount")
+
+
+def test_the_past_cannot_be_rewritten_behind_a_hold(days):
+    before = days.january()[0]
+    days.rewrite()
+    days.publish(checks=[failed(column="amount")])
+    days.publish(now=datetime(2025, 3, 12, 6))
+    value, verdict, reason, since, last_good = days.january()
+    assert (value, verdict, since, last_good) == (before, "held", datetime(2025, 3, 12, 6), "shop-000001")
+    assert reason.startswith("restated from")
+
+
+def test_a_day_further_back_restates_nothing_that_it_does_not_show(days):
+    assert days.publish(as_of=date(2025, 2, 10)).counts == {}
+
+
+def test_the_record_for_the_ledger_counts_and_digests(days):
+    days.rewrite()
+    body = days.publish().body
+    assert body["publication_id"] == "shop-000002"
+    assert body["counts"]["awaits approval"] == sum(
+        each["figures"] for each in body["metrics"] if each["state"] == "awaits approval"
+    )
+    assert len(body["digest"]) == 64
+    assert body["strategic"] == []
