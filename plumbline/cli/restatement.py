@@ -7,14 +7,12 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from plumbline.cli.deciding import Desk, reason_of
 from plumbline.cli.text import Column, render_table
 from plumbline.cli.waiting import read_waiting, tell_waiting
 from plumbline.errors import UsageError, did_you_mean
-from plumbline.governance.people import refuse_own
-from plumbline.governance.trust import APPROVE
 
 if TYPE_CHECKING:
+    from plumbline.cli.deciding import Desk
     from plumbline.gate.approve import Change
     from plumbline.project import Home
 
@@ -69,6 +67,8 @@ def register(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what is asked, and say it on stdout."""
+    from plumbline.cli.deciding import Desk
+
     desk = Desk.of(options.company)
     options.act(desk, options)
     return 0
@@ -97,8 +97,11 @@ def _show(desk: Desk, options: argparse.Namespace) -> None:
 
 
 def _approve(desk: Desk, options: argparse.Namespace) -> None:
+    from plumbline.cli.deciding import reason_of
     from plumbline.gate.approve import approve
     from plumbline.governance.authors import involved_in_metrics
+    from plumbline.governance.people import refuse_own
+    from plumbline.governance.trust import APPROVE
 
     person = desk.acting(APPROVE)
     reason, publication, waiting = reason_of(options.reason), *_waiting(desk)

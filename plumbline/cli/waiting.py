@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from plumbline.governance.trust import AWAITING
 from plumbline.project import Home
 
 _NAMED = 10
+_AWAITING = "awaits approval"  # plumbline.governance.trust.AWAITING, which would load the definitions
 _WAITING = f"""
 select metric, count(*), max(abs(change_share)), bool_or(new_value is null), min(period_start),
-       max(period_start), min(waits_since), max(cause), max(regexp_extract(reason, '{AWAITING} (by .*)$', 1))
+       max(period_start), min(waits_since), max(cause), max(regexp_extract(reason, '{_AWAITING} (by .*)$', 1))
 from published.restatement
-where state = '{AWAITING}'
+where state = '{_AWAITING}'
 group by metric
 order by count(*) desc, metric
 """

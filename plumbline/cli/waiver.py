@@ -9,15 +9,14 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from plumbline.cli.deciding import Desk, reason_of
 from plumbline.cli.holds import read_holds
 from plumbline.cli.text import Column, render_table
 from plumbline.errors import UsageError, did_you_mean
-from plumbline.governance.people import Involved, refuse_own
-from plumbline.governance.trust import WAIVE
 
 if TYPE_CHECKING:
+    from plumbline.cli.deciding import Desk
     from plumbline.gate import Waiver
+    from plumbline.governance.people import Involved
 
 _COMMANDS = ("add", "list", "end")
 
@@ -53,13 +52,18 @@ def register(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what is asked, and say it on stdout."""
+    from plumbline.cli.deciding import Desk
+
     desk = Desk.of(options.company)
     options.act(desk, options)
     return 0
 
 
 def _add(desk: Desk, options: argparse.Namespace) -> None:
+    from plumbline.cli.deciding import reason_of
     from plumbline.gate.waive import new_waiver
+    from plumbline.governance.people import refuse_own
+    from plumbline.governance.trust import WAIVE
 
     person = desk.acting(WAIVE)
     reason, until = reason_of(options.reason), _until(desk, options.until)
@@ -99,6 +103,7 @@ def _list(desk: Desk, options: argparse.Namespace) -> None:
 
 def _end(desk: Desk, options: argparse.Namespace) -> None:
     from plumbline.gate.waive import end_waiver
+    from plumbline.governance.trust import WAIVE
 
     person = desk.acting(WAIVE)
     waivers = {waiver.id: waiver for waiver in _all(desk)}
