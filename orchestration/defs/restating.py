@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,10 @@ def restate_figures(
     from plumbline.governance.people import Involved, other_than
     from plumbline.publication import next_publication_id
 
-    operator = [Involved(session.record.operator, "started the run")]
-
-    def others(metric: str) -> str:
+    def others(metric: str, finders: Collection[str]) -> str:
+        found_by = [Involved(who, "started the run") for who in finders]
         authors = involved_in_metrics(session.project.root, definitions, [metric])
-        return other_than(session.trust, [*operator, *authors])
+        return other_than(session.trust, [*found_by, *authors])
 
     session.restated = restate(
         connection,

@@ -100,14 +100,17 @@ def _approve(desk: Desk, options: argparse.Namespace) -> None:
     from plumbline.cli.deciding import reason_of
     from plumbline.gate.approve import approve
     from plumbline.governance.authors import involved_in_metrics
-    from plumbline.governance.people import refuse_own
+    from plumbline.governance.people import Involved, refuse_own
     from plumbline.governance.trust import APPROVE
 
     person = desk.acting(APPROVE)
-    reason, publication, waiting = reason_of(options.reason), *_waiting(desk)
+    reason, (publication, waiting, found_by) = reason_of(options.reason), _waiting(desk)
     chosen = _chosen(waiting, options.metric)
     involved = {
-        metric: [*involved_in_metrics(desk.project.root, desk.definitions, [metric]), *desk.operator()]
+        metric: [
+            *(Involved(who, "started the run that found it") for who in found_by[metric]),
+            *involved_in_metrics(desk.project.root, desk.definitions, [metric]),
+        ]
         for metric in chosen
     }
     for metric in chosen:
@@ -129,21 +132,22 @@ def _approve(desk: Desk, options: argparse.Namespace) -> None:
     print("The next `plumb run` publishes the new values.")
 
 
-def _waiting(desk: Desk) -> tuple[str, dict[str, list[Change]]]:
-    """Read from the current generation its number and what waits in it."""
+def _waiting(desk: Desk) -> tuple[str, dict[str, list[Change]], dict[str, list[str]]]:
+    """Read from the current generation its number, what waits in it, and who found that."""
     import duckdb
 
-    from plumbline.gate.approve import awaiting
+    from plumbline.gate.approve import awaiting, finders
     from plumbline.publication import current_publication
 
     current = current_publication(desk.home)
     if current is None:
-        return "", {}
+        return "", {}, {}
     with duckdb.connect(str(current.path), read_only=True) as connection:
         try:
-            return current.publication_id, awaiting(connection, "published.restatement")
+            waiting = awaiting(connection, "published.restatement")
+            return current.publication_id, waiting, finders(connection, "published.restatement")
         except duckdb.CatalogException:
-            return current.publication_id, {}
+            return current.publication_id, {}, {}
 
 
 def _chosen(waiting: Mapping[str, object], metric: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
@@ -40,7 +41,7 @@ def register(subparsers: Any) -> None:
     add.add_argument("--table", default="", help="the table that it is about, where the text is not enough")
     add.add_argument("--metric", default="", help="let only this metric through")
     add.add_argument("--reason", required=True, help="why, for whoever reads the figure")
-    add.add_argument("--until", required=True, metavar="DATE", help="the last day on which it counts")
+    add.add_argument("--until", required=True, metavar="DATE", help="its last day: 2026-12-31, or 30d")
     listing = commands.add_parser("list", help="show all waivers, also those that are over")
     end = commands.add_parser("end", help="end a waiver before its time")
     end.add_argument("id", metavar="ID", help="as `plumb waiver list` shows it: W1")
@@ -141,9 +142,10 @@ def _today() -> date:
 
 def _until(desk: Desk, text: str) -> date:
     try:
-        until = date.fromisoformat(text)
+        days = re.fullmatch(r"(\d{1,4})d", text)
+        until = _today() + timedelta(days=int(days[1])) if days else date.fromisoformat(text)
     except ValueError as error:
-        todo = "Write it as 2026-01-31."
+        todo = "Write it as 2026-01-31, or as a number of days: 30d."
         raise UsageError(f"{text!r} is no date", where="--until", todo=todo, code="bad-date") from error
     last = _today() + timedelta(days=desk.trust.longest_waiver_days)
     if not _today() <= until <= last:

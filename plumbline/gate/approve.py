@@ -95,6 +95,17 @@ def awaiting(con: DuckDBPyConnection, relation: str) -> dict[str, list[Change]]:
     return found
 
 
+def finders(con: DuckDBPyConnection, relation: str) -> dict[str, list[str]]:
+    """Read who started the runs that found what waits, by metric."""
+    rows = con.execute(
+        f"SELECT DISTINCT metric, restated_by FROM {relation} WHERE state = '{AWAITING}' ORDER BY ALL"
+    ).fetchall()
+    found: dict[str, list[str]] = {}
+    for metric, who in rows:
+        found.setdefault(metric, []).append(who)
+    return found
+
+
 def approved(
     changes: Mapping[str, Sequence[Change]], approvals: Iterable[Approval]
 ) -> Iterator[tuple[Change, Approval]]:

@@ -147,6 +147,10 @@ FROM judged
 ORDER BY ALL"""
 
 
+# Says for a metric, and those who started the runs that found its changes, who may approve them.
+Others = Callable[[str, Collection[str]], str]
+
+
 @dataclass(frozen=True)
 class Restated:
     """What a publication restates: counts by state, the metrics that wait, and the record for the ledger."""
@@ -174,11 +178,11 @@ def restate(
     publication: Restatement,
     *,
     approvals: Collection[Approval] = (),
-    others: Callable[[str], str] = lambda metric: "somebody else",
+    others: Others = lambda metric, finders: "somebody else",
 ) -> Restated:
     """Compare with what is published, write `gate.restatement`, put back what waits for an approval.
 
-    `others` says for a metric who may approve: `someone other than …`. All or nothing.
+    `others` says for a metric, and those who found its changes, who may approve. All or nothing.
     """
     columns = ", ".join(f"{name} {kind}" for name, kind in RESTATEMENT_COLUMNS)
     con.execute("BEGIN TRANSACTION")
@@ -206,7 +210,7 @@ class _Comparing:
     restating: Restating
     publication: Restatement
     approvals: Collection[Approval]
-    others: Callable[[str], str]
+    others: Others
 
     def run(self) -> Restated:
         known = self._known()
@@ -217,6 +221,8 @@ class _Comparing:
         self._write_rules()
         self._write_passed(waiting)
         self._compare()
+        if has_history:
+            self._keep_finders()
         if awaited := self._name_approvers():
             self._put_back(known, awaited)
         names = ", ".join(name for name, _ in RESTATEMENT_COLUMNS)
@@ -297,17 +303,27 @@ class _Comparing:
         ).fetchone()
         return bool(row and row[0])
 
+    def _keep_finders(self) -> None:
+        """Keep the name of who found what has waited: they may not approve it, whoever runs it again."""
+        self.con.execute(
+            "UPDATE temp.restated SET restated_by = before.restated_by"
+            f" FROM {_BEFORE}.published.restatement AS before"
+            f" WHERE before.state = '{AWAITING}' AND restated.state IN ('{AWAITING}', '{APPROVED}')"
+            f" AND {_same('before', 'restated')}"
+        )
+
     def _name_approvers(self) -> list[str]:
         """Say behind each change that waits who may approve it; gives the metrics."""
         rows = self.con.execute(
-            f"SELECT DISTINCT metric FROM temp.restated WHERE state = '{AWAITING}' ORDER BY 1"
+            "SELECT metric, list_sort(list(DISTINCT restated_by)) FROM temp.restated"
+            f" WHERE state = '{AWAITING}' GROUP BY 1 ORDER BY 1"
         ).fetchall()
-        for (metric,) in rows:
+        for metric, finders in rows:
             self.con.execute(
                 f"UPDATE temp.restated SET reason = reason || ? WHERE state = '{AWAITING}' AND metric = ?",
-                [f" by {self.others(metric)}", metric],
+                [f" by {self.others(metric, finders)}", metric],
             )
-        return [metric for (metric,) in rows]
+        return [metric for metric, _ in rows]
 
     def _put_back(self, known: Mapping[str, Mapping[str, str]], awaited: Collection[str]) -> None:
         """Show the old values of what waits, in the long table and the wide ones."""

@@ -39,13 +39,21 @@ class Days:
         number = current.generation + 1 if current else 1
         told = Restatement(f"shop-{number:06d}", by, as_of, now, previous)
         found = restate(
-            self.con, company.definitions, restating, told, approvals=approvals, others=lambda _: "not wang"
+            self.con,
+            company.definitions,
+            restating,
+            told,
+            approvals=approvals,
+            others=lambda _, found_by: f"not {found_by}",
         )
         publish(
             self.con,
             company.home,
             run=RunFacts(
-                "shop", "run", as_of, verdict="partly_held" if holding.holds or found.awaiting else "certified"
+                "shop",
+                "run",
+                as_of,
+                verdict="partly_held" if holding.holds or found.awaiting else "certified",
             ),
             manifest=company.build.home.semantic_manifest,
         )
@@ -126,7 +134,7 @@ def test_a_rewritten_past_that_has_to_be_approved_keeps_its_old_value_and_says_s
     value, verdict, reason, since, last_good = days.january()
     assert (value, verdict, since, last_good) == (before, "held", NEXT_DAY, "shop-000001")
     assert reason.startswith("restated from ")
-    assert reason.endswith("(late or corrected rows): awaits approval by not wang")
+    assert reason.endswith("(late or corrected rows): awaits approval by not ['wang']")
     assert {each["metric"] for each in found.awaiting} >= {"sales", "margin", "profit"}
 
 
@@ -211,6 +219,14 @@ def test_a_change_that_goes_on_waiting_keeps_its_day_and_its_last_good_publicati
     value, verdict, _, since, last_good = days.january()
     assert (value, verdict, since, last_good) == (before, "held", NEXT_DAY, "shop-000001")
     assert len(days.restatements("metric = 'sales' AND grain = 'month'")) == 1
+
+
+def test_who_found_it_is_kept_whoever_runs_it_again(days):
+    days.rewrite()
+    days.publish()
+    days.publish(now=datetime(2025, 3, 12, 6), by="li")
+    assert days.january()[2].endswith("awaits approval by not ['wang']")
+    assert days.company.published("SELECT DISTINCT restated_by FROM published.restatement") == [("wang",)]
 
 
 def test_a_past_that_is_as_it_was_again_waits_for_nothing(days):
