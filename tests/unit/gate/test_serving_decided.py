@@ -1,0 +1,56 @@
+"""What people decide is told where figures are asked for: waivers, and restatements that wait."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from plumbline.gate import waived, write_waivers
+from plumbline.gate.waive import Waiver
+from plumbline.serving import Question, ask, open_generation
+from tests.unit.gate.conftest import Company, failed
+from tests.unit.gate.test_restate import Days
+
+TODAY = datetime.now(UTC).date()
+TOLD = "marts.orders: cost is never empty; waived by Li Na until {} (W1): counted by hand"
+
+
+@pytest.fixture
+def days(company: Company):
+    found = Days(company)
+    found.publish(as_of=date(2025, 3, 9))
+    return found
+
+
+def answered(company, *metrics, start=None, end=None):
+    with open_generation(company.home, sealed=True) as source:
+        answer = ask(company.home, source, Question(metrics, start=start, end=end))
+        rows = answer.rows()
+        return answer.publication.publication_id, rows, answer.notes(rows)
+
+
+def test_a_metric_whose_past_waits_is_answered_from_before_the_change(days):
+    _, before, _ = answered(days.company, "sales")
+    days.rewrite()
+    days.publish()
+    number, rows, notes = answered(days.company, "sales")
+    assert (number, rows) == ("shop-000001", before)
+    assert "awaits approval" in notes[0]
+
+
+def test_a_question_about_other_periods_is_answered_from_the_newest_figures(days):
+    days.rewrite()
+    days.publish()
+    of_march = answered(days.company, "sales", start="2025-03-01", end="2025-03-09")
+    assert of_march[0] == "shop-000002"
+
+
+def test_a_waiver_is_told_beside_the_answer(company):
+    until = TODAY + timedelta(days=3)
+    place = ("marts.orders", "cost is never empty", "", "counted by hand", "Li Na")
+    waiver = Waiver("W1", *place, until, "", datetime(2025, 3, 9))
+    decision = company.decide(failed(), waivers=[waiver])
+    write_waivers(company.con, [waiver], decision, TODAY)
+    company.day(waived(failed(), [waiver]))
+    _, _, notes = answered(company, "costs")
+    assert f"certified with warnings: {TOLD.format(until)}" in notes
+    assert answered(company, "orders")[2] == []
