@@ -64,7 +64,12 @@ def record_quality(session: Session, connection: Any, report: Path) -> None:
 
 def record_publication(session: Session, publication: Publication) -> None:
     """Record a complete generation, and the definitions that differ from those of the one before it."""
-    from plumbline.publication.recording import definition_changes, metric_digests, publication_body
+    from plumbline.publication.recording import (
+        definition_changes,
+        definition_states,
+        metric_digests,
+        publication_body,
+    )
 
     ledger = session.ledger.ledger
     before, quality = ledger.newest("publication"), ledger.newest("quality")
@@ -79,7 +84,8 @@ def record_publication(session: Session, publication: Publication) -> None:
         operator=session.record.operator,
         holds=len({cell for held in session.record.holds for cell in held["cells"]}),
     )
-    changes = definition_changes(before.body["metrics"] if before else {}, metrics)
+    states = definition_states(session.home.semantic_manifest)
+    changes = definition_changes(before.body["metrics"] if before else {}, metrics, states)
     told = [*(("definition", change) for change in changes), *_held(session), *_restated(session)]
     ledger.append_all([*told, ("publication", body)])
     _warn(session, session.ledger.show())

@@ -91,7 +91,19 @@ def metric_sql(manifest: Path, metric: str, cache: Path | None = None) -> str:
     return compile(manifest, alone(metric), "duckdb", cache=cache)
 
 
-def definition_changes(before: Digests, after: Digests) -> Iterator[Body]:
+def definition_states(manifest: Path) -> Mapping[str, Mapping[str, str | None]]:
+    """Give the version and the status that each definition has."""
+    nodes = json.loads(manifest.read_bytes())["metrics"]
+    told = {node["name"]: (node.get("config") or {}).get("meta") or {} for node in nodes}
+    return {
+        name: {key: str(meta[key]) if meta.get(key) else None for key in ("version", "status")}
+        for name, meta in told.items()
+    }
+
+
+def definition_changes(
+    before: Digests, after: Digests, states: Mapping[str, Mapping[str, str | None]]
+) -> Iterator[Body]:
     """Tell which metrics are new, have changed, or are gone, against the publication before."""
     nothing: Mapping[str, str | None] = {"definition_sha256": None, "sql_sha256": None}
     for metric in sorted(before.keys() | after.keys()):
@@ -100,7 +112,7 @@ def definition_changes(before: Digests, after: Digests) -> Iterator[Body]:
             continue
         change = "new" if metric not in before else "changed" if metric in after else "gone"
         previous = {f"{name}_before": digest for name, digest in old.items() if metric in before}
-        yield {"metric": metric, "change": change, **new, **previous}
+        yield {"metric": metric, "change": change, **states.get(metric, {}), **new, **previous}
 
 
 def quality_body(con: duckdb.DuckDBPyConnection, run_id: str, report: Path) -> Body:

@@ -11,6 +11,7 @@ from plumbline.publication import Shelf
 from plumbline.publication.digests import file_digest
 from plumbline.publication.recording import (
     definition_changes,
+    definition_states,
     metric_digests,
     publication_body,
     quality_facts,
@@ -133,7 +134,9 @@ def test_metrics_are_told_as_new_changed_or_gone():
 
     before = {"same": one("a", "a"), "changed": one("a", "a"), "gone": one("a", "a")}
     after = {"same": one("a", "a"), "changed": one("a", "b"), "new": one("c", "c")}
-    told = {body["metric"]: body for body in definition_changes(before, after)}
+    states = {"new": {"version": "1.0", "status": "certified"}}
+    told = {body["metric"]: body for body in definition_changes(before, after, states)}
+    assert (told["new"]["version"], told["new"]["status"]) == ("1.0", "certified")
     assert {metric: body["change"] for metric, body in told.items()} == {
         "changed": "changed",
         "gone": "gone",
@@ -183,6 +186,10 @@ def test_a_measure_changes_the_sql_of_every_metric_that_rests_on_it(manifest):
     assert ("sales", "sql_sha256") in found
     assert {name for _, name in found} == {"sql_sha256"}
     assert len(found) > 1
+
+
+def test_the_version_and_the_status_of_a_definition_are_told(manifest):
+    assert definition_states(manifest)["sales"] == {"version": "1.0", "status": "certified"}
 
 
 def test_the_place_where_a_metric_is_written_is_no_part_of_its_definition(manifest):
