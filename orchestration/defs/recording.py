@@ -24,7 +24,8 @@ def recover(session: Session) -> None:
     from plumbline.publication.recording import roll_forward
 
     kept = session.ledger
-    _warn(session, kept.catch_up())
+    if not session.record.warnings:
+        _warn(session, kept.catch_up())
     if any(witness.required and not kept.has_seen_all(witness) for witness in kept.witnesses):
         return
     if body := roll_forward(kept.ledger, session.home):
@@ -35,7 +36,12 @@ def recover(session: Session) -> None:
 
 
 def finish(session: Session) -> None:
-    """Show the witnesses what this run has recorded; what goes wrong is said, and made good by the next."""
+    """Show the witnesses what this run has recorded; what goes wrong is said, and made good by the next.
+
+    A witness that this run could not reach is waited for once, not at the end of each of its jobs.
+    """
+    if session.record.warnings:
+        return
     try:
         _warn(session, session.ledger.show(strict=False))
     except (PlumblineError, OSError) as error:

@@ -7,7 +7,7 @@ import pytest
 from orchestration.defs.recording import record_quality
 from orchestration.defs.resources import open_session
 from plumbline.errors import LedgerError
-from plumbline.ledger import Ledger
+from plumbline.ledger import Ledger, WitnessUnreachable
 from plumbline.warehouse import connect
 
 
@@ -56,6 +56,23 @@ def test_a_witness_that_cannot_be_told_is_a_warning_of_the_run(base):
     with opened() as session:
         session.ledger.ledger.append("load", {"load": 1})
     assert "could not be told" in session.record.warnings[0]
+
+
+def test_a_witness_that_cannot_be_told_is_asked_once_in_a_run(base, monkeypatch):
+    asked = []
+
+    def unreachable(witness, *_):
+        asked.append(witness.name)
+        raise WitnessUnreachable("no route")
+
+    monkeypatch.setattr("plumbline.ledger.FileWitness.read", unreachable)
+    monkeypatch.setattr("plumbline.ledger.FileWitness.add", unreachable)
+    Ledger(base / "demo" / "ledger").append("load", {"load": 1})
+    with opened() as session:
+        session.record.save(session.home.runs)
+    with open_session("demo", as_of="2026-03-31", run_id=session.record.run_id) as next_one:
+        assert len(next_one.record.warnings) == 1
+    assert asked == ["second_path"]
 
 
 def test_the_results_of_the_gate_are_recorded_with_the_digest_of_the_report():
