@@ -135,9 +135,8 @@ def stored(
     known = {column.lower(): frozenset({Mark(name, column)}) for column in columns}
     rows = frozenset({Mark(name, ROWS)})
     guard = frozenset({Mark(name, ROWS, guarded=True)})
-    held = dict(made.keys) if made else {}
-    for key in (frozenset(column.lower() for column in key) for key in keys):
-        held[key] = held[key] if held.get(key) == NOTHING else guard
+    held = {key: guards | guard for key, guards in made.keys.items()} if made else {}
+    held |= {frozenset(column.lower() for column in key): guard for key in keys}
     if known:
         return Shape(known, rows, keys=held, table=name, spans=made.spans if made else frozenset())
     return Shape({}, rows, frozenset({Mark(name, EVERY)}), True, held, name)

@@ -194,4 +194,7 @@ def test_what_is_unique_by_its_sql_stays_so_when_it_is_stored():
     ]
     found = analyse(relations)
     query = "select count(*) as n from staging.shop as s left join marts.by_shop as b on b.shop = s.id"
-    assert {mark.table for mark in found.read("n", parsed(query)).everything} == {"staging.shop"}
+    marks = found.read("n", parsed(query)).everything
+    upstream = Lineage(found.edges, {cell_of("n"): marks}).of_metric("n")
+    assert Part("marts.by_shop", "") in upstream
+    assert not {part for part in upstream if part.table in ("staging.sale", "landing.sale")}
