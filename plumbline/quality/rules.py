@@ -134,7 +134,7 @@ class Unique(Rule):
         return self.key
 
     def touches(self, relation: str) -> tuple[tuple[str, str], ...]:
-        return ((relation, ""),)
+        return ((relation, ""), *((relation, name) for name in self.key))
 
     def words(self, context: StageContext) -> str:
         together = "" if len(self.key) == 1 else " together"
