@@ -13,7 +13,7 @@ from plumbline.cli.parser import whole_number
 if TYPE_CHECKING:
     from plumbline.audit import Difference, Proof
     from plumbline.ledger import Record, Witnessing
-    from plumbline.project import Home
+    from plumbline.project import Home, Project
 
 _DAMAGED = 6
 _COUNTED = (
@@ -68,7 +68,10 @@ def register(subparsers: Any) -> None:
     logging.add_argument("--last", type=whole_number, metavar="N", help="only the newest N")
     logging.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
     logging.set_defaults(run=log)
-    for parser in (verifying, logging):
+    from plumbline.cli import explain
+
+    explain.register(commands)
+    for parser in commands.choices.values():
         parser.add_argument("--company", default="demo", help="whose ledger (default: demo)")
         parser.add_argument(
             "--home", type=Path, metavar="DIR", help="a copy of the company's state, in another place"
@@ -79,8 +82,17 @@ def verify(options: argparse.Namespace) -> int:
     """Print what was checked and what differs; exit code 6 when anything does."""
     from plumbline.audit import verify as verify_all
 
+<<<<<<< HEAD
     home, witnessing = _opened(options)
     proof = verify_all(home, _chosen(witnessing, options), options.company)
+=======
+    home, witnessing = opened(options)
+    if options.no_witness:
+        from plumbline.ledger import Witnessing
+
+        witnessing = Witnessing(witnessing.ledger)
+    proof = verify_all(home, witnessing, options.company)
+>>>>>>> 6aef2a9 (Explain one published figure: plumb audit explain, as text, JSON and a page)
     if options.format == "json":
         print(json.dumps(proof.as_json(), ensure_ascii=False, indent=2))
     else:
@@ -112,7 +124,7 @@ def log(options: argparse.Namespace) -> int:
     if options.kind is not None and options.kind not in KINDS:
         todo = did_you_mean(options.kind, list(KINDS)) or f"Kinds are {', '.join(KINDS)}."
         raise UsageError(f"{options.kind!r} is no kind of record", where="--kind", todo=todo)
-    _, witnessing = _opened(options)
+    _, witnessing = opened(options)
     found: Iterable[Record] = witnessing.ledger.records(options.kind)
     if options.last is not None:
         found = deque(found, maxlen=max(options.last, 0))
@@ -123,7 +135,7 @@ def log(options: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(options: argparse.Namespace) -> tuple[Home, Witnessing]:
+def opened(options: argparse.Namespace) -> tuple[Home, Witnessing]:
     """Open the ledger of a company, or of a copy of its state; a copy may be where there is no project."""
     from plumbline.cli.company import home_of
     from plumbline.errors import ConfigurationError
@@ -139,6 +151,17 @@ def _opened(options: argparse.Namespace) -> tuple[Home, Witnessing]:
             raise
         trust = Trust(options.company)
     return home, witnessed_ledger(home, trust)
+
+
+def project_or_none() -> Project | None:
+    """Find the project; None where there is none, as beside a copy of a company's state."""
+    from plumbline.errors import ConfigurationError
+    from plumbline.project import Project
+
+    try:
+        return Project.find()
+    except ConfigurationError:
+        return None
 
 
 def _told(proof: Proof) -> Iterator[str]:

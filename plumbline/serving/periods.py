@@ -66,6 +66,13 @@ def read_period(start: str | None, end: str | None) -> Period | None:
     return Period(first, last)
 
 
+def read_whole_period(text: str, where: str) -> tuple[str, Period]:
+    """Read one period, and how long it is: 2026 is a year, 2026-Q1 a quarter, 2026-01 a month."""
+    start, end = _read(text, where)
+    count = _whole_months(start, end)
+    return next((grain for grain, months in _MONTHS.items() if months == count), "day"), Period(start, end)
+
+
 def first_day(day: date, grain: str) -> date:
     """Give the first day of the period of this grain that a day lies in."""
     if grain in _MONTHS:

@@ -15,7 +15,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("quality", "ledger", "indicators"),
     ("gate",),
     ("publication", "runs"),
-    ("serving", "audit"),
+    ("serving",),
+    ("audit",),
     ("cli",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -108,13 +108,11 @@ class Company:
         )
         holds = list(holding.holds)
         self.released = holding.released
-        publish(
-            self.con,
-            self.home,
-            run=RunFacts("shop", "run", as_of, verdict="partly_held" if holds else "certified"),
-            manifest=self.build.home.semantic_manifest,
-        )
+        self.publish(RunFacts("shop", "run", as_of, verdict="partly_held" if holds else "certified"))
         return holds
+
+    def publish(self, run: RunFacts) -> None:
+        publish(self.con, self.home, run=run, manifest=self.build.home.semantic_manifest)
 
     def published(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.home.current.resolve()), read_only=True) as connection:

@@ -1,0 +1,244 @@
+"""What was recorded of a figure: in the ledger, by its witnesses, and from publication to publication."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from plumbline.audit.explain_calculation import exact
+from plumbline.audit.explain_figure import Key, members_of
+from plumbline.audit.explain_origin import read_rows
+from plumbline.errors import PlumblineError
+from plumbline.ledger import Break, Record, Seen, Witnessing, WitnessUnreachable, check_chain
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from plumbline.project import Home
+    from plumbline.serving.reader import Source
+
+_KEPT = ("load", "definition", "quality", "publication", "heal", "hold", "release", "restatement")
+ABANDONED = "publication abandoned"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One record of the ledger that speaks of a figure, and what it says in short."""
+
+    seq: int
+    at: str
+    kind: str
+    hash: str
+    what: str
+
+
+@dataclass(frozen=True)
+class WitnessWord:
+    """What a witness says of the record of a publication; `agrees` is None when it says nothing."""
+
+    name: str
+    place: str
+    agrees: bool | None
+    what: str
+
+
+@dataclass
+class Book:
+    """The ledger, read once with every link checked."""
+
+    witnessing: Witnessing
+    records: dict[str, list[Record]] = field(default_factory=dict)
+    hashes: dict[int, str] = field(default_factory=dict)
+    breaks: list[Break] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, witnessing: Witnessing) -> Book:
+        """Read it; where the chain does not hold is kept in `breaks`."""
+        book = cls(witnessing)
+        for found in check_chain(witnessing.ledger.lines()):
+            if isinstance(found, Break):
+                book.breaks.append(found)
+                continue
+            book.hashes[found.seq] = found.hash
+            if found.kind in _KEPT:
+                book.records.setdefault(found.kind, []).append(found)
+        return book
+
+    def of(self, kind: str) -> Sequence[Record]:
+        """Give the records of a kind, oldest first."""
+        return self.records.get(kind, ())
+
+    def publication(self, publication_id: str) -> Record | None:
+        """Give the record of a publication."""
+        found = (r for r in reversed(self.of("publication")) if r.body["publication_id"] == publication_id)
+        return next(found, None)
+
+    def quality(self, run_id: str) -> Record | None:
+        """Give the record of what the checks of a run found."""
+        return next((r for r in reversed(self.of("quality")) if r.body["run_id"] == run_id), None)
+
+    def loads(self) -> dict[int, tuple[str, int]]:
+        """Give digest and number of the record of every load."""
+        bodies = ((record.body, record.seq) for record in self.of("load"))
+        return {body["load"]: (body["sha256"], seq) for body, seq in bodies}
+
+    def abandoned(self) -> set[str]:
+        """Name the publications that were recorded, and never seen by anybody."""
+        bodies = (record.body for record in self.of("heal"))
+        return {body["publication_id"] for body in bodies if body["what"] == ABANDONED}
+
+
+def lines_about(book: Book, metric: str, publication: Record | None, run_id: str) -> Iterator[Line]:
+    """Give the records that speak of a figure: its definition, the checks, its publication."""
+    last = publication.seq if publication else max(book.hashes, default=0)
+    changes = [record for record in book.of("definition") if record.seq <= last]
+    own = [record for record in changes if record.body["metric"] == metric]
+    for record in own[-1:]:
+        yield _line(record, f"definition of {metric} {record.body['change']}")
+    if quality := book.quality(run_id):
+        body = quality.body
+        found = ", ".join(f"{body[name]} {name}" for name in ("passed", "failed", "skipped", "error"))
+        yield _line(quality, f"checks of run {run_id}: {found}")
+    if publication:
+        yield _line(publication, _published(publication.body))
+
+
+def _published(body: Mapping[str, Any]) -> str:
+    who, code = body["operator"] or "nobody named", (body["code_commit"] or "not recorded")[:12]
+    return f"{body['publication_id']} as of {body['as_of']}, by {who}, code {code}"
+
+
+def _line(record: Record, what: str) -> Line:
+    return Line(record.seq, f"{record.at[:19]}Z", record.kind, record.hash, what)
+
+
+def seen_by(book: Book, publication: Record) -> Iterator[WitnessWord]:
+    """Ask each witness for the first head that it saw at or behind the record of a publication."""
+    for witness in book.witnessing.witnesses:
+        try:
+            lines = [seen for line in witness.read() if (seen := Seen.parse(line))]
+        except WitnessUnreachable as error:
+            yield WitnessWord(witness.name, witness.place, None, f"cannot be asked: {error}")
+            continue
+        ours = [seen for seen in lines if seen.first == book.hashes.get(1) and seen.seq >= publication.seq]
+        if not ours:
+            yield WitnessWord(witness.name, witness.place, None, "has not seen this record yet")
+            continue
+        first = ours[0]
+        agrees = book.hashes.get(first.seq) == first.hash
+        told = f"saw record {first.seq} on {first.at}" + ("" if agrees else ", with another hash")
+        yield WitnessWord(witness.name, witness.place, agrees, told)
+
+
+@dataclass(frozen=True)
+class Past:
+    """What one publication said of a figure; `note` says why there is no value, or what was restated."""
+
+    publication_id: str
+    published_at: datetime
+    as_of: date
+    value: Decimal | None
+    verdict: str
+    on_shelf: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What somebody decided about a figure, or the gate did: a hold, a waiver, a restatement."""
+
+    kind: str
+    what: str
+    by: str = ""
+    at: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def history(home: Home, current: Source, book: Book, key: Key) -> Iterator[Past]:
+    """Give what every publication said of a figure, oldest first, as far as its generation is there.
+
+    What is gone is told by restatements only.
+    """
+    restated: dict[str, str] = {}
+    for row in restatements(current.connection, key):
+        restated[row["publication_id"]] = _restated(row)
+    abandoned = book.abandoned()
+    for row in read_rows(
+        current.connection, "SELECT * FROM warehouse.published.publication ORDER BY generation"
+    ):
+        name = row["publication_id"]
+        if name in abandoned:
+            continue
+        found, there = _value_in(home, name, key)
+        note = "" if there else "its generation was removed"
+        if there and found is None:
+            note = "no figure"
+        yield Past(
+            name,
+            row["published_at"],
+            row["as_of"],
+            found["value"] if found else None,
+            (found.get("verdict") or "") if found else "",
+            there,
+            "; ".join(filter(None, (note, restated.get(name, "")))),
+        )
+
+
+def _value_in(home: Home, publication_id: str, key: Key) -> tuple[Mapping[str, Any] | None, bool]:
+    """Read a figure of an earlier generation, and tell whether that is still there."""
+    import duckdb
+
+    from plumbline.serving.reader import open_publication
+
+    try:
+        with open_publication(home, publication_id) as source:
+            return key.of(source.connection), True
+    except (PlumblineError, duckdb.Error):
+        return None, False
+
+
+def restatements(connection: DuckDBPyConnection, key: Key) -> list[dict[str, Any]]:
+    """Read the restatements of just this figure, oldest first."""
+    rows = read_rows(
+        connection,
+        "SELECT * FROM warehouse.published.restatement WHERE metric = ? AND grain = ? AND dimensions = ?"
+        " AND period_start IS NOT DISTINCT FROM CAST(? AS DATE) ORDER BY restated_at",
+        [key.metric, key.grain, ",".join(key.dimensions), key.start],
+    )
+    wanted = {item.column: value for item, value in key.members}
+    return [row for row in rows if members_of(row["members"]) == wanted]
+
+
+def _restated(row: Mapping[str, Any]) -> str:
+    told = f"restated from {exact(row['old_value'])} to {exact(row['new_value'])}"
+    return f"{told} ({row['state']})" if row["state"] != "recorded" else told
+
+
+def decisions(connection: DuckDBPyConnection, key: Key) -> Iterator[Decided]:
+    """Give holds, waivers and restatements that touch a figure, as its generation tells them."""
+    for row in read_rows(
+        connection,
+        "SELECT * FROM warehouse.published.hold WHERE metric = ? AND dimensions = ? AND filter = ''",
+        [key.metric, ",".join(key.dimensions)],
+    ):
+        more = {name: row[name] for name in ("examples", "todo", "last_good") if row[name]}
+        yield Decided(
+            row["verdict"], row["reason"], row["owner"], f"{row['held_since']:%Y-%m-%d %H:%M}", more
+        )
+    for row in read_rows(
+        connection,
+        "SELECT * FROM warehouse.published.waiver"
+        " WHERE metric = ? OR list_contains(string_split(metrics, ', '), ?) ORDER BY waived_at",
+        [key.metric, key.metric],
+    ):
+        what = f"{row['waiver_id']}, {row['state']}, until {row['valid_until']}: {row['reason']}"
+        check = {"check": f"{row['table_name']}: {row['expectation']}"}
+        yield Decided("waiver", what, row["waived_by"], f"{row['waived_at']:%Y-%m-%d %H:%M}", check)
+    for row in restatements(connection, key):
+        at = row["approved_at"] or row["restated_at"]
+        by = row["approved_by"] or row["restated_by"] or ""
+        what = f"{_restated(row)} in {row['publication_id']}, because of {row['cause']}: {row['reason']}"
+        yield Decided("restatement", what, by, f"{at:%Y-%m-%d %H:%M}" if at else "")
