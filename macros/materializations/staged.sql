@@ -44,13 +44,14 @@
 
 {#
   What a staging model has to read: everything, or the loads that its table does not have yet. A load that is no
-  longer current (a newer snapshot took its place) makes it everything, and so does a parent that was read anew.
+  longer current (a newer snapshot took its place) makes it everything, and so does a parent that was read anew, or a
+  released row that is not used.
 #}
 {% macro staged_scope(system, table, parents=none) -%}
     {%- set facts = landed_facts(system, table) -%}
     {%- set whole = {
         'is_partial': false, 'is_unchanged': false, 'new_loads': [],
-        'has_gone': facts.has_gone, 'is_snapshot': facts.is_snapshot,
+        'has_gone': facts.has_gone, 'has_released': facts.has_released, 'is_snapshot': facts.is_snapshot,
     } -%}
     {%- if flags.FULL_REFRESH or not is_run() -%} {{ return(whole) }} {%- endif -%}
     {%- set base = base_of(this) -%}
@@ -71,10 +72,19 @@
         ) -%}
         {%- if read_since.rows -%} {{ return(whole) }} {%- endif -%}
     {%- endif -%}
+    {%- if facts.has_released -%}
+        {%- set waiting = run_query(
+            "select 1 from " ~ base ~ " as base inner join " ~ source('run', 'released_rows') ~ " as released "
+            ~ "on released.system = '" ~ system ~ "' and released.table_name = '" ~ table ~ "' "
+            ~ "and base._load = released.load and base._row_number = released.row_number "
+            ~ "where base._verdict = 'quarantined' or base._reason like 'set aside for %' limit 1"
+        ) -%}
+        {%- if waiting.rows -%} {{ return(whole) }} {%- endif -%}
+    {%- endif -%}
     {%- set new_loads = found.columns['landed'].values() | list -%}
     {{ return({
         'is_partial': true, 'is_unchanged': not new_loads and not parents, 'new_loads': new_loads,
-        'has_gone': facts.has_gone, 'is_snapshot': facts.is_snapshot,
+        'has_gone': facts.has_gone, 'has_released': facts.has_released, 'is_snapshot': facts.is_snapshot,
         'parents_have_gone': parents is not none and landed_facts(*source_of(parents)).has_gone,
     }) }}
 {%- endmacro %}
@@ -84,16 +94,19 @@
     {{ return((relation.identifier | replace('stg_', '', 1)).split('__', 1)) }}
 {%- endmacro %}
 
-{# Whether rows of a table have gone again, and whether its loads are parts of one snapshot. #}
+{# Whether rows of a table have gone again, or were released, and whether its loads are parts of one snapshot. #}
 {% macro landed_facts(system, table) -%}
-    {%- if not is_run() -%} {{ return({'has_gone': false, 'is_snapshot': false}) }} {%- endif -%}
+    {%- if not is_run() -%}
+        {{ return({'has_gone': false, 'has_released': false, 'is_snapshot': false}) }}
+    {%- endif -%}
     {%- set where = "system = '" ~ system ~ "' and table_name = '" ~ table ~ "'" -%}
     {%- set found = run_query(
         "select exists (select 1 from " ~ source('run', 'gone_rows') ~ " where " ~ where ~ ") as has_gone, "
+        ~ "exists (select 1 from " ~ source('run', 'released_rows') ~ " where " ~ where ~ ") as has_released, "
         ~ "coalesce((select bool_and(mode = 'snapshot') from " ~ source('run', 'loads')
         ~ " where " ~ where ~ " and is_current), false) as is_snapshot"
     ).rows[0] -%}
-    {{ return({'has_gone': found['has_gone'], 'is_snapshot': found['is_snapshot']}) }}
+    {{ return({'has_gone': found['has_gone'], 'has_released': found['has_released'], 'is_snapshot': found['is_snapshot']}) }}
 {%- endmacro %}
 
 {# True where dbt builds a model, false while it compiles one for a unit test. #}

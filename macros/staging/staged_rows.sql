@@ -2,7 +2,8 @@
   The rows of one source table with the verdict on each: kept, duplicate, superseded or quarantined.
 
   A snapshot may have landed as several loads, each with what it had besides the one before. Rows that a later one no
-  longer has (landing_run.gone_rows) are superseded: they stand for nothing, however their keys and versions are.
+  longer has (landing_run.gone_rows) are superseded: they stand for nothing, however their keys and versions are. Of
+  rows with one key and version, the one that its owner has released (landing_run.released_rows) is kept.
 
   `columns` says how each column is read (columns.sql); `key` and `version` are the columns that tell rows and their
   versions apart. `parent` names the column and the staging model without whose row a row means nothing:
@@ -13,6 +14,7 @@
     {%- set landed = source(system, table) -%}
     {%- do source('run', 'loads') -%}
     {%- do source('run', 'gone_rows') -%}
+    {%- do source('run', 'released_rows') -%}
     {%- set parents = ref(parent.model) if parent else none -%}
     {%- if execute -%}
         {%- set required = columns | selectattr('required') | map(attribute='name') | list -%}
@@ -91,6 +93,15 @@ gone_rows as (
     select load, row_number, gone_with
     from {{ source('run', 'gone_rows') }}
     where system = '{{ landed.schema | replace('landing_', '', 1) }}' and table_name = '{{ landed.identifier }}'
+),
+
+{% endif -%}
+{% if scope.has_released -%}
+released_rows as (
+    select load as _released_load, row_number as _released_row, max(release) as _release
+    from {{ source('run', 'released_rows') }}
+    where system = '{{ landed.schema | replace('landing_', '', 1) }}' and table_name = '{{ landed.identifier }}'
+    group by load, row_number
 ),
 
 {% endif -%}
@@ -215,11 +226,27 @@ versions as (
         first_value({{ version }}) over newest_first as _newest_version,
         first_value(_load) over newest_first as _newest_load,
         first_value(_row_number) over newest_first as _newest_row,
+        {%- if scope.has_released %}
+        first_value(_release) over newest_first as _newest_release,
+        {%- endif %}
         first_value(_last_load) over newest_first as _newest_last_load
     from repeats
+    {%- if scope.has_released %}
+    left join released_rows on _load = _released_load and _row_number = _released_row
+    {%- endif %}
     where _repeat = 1 and _problem is null and not _is_orphan
     window newest_first as (
-        partition by {{ key }} order by {{ version }} desc nulls last, _last_load desc, _last_row desc
+        partition by {{ key }}
+        order by
+            {{ version }} desc nulls last,
+            {%- if scope.has_released %}
+            {%- if not scope.is_snapshot %}
+            case when {{ version }} is null then _last_load end desc nulls last,
+            {%- endif %}
+            _release desc nulls last,
+            {%- endif %}
+            _last_load desc,
+            _last_row desc
     )
 ),
 
@@ -255,10 +282,18 @@ set_aside as (
         _load,
         _row_number,
         case
+            {%- if scope.has_released %}
+            when {{ is_conflict(scope) }} and _newest_release is not null then 'superseded'
+            {%- endif %}
             when {{ is_conflict(scope) }} then 'quarantined'
             else 'superseded'
         end as _verdict,
         case
+            {%- if scope.has_released %}
+            when {{ is_conflict(scope) }} and _newest_release is not null
+                then {{ text_of(["'set aside for load '", '_newest_load', "' row '", '_newest_row',
+                                 "', which was released'"]) }}
+            {%- endif %}
             when {{ is_conflict(scope) }}
                 then {{ text_of(["'conflict: same key and version as load '", '_newest_load', "' row '", '_newest_row',
                                  "', other content'"]) }}

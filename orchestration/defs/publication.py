@@ -12,7 +12,7 @@ import dagster as dg
 
 from orchestration.defs.holding import failure, hold_back
 from orchestration.defs.quality import STAGES, stage_result
-from orchestration.defs.recording import record_publication, record_quality
+from orchestration.defs.recording import note_quarantine, record_publication, record_quality
 from orchestration.defs.resources import Session, row_count
 from plumbline.quality import StageResult
 
@@ -64,6 +64,7 @@ def pass_the_gate(session: Session, results: list[StageResult]) -> None:
         context = StageContext.of(connection)
         report = write_report(connection, session.home, results, context=context)
         record_quality(session, connection, report)
+        note_quarantine(session, connection)
         record.report = str(report)
         try:
             raise_if_idle(results)

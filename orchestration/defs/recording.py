@@ -68,6 +68,21 @@ def record_quality(session: Session, connection: Any, report: Path) -> None:
     kept.ledger.append("quality", quality_body(connection, session.record.run_id, report))
 
 
+def note_quarantine(session: Session, connection: Any) -> None:
+    """Remember which rows are in quarantine since when, and which of them are gone or were released."""
+    from datetime import UTC, datetime
+
+    from plumbline.quarantine import note_seen
+
+    current = session.home.current
+    note_seen(
+        connection,
+        now=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        released=[(row.system, row.table, row.row_key) for row in session.released],
+        previous=current.resolve() if current.exists() else None,
+    )
+
+
 def record_publication(session: Session, publication: Publication) -> None:
     """Record a complete generation, and the definitions that differ from those of the one before it."""
     from plumbline.publication.recording import (

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from orchestration.defs.building import Building
     from plumbline.gate import Approval, Restated, Waiver
+    from plumbline.landing import ReleasedRow
     from plumbline.lineage import Lineage
     from plumbline.warehouse.contents import Contents
 
@@ -61,8 +62,12 @@ class Session:
     def inputs(self) -> Fingerprint:
         """Digest what this run builds on; first asked for when everything has landed."""
         loads = [f"{load.system}.{load.table}/{load.load}/{load.sha256}" for load in visible_loads(self.home)]
+        releases = [f"released/{row.release}" for row in self.released]
         return fingerprint(
-            self.project.root, loads=loads, as_of=self.as_of.isoformat(), decisions=self._decisions()
+            self.project.root,
+            loads=[*loads, *releases],
+            as_of=self.as_of.isoformat(),
+            decisions=self._decisions(),
         )
 
     def _decisions(self) -> list[str]:
@@ -87,6 +92,13 @@ class Session:
         from plumbline.gate import read_waivers
 
         return read_waivers(self.ledger.ledger, self.trust)
+
+    @cached_property
+    def released(self) -> list[ReleasedRow]:
+        """The rows in quarantine that their owners have released."""
+        from plumbline.quarantine import released_rows
+
+        return released_rows(self.ledger.ledger)
 
     @cached_property
     def ledger(self) -> Witnessing:
@@ -134,7 +146,15 @@ class Session:
 
         verify_loads(self.home, current_loads(visible_loads(self.home)), thorough=self.full)
         with connect(self.home.warehouse) as connection:
-            register(connection, self.home, self.project, self.sources, self.as_of, self.record.run_id)
+            register(
+                connection,
+                self.home,
+                self.project,
+                self.sources,
+                self.as_of,
+                self.record.run_id,
+                self.released,
+            )
         return True
 
     @cached_property

@@ -82,17 +82,8 @@ def verify(options: argparse.Namespace) -> int:
     """Print what was checked and what differs; exit code 6 when anything does."""
     from plumbline.audit import verify as verify_all
 
-<<<<<<< HEAD
-    home, witnessing = _opened(options)
-    proof = verify_all(home, _chosen(witnessing, options), options.company)
-=======
     home, witnessing = opened(options)
-    if options.no_witness:
-        from plumbline.ledger import Witnessing
-
-        witnessing = Witnessing(witnessing.ledger)
-    proof = verify_all(home, witnessing, options.company)
->>>>>>> 6aef2a9 (Explain one published figure: plumb audit explain, as text, JSON and a page)
+    proof = verify_all(home, _chosen(witnessing, options), options.company)
     if options.format == "json":
         print(json.dumps(proof.as_json(), ensure_ascii=False, indent=2))
     else:

@@ -19,7 +19,19 @@ from plumbline import __version__
 from plumbline.cli.parser import Parser
 from plumbline.errors import PlumblineError, disk_is_full
 
-COMMANDS = ("run", "demo", "query", "show", "lint", "status", "waiver", "restatement", "audit", "ui")
+COMMANDS = (
+    "run",
+    "demo",
+    "query",
+    "show",
+    "lint",
+    "status",
+    "quarantine",
+    "waiver",
+    "restatement",
+    "audit",
+    "ui",
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

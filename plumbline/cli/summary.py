@@ -334,7 +334,9 @@ def tell_refusal(refusal: Mapping[str, Any]) -> Iterable[str]:
         f"{place}: {' '.join(sentence(text) for text in (refusal['reason'], refusal['todo']) if text)}"
     )
     if refusal["kept"]:
-        yield f"  It lies in {refusal['kept']}; remove it and the note beside it if no other will come."
+        mark = refusal["kept"].rpartition("/")[2].partition("-")[0]
+        yield f"  It lies in {refusal['kept']}."
+        yield f"  If no other will come: plumb quarantine release {mark} --because …"
 
 
 def _next_section(home: Home, record: dict[str, Any]) -> Iterable[str]:

@@ -9,7 +9,7 @@ from plumbline.landing.land import land_system
 from plumbline.landing.manifests import ControlTotal, Cursor, Manifest, current_loads, visible_loads
 from plumbline.landing.outcomes import ExtractOutcome, OpenRefusal, SystemResult, TableOutcome
 from plumbline.landing.quarantine import open_refusals
-from plumbline.landing.register import changed_tables, note_built, register
+from plumbline.landing.register import ReleasedRow, changed_tables, note_built, register
 from plumbline.landing.sources import (
     Sources,
     SystemSource,
@@ -27,6 +27,7 @@ __all__ = [
     "ExtractOutcome",
     "Manifest",
     "OpenRefusal",
+    "ReleasedRow",
     "Sources",
     "SystemResult",
     "SystemSource",

@@ -109,7 +109,8 @@ def sentence(text: str) -> str:
 
 @dataclass(frozen=True)
 class OpenRefusal:
-    """A refused extract that nothing has replaced: since when, and where it is kept (empty: no file)."""
+    """A refused extract that nothing has replaced: since when, where it is kept (empty: no file), and the
+    note that says so."""
 
     system: str
     table: str
@@ -119,6 +120,7 @@ class OpenRefusal:
     todo: str
     since: str
     kept: str
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """Put refused extracts aside with the reason beside them, and know which of them nobody has replaced yet.
 
 The note beside a refused extract is the one place that says so: it is open until an extract of that name
-lands, and whoever removes the note has settled the matter by hand.
+lands, or somebody releases it; whoever removes the note has settled the matter by hand. A file that several
+tables wanted (the sheets of a workbook) is kept once, and the notes of the others say where.
 """
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import shutil
@@ -41,14 +43,22 @@ def put_aside(home: Home, system: str, refusal: Refusal, how: str) -> Path:
     target = folder / f"{_mark(refusal)}-{name}"
     with disk_errors(target):
         folder.mkdir(parents=True, exist_ok=True)
+        kept = _kept_for_others(target) or target
         if refusal.file is not None and refusal.file.exists():
-            _take(refusal.file, target, how)
+            _take(refusal.file, kept, how)
         elif refusal.body is not None:
-            target.write_bytes(refusal.body)
+            kept.write_bytes(refusal.body)
         note = target.with_name(target.name + ".json")
         if not _is_open(_read(note)):
-            _write(note, _explanation(system, refusal))
+            told = {} if kept == target else {"kept_in": kept.parent.name}
+            _write(note, {**_explanation(system, refusal), **told})
     return note
+
+
+def _kept_for_others(target: Path) -> Path | None:
+    """Find the same content where another table of the system has it."""
+    others = target.parent.parent.glob(f"*/{glob.escape(target.name)}")
+    return None if target.exists() else min(others, default=None)
 
 
 def _mark(refusal: Refusal) -> str:
@@ -59,9 +69,16 @@ def _mark(refusal: Refusal) -> str:
 
 
 def kept_file(note: Path) -> Path | None:
-    """Give what lies beside a note: the refused file, or the body of an answer."""
-    path = note.with_suffix("")
-    return path if path.exists() else None
+    """Give what a note is about: the refused file, or the body of an answer."""
+    beside = note.with_suffix("")
+    if not beside.exists() and (folder := _read(note).get("kept_in")):
+        beside = note.parent.parent / str(folder) / beside.name
+    return beside if beside.exists() else None
+
+
+def mark_of(note: Path) -> str:
+    """Give what tells a refused extract apart: the first digits of the SHA-256 of its content."""
+    return note.name.partition("-")[0]
 
 
 def open_refusals(home: Home, system: str = "*") -> list[OpenRefusal]:
@@ -77,6 +94,7 @@ def open_refusals(home: Home, system: str = "*") -> list[OpenRefusal]:
             todo=content["what_to_do"],
             since=found[key].since if key in found else content["refused_at"],
             kept=str(kept) if kept else "",
+            note=str(note),
         )
     return [found[key] for key in sorted(found)]
 
@@ -89,6 +107,14 @@ def settle(home: Home, system: str, is_replaced: Callable[[str, str], bool]) -> 
                 _write(note, {**content, "replaced_at": _now()})
 
 
+def release_refusal(note: Path, *, by: str, why: str) -> dict[str, Any]:
+    """Close a note by a person's decision; the file stays beside it. Gives what the note says."""
+    content = {**_read(note), "released_at": _now(), "released_by": by, "released_because": why}
+    with disk_errors(note):
+        _write(note, content)
+    return content
+
+
 def _open_notes(home: Home, system: str) -> Iterator[tuple[Path, dict[str, Any]]]:
     notes = ((note, _read(note)) for note in _folder(home).glob(f"{system}/*/*.json"))
     is_open = ((note, content) for note, content in notes if _is_open(content))
@@ -96,7 +122,7 @@ def _open_notes(home: Home, system: str) -> Iterator[tuple[Path, dict[str, Any]]
 
 
 def _is_open(content: dict[str, Any]) -> bool:
-    return "refused_at" in content and "replaced_at" not in content
+    return "refused_at" in content and not content.keys() & {"replaced_at", "released_at"}
 
 
 def _folder(home: Home) -> Path:

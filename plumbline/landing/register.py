@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ create or replace table landing_run.loads (
 create or replace table landing_run.gone_rows (
     system varchar, table_name varchar, load bigint, row_number bigint, gone_with bigint
 );
+create or replace table landing_run.released_rows (
+    system varchar, table_name varchar, load bigint, row_number bigint, release bigint
+);
 create or replace table landing_run.control_totals (
     load bigint, system varchar, table_name varchar, column_name varchar, total decimal(38, 6),
     not_null bigint, unparsed bigint
@@ -36,15 +40,33 @@ create or replace table landing_run.missing_columns (
 """
 
 
+@dataclass(frozen=True)
+class ReleasedRow:
+    """A row that its owner has released from quarantine; of two with one key the later `release` counts."""
+
+    system: str
+    table: str
+    load: int
+    row_number: int
+    row_key: str
+    release: int
+
+
 def register(
-    con: DuckDBPyConnection, home: Home, project: Project, sources: Sources, as_of: date, run_id: str
+    con: DuckDBPyConnection,
+    home: Home,
+    project: Project,
+    sources: Sources,
+    as_of: date,
+    run_id: str,
+    released: Sequence[ReleasedRow] = (),
 ) -> None:
     """Create the views landing_<system>.<table>, and the tables of landing_run.
 
     A view has exactly the declared columns as VARCHAR (NULL where an extract lacks one), `_load` and
     `_row_number`, of the current loads; it is empty where nothing has landed, or where the company does not
     list the table. Rows that a later load of the same snapshot no longer has are in the view; staging sets
-    them aside by landing_run.gone_rows.
+    them aside by landing_run.gone_rows. landing_run.released_rows has every row whose content was `released`.
     """
     contract = load_contract(project)
     loads = [load for load in visible_loads(home) if load.table in contract.get(load.system, {})]
@@ -54,32 +76,41 @@ def register(
         _create_views(con, contract, current)
         _create_run_tables(con, sources.company, as_of, run_id, loads, {load.load for load in current})
         _fill_gone_rows(con, current)
+        _fill_released_rows(con, contract, loads, released)
         con.execute("commit")
     except BaseException:
         con.execute("rollback")
         raise
 
 
-_BUILT = """
-create or replace table landing_run.built as
-select system, table_name, list(load order by load) as loads
-from landing_run.loads
-where is_current
-group by system, table_name
+_PRESENT = """
+    select
+        loads.system, loads.table_name, list(loads.load order by loads.load) as loads,
+        any_value(released.released) as released
+    from landing_run.loads as loads
+    left join (
+        select system, table_name, list((load, row_number, release) order by all) as released
+        from landing_run.released_rows
+        group by system, table_name
+    ) as released on loads.system = released.system and loads.table_name = released.table_name
+    where loads.is_current
+    group by loads.system, loads.table_name
 """
 
-_CHANGED = """
-with present as (
-    select system, table_name, list(load order by load) as loads
-    from landing_run.loads
-    where is_current
-    group by system, table_name
-)
+_BUILT = f"""
+create or replace table landing_run.built as
+with present as ({_PRESENT})
+
+select * from present
+"""
+
+_CHANGED = f"""
+with present as ({_PRESENT})
 
 select system, table_name
 from present
 full join landing_run.built using (system, table_name)
-where present.loads is distinct from built.loads
+where present.loads is distinct from built.loads or present.released is distinct from built.released
 """
 
 
@@ -89,12 +120,14 @@ def note_built(con: DuckDBPyConnection) -> None:
 
 
 def changed_tables(con: DuckDBPyConnection) -> set[tuple[str, str]] | None:
-    """Name the tables (system, table) whose current loads are not those that the models were built from.
+    """Name the tables (system, table) whose current loads, or released rows, are not those that the models
+    were built from.
 
     None when nobody noted which those were.
     """
     noted = con.execute(
-        "select 1 from information_schema.tables where table_schema = 'landing_run' and table_name = 'built'"
+        "select 1 from information_schema.columns"
+        " where table_schema = 'landing_run' and table_name = 'built' and column_name = 'released'"
     ).fetchone()
     return set(con.execute(_CHANGED).fetchall()) if noted else None
 
@@ -192,6 +225,31 @@ def _fill_gone_rows(con: DuckDBPyConnection, current: Sequence[Manifest]) -> Non
                 f"from read_parquet({_text(glob_free(load.gone))}, hive_partitioning = false)",
                 [load.system, load.table, load.load],
             )
+
+
+def _fill_released_rows(
+    con: DuckDBPyConnection,
+    contract: Contract,
+    loads: Sequence[Manifest],
+    released: Sequence[ReleasedRow],
+) -> None:
+    """List the rows of current loads that say just what a released row says, wherever they landed."""
+    by_number = {load.load: load for load in loads}
+    for row in released:
+        table, load = contract.get(row.system, {}).get(row.table), by_number.get(row.load)
+        if table is None or load is None or (load.system, load.table) != (row.system, row.table):
+            continue
+        view = f"{quoted(f'landing_{row.system}')}.{quoted(row.table)}"
+        same = " and ".join(
+            f"landed.{quoted(name)} is not distinct from released.{quoted(name)}" for name in table.names
+        )
+        one = _select(table, frozenset(table.names) & frozenset(load.columns), [load])
+        con.execute(
+            "insert into landing_run.released_rows"
+            f" select ?, ?, landed._load, landed.{ROW_NUMBER}, ? from {view} as landed"
+            f" inner join ({one} where {ROW_NUMBER} = ?) as released on {same}",
+            [row.system, row.table, row.release, row.row_number],
+        )
 
 
 def _fill(con: DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:

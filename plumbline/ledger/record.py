@@ -40,7 +40,7 @@ _SUBJECTS: Mapping[str, tuple[str, ...]] = {
     "definition": ("metric",),
     "quality": ("run_id",),
     "hold": ("table", "expected"),
-    "release": (),
+    "release": ("what", "table"),
     "waiver": ("id",),
     "publication": ("publication_id",),
     "restatement": ("publication_id",),

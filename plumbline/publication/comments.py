@@ -28,6 +28,8 @@ COMMENTS: dict[str, str] = {
     "quality_result": "One row per run, also one held back, and expectation. · 历次运行的质量检查结果",
     "reconciliation": "One row per source table: where its landed rows went. · 行数核对",
     "extract": "One row per load of a source table, with its checksum. · 数据提取批次",
+    "quarantine_reason": "One row per source table and kind of reason for which rows are, or were, set aside."
+    " · 隔离原因汇总",
     "rejected_row": "One row per landed row that was set aside: the newest 100,000. · 隔离行明细",
 }
 COLUMN_COMMENTS: dict[str, str] = {
@@ -139,6 +141,15 @@ COLUMN_COMMENTS: dict[str, str] = {
     "quality_result.verdict": "passed, failed, skipped or error. · 检查结论",
     "reason": "Why the verdict is what it is. · 原因",
     "rejected_row.reason": "What is wrong with the row. · 隔离原因",
+    "quarantine_reason.reason": "What is wrong with the rows, without what is quoted of each. · 隔离原因",
+    "first_seen": "When a row with that key and reason first arrived (UTC). · 首次出现时间（UTC）",
+    "first_load": "Number of the load with which it first arrived. · 首次出现批次号",
+    "newest_load": "Number of the newest load that has such a row. · 最近批次号",
+    "newest_at": "When that load was landed (UTC). · 最近落地时间（UTC）",
+    "open_rows": "Rows that are in quarantine now. · 待处理行数",
+    "gone_rows": "Rows that were set aside, and are mended or not in the extract any more. · 已消除行数",
+    "released_rows": "Rows that their owner has released. · 已放行行数",
+    "quarantine_reason.owner": "Who answers for the source table. · 责任人",
     "row_number": "Line, or row, of the extract. · 行号",
     "row_key": "Key of the row, as far as it could be read. · 行主键",
     "grains": "Periods that it is published by. · 发布周期",

@@ -19,6 +19,7 @@ from plumbline.publication.sql import (
     names,
     tables_of,
 )
+from plumbline.quarantine.reasons import kind_in_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,6 +29,7 @@ EVIDENCE = {
     ("quality", "result"): "quality_result",
     ("quarantine", "reconciliation"): "reconciliation",
     ("landing_run", "loads"): "extract",
+    ("quarantine", "reasons"): "quarantine_reason",
     ("quarantine", "rejected_rows"): "rejected_row",
     ("gate", "restatement"): "restatement",
     ("gate", "waiver"): "waiver",
@@ -35,9 +37,11 @@ EVIDENCE = {
 REJECTED_ROWS = 100_000
 _REJECTED = """
 SELECT rejected.system, rejected.table_name, loads.source, rejected.load, rejected.row_number,
-       rejected.row_key, rejected.reason
+       rejected.row_key, rejected.reason, seen.first_load, seen.first_seen
 FROM {rejected} AS rejected
 LEFT JOIN {loads} AS loads ON rejected.load = loads.load
+LEFT JOIN {seen} AS seen ON seen.system = rejected.system AND seen.table_name = rejected.table_name
+    AND seen.row_key = coalesce(rejected.row_key, '') AND seen.kind = {kind}
 ORDER BY rejected.load DESC, rejected.system, rejected.table_name, rejected.row_number
 LIMIT {limit}
 """
@@ -49,6 +53,12 @@ _REJECTED_COLUMNS = (
     Column("row_number", "BIGINT"),
     Column("row_key", "VARCHAR"),
     Column("reason", "VARCHAR"),
+    Column("first_load", "BIGINT"),
+    Column("first_seen", "TIMESTAMP"),
+)
+_NOT_SEEN = (
+    "(SELECT NULL::VARCHAR AS system, NULL::VARCHAR AS table_name, NULL::VARCHAR AS row_key,"
+    " NULL::VARCHAR AS kind, NULL::BIGINT AS first_load, NULL::TIMESTAMP AS first_seen WHERE false)"
 )
 # Tables that describe figures rather than hold those of one saved query.
 SYSTEM_TABLES = ("coverage", "doubt", "hold", "indicator", "indicator_edge", "indicator_value", "target")
@@ -210,13 +220,23 @@ def _inspect(
     kept = tuple(column for column in columns if kind == "evidence" or column.name not in _VOLATILE)
     select = f"SELECT {names(kept)} FROM {relation}"
     if name == "rejected_row":
-        loads = identifier(database_of(con), "landing_run", "loads")
-        kept = _REJECTED_COLUMNS
-        select = _REJECTED.format(rejected=relation, loads=loads, limit=REJECTED_ROWS)
+        kept, select = _REJECTED_COLUMNS, _rejected(con, relation)
     if name == "indicator_value":
         kept, select = _with_verdict(kept, relation, run.verdict)
     rows, digest = value_digest(con, f"({select})", kept)
     return Content(name, kind, select, kept, TableFacts("published", name, rows, digest))
+
+
+def _rejected(con: duckdb.DuckDBPyConnection, relation: str) -> str:
+    database = database_of(con)
+    is_noted = "seen" in tables_of(con, database, "quarantine")
+    return _REJECTED.format(
+        rejected=relation,
+        loads=identifier(database, "landing_run", "loads"),
+        seen=identifier(database, "quarantine", "seen") if is_noted else _NOT_SEEN,
+        kind=kind_in_sql("rejected.reason"),
+        limit=REJECTED_ROWS,
+    )
 
 
 def _with_verdict(columns: tuple[Column, ...], relation: str, verdict: str) -> tuple[tuple[Column, ...], str]:

@@ -13,7 +13,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("landing",),
     ("lineage",),
     ("quality", "ledger", "indicators"),
-    ("gate",),
+    ("gate", "quarantine"),
     ("publication", "runs"),
     ("serving",),
     ("audit",),

@@ -26,6 +26,7 @@ class Company:
         self.contract = load_contract(project)
         self.loads = defaultdict(list)
         self.gone = []
+        self.released = []
         self.load = 0
         root.mkdir(parents=True, exist_ok=True)
 
@@ -84,6 +85,10 @@ class Company:
             "create or replace table landing_run.gone_rows "
             "(system varchar, table_name varchar, load bigint, row_number bigint, gone_with bigint)"
         )
+        connection.execute(
+            "create or replace table landing_run.released_rows "
+            "(system varchar, table_name varchar, load bigint, row_number bigint, release bigint)"
+        )
         for name, loads in self.loads.items():
             for load, rows, mode in loads:
                 connection.execute(
@@ -93,6 +98,11 @@ class Company:
         for name, *place in self.gone:
             connection.execute(
                 "insert into landing_run.gone_rows values (?, ?, ?, ?, ?)", [*name.split("."), *place]
+            )
+        for release, (name, *place) in enumerate(self.released, start=1):
+            connection.execute(
+                "insert into landing_run.released_rows values (?, ?, ?, ?, ?)",
+                [*name.split("."), *place, release],
             )
 
     def build(self, as_of="2024-03-31", full=False, only=()):

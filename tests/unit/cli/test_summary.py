@@ -157,7 +157,7 @@ REFUSAL = {
     "reason": "the workbook has no sheet 'Employee'",
     "todo": "",
     "since": "2026-01-02T03:04:05+00:00",
-    "kept": "quarantine/files/oa/employee/1-hr.xlsx",
+    "kept": "quarantine/files/oa/employee/3fa2c41b77d0-hr.xlsx",
 }
 
 
@@ -167,8 +167,8 @@ def test_a_refusal_that_nothing_replaced_stays_in_the_exit_code_and_in_the_words
     assert list(attention(later))[2:] == [
         "  erp.employee absent: no such file",
         "  oa.employee refused since 2026-01-02: hr.xlsx#Employee: the workbook has no sheet 'Employee'.",
-        "    It lies in quarantine/files/oa/employee/1-hr.xlsx; remove it and the note beside it if no other "
-        "will come.",
+        "    It lies in quarantine/files/oa/employee/3fa2c41b77d0-hr.xlsx.",
+        "    If no other will come: plumb quarantine release 3fa2c41b77d0 --because …",
     ]
 
 
