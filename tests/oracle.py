@@ -36,17 +36,39 @@ class MetricFlow:
         start, end = query.get("time_constraint") or (None, None)
         plan = self._engine.explain(
             MetricFlowQueryRequest.create(
-                metric_names=list(query["metrics"]),
-                group_by_names=list(query.get("group_by") or ()) or None,
+                saved_query_name=query.get("saved_query"),
+                metrics=[_metric(item) for item in query.get("metrics") or ()] or None,
+                group_by_names=[item for item in query.get("group_by") or () if isinstance(item, str)]
+                or None,
+                group_by=[_group_by(item) for item in query.get("group_by") or () if isinstance(item, dict)]
+                or None,
                 where_constraints=list(query.get("where") or ()) or None,
                 order_by_names=list(query.get("order_by") or ()) or None,
                 limit=query.get("limit"),
                 time_constraint_start=datetime.fromisoformat(start) if start else None,
                 time_constraint_end=datetime.fromisoformat(end) if end else None,
+                min_max_only=bool(query.get("min_max_only")),
+                apply_group_by=bool(query.get("apply_group_by", True)),
                 output_column_order_mode=OutputColumnOrderMode.INPUT_ORDER,
             )
         )
         return str(plan.sql_statement.without_descriptions.sql)
+
+
+def _metric(item: Any) -> Any:
+    from metricflow_semantics.specs.query_param_implementations import MetricParameter
+
+    return MetricParameter(item) if isinstance(item, str) else MetricParameter(**item)
+
+
+def _group_by(item: Mapping[str, Any]) -> Any:
+    from metricflow_semantic_interfaces.type_enums import DatePart
+    from metricflow_semantics.specs import query_param_implementations as parameters
+
+    part = item.get("date_part")
+    if part or item.get("grain"):
+        return parameters.TimeDimensionParameter(**{**item, "date_part": DatePart(part) if part else None})
+    return parameters.DimensionOrEntityParameter(**item)
 
 
 class _Client:

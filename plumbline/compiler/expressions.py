@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from plumbline.compiler.plan import Shift
 from plumbline.compiler.templates import Reference, Template, placeholder
-from plumbline.definitions import GroupBy, parse_group_by
+from plumbline.definitions import parse_group_by
 from plumbline.errors import DefinitionError
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -174,17 +174,11 @@ def with_references(template: Template, calendar: Container[str], dialect: str) 
     references = list(template.references)
     for part in list(tree.find_all(exp.Column)):
         if not _PLACEHOLDER.fullmatch(part.name):
-            references.append(Reference(_named(part.name, calendar)))
+            references.append(Reference(parse_group_by(part.name).with_calendar(calendar)))
             part.set("this", exp.to_identifier(placeholder(len(references) - 1)))
     if len(references) == len(template.references):
         return template
     return Template(template.text, tree.sql(dialect=dialect), tuple(references))
-
-
-def _named(text: str, calendar: Container[str]) -> GroupBy:
-    item = parse_group_by(text)
-    name, _, last = item.name.rpartition("__")
-    return GroupBy(name, last) if name and not item.grain and last in calendar else item
 
 
 def filled_in(template: Template, values: Sequence[exp.Expr], dialect: str) -> exp.Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
@@ -33,6 +33,14 @@ def generate(plan: Plan, graph: Graph, dialect: str, subquery: Subquery) -> exp.
         for name, query in writer.tables.items():
             select = select.with_(name, as_=query, copy=False)
     return _ordered(_shown(select, plan, dialect), plan)
+
+
+def renamed(select: exp.Select, aliases: Mapping[str, str]) -> exp.Select:
+    """Give columns of the result other names; changes the statement."""
+    if aliases:
+        names = [aliases.get(name, name) for name in select.named_selects]
+        select.set("expressions", named([item.unalias() for item in select.selects], names))
+    return select
 
 
 def _is_scan_alone(plan: Plan) -> bool:
@@ -160,14 +168,17 @@ def _shown(select: exp.Select, plan: Plan, dialect: str) -> exp.Select:
     for template in plan.where:
         tree = divided_as_numbers(parsed(template.sql, dialect), dialect)
         for part in tree.find_all(exp.Column):
-            part.set("this", exp.to_identifier(part.name, quoted=True))
+            name = plan.known_as.get(part.name, part.name)
+            part.set("this", exp.to_identifier(name, quoted=True))
         outer = outer.where(exp.paren(tree) if isinstance(tree, exp.Connector) else tree)
     return outer
 
 
 def _ordered(select: exp.Select, plan: Plan) -> exp.Select:
+    select = renamed(select, plan.aliases)
     for name in plan.order_by:
-        key = column(name.removeprefix("-"))
+        bare = name.removeprefix("-")
+        key = column(plan.aliases.get(bare, bare))
         ordered = exp.Ordered(this=key, desc=name.startswith("-"), nulls_first=False)
         select = select.order_by(ordered, copy=False)
     return select.limit(plan.limit, copy=False) if plan.limit is not None else select

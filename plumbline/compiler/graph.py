@@ -81,6 +81,12 @@ class Graph:
 
     def resolve(self, models: Sequence[str], item: GroupBy, asked: str) -> Mapping[str, Column]:
         """Find what a name means for each model: the same way from all of them; raises DefinitionError."""
+        return self.found(models, item, asked)[1]
+
+    def found(
+        self, models: Sequence[str], item: GroupBy, asked: str
+    ) -> tuple[GroupBy, Mapping[str, Column]]:
+        """Find what a name means as `resolve` does, with the name that tells the whole way there."""
         item = self.with_calendar(item)
         shared = self._shared(models, item.name)
         if not shared:
@@ -89,15 +95,21 @@ class Graph:
         nearest = [found for found in shared if len(found[0].links) == shortest]
         if len(nearest) > 1:
             raise _ambiguous(item, [found[0].name for found in nearest], asked)
-        return {
+        columns = {
             model: self._at_grain(found.column, item, asked)
             for model, found in zip(models, nearest[0], strict=True)
         }
+        return replace(item, name=nearest[0][0].name), columns
+
+    def member_of(self, model: str, item: GroupBy, metric: str) -> Column:
+        """Find the key by which rows have a metric of its members: where the metric names a way, its end."""
+        if not self.search(model, self.with_calendar(item).name):
+            item = replace(item, name=item.name.rpartition("__")[2])
+        return self.resolve([model], item, metric)[model]
 
     def with_calendar(self, item: GroupBy) -> GroupBy:
         """Read a grain of the company's own calendar at the end of a name."""
-        name, _, last = item.name.rpartition("__")
-        return GroupBy(name, last) if name and not item.grain and last in self.definitions.calendar else item
+        return item.with_calendar(self.definitions.calendar)
 
     def _shared(self, models: Sequence[str], name: str) -> list[tuple[Found, ...]]:
         """Give what the name may mean, by the way to it, where all models have that way."""

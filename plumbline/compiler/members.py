@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from plumbline.compiler.expressions import column, filled_in, named, with_references
+from plumbline.compiler.generate import renamed
 from plumbline.compiler.graph import Column, Graph
 from plumbline.compiler.periods import filled
 from plumbline.compiler.plan import Condition, Scan
@@ -110,8 +111,18 @@ class _Members:
         where = [self._asked_of_both(item, rows) for item in beside]
         select = rows.source(exp.select(*named(list(values.values()), names)))
         if timed:
-            select = select.join(self._beside(conditions, beside), join_type="cross")
+            periods = self._beside(conditions, beside)
+            where += self._within(periods, conditions)
+            select = _beside_each(select, periods)
         return (select.where(*where) if where else select), names
+
+    def _within(self, periods: exp.Subquery, conditions: Sequence[Condition]) -> list[exp.Expr]:
+        """Where periods are limited, leave out members that stand under none."""
+        limited = self.request.time_constraint or self.request.range
+        if not (limited or any(item.only_time for item in conditions)):
+            return []
+        period = column(periods.this.named_selects[0], _PERIODS)
+        return [exp.Not(this=exp.Is(this=period, expression=exp.null()))]
 
     def _asked_of_both(self, condition: Condition, rows: Rows) -> exp.Expr:
         values = [
@@ -126,7 +137,8 @@ class _Members:
         for condition in beside if needed or any(item.mixed for item in beside) else conditions:
             needed |= {_seen(item): item for item in condition.columns if item.is_metric_time}
         on_time = [item for item in conditions if item.only_time]
-        return self._periods(needed, on_time).distinct().subquery(_PERIODS)
+        periods = self._periods(needed, on_time)
+        return (periods.distinct() if self.request.apply_group_by else periods).subquery(_PERIODS)
 
     def _periods(self, columns: Mapping[str, Column], conditions: Sequence[Condition]) -> exp.Select:
         every = [*columns.values(), *(item for part in conditions for item in part.columns)]
@@ -140,6 +152,13 @@ class _Members:
         where += between(column(spine.column, _SPINE), span)
         select = exp.select(*named(values, list(columns))).from_(table)
         return select.where(*where) if where else select
+
+
+def _beside_each(select: exp.Select, periods: exp.Subquery) -> exp.Select:
+    """Put rows of the model beside each period, before members are joined that no row leads to."""
+    joins = select.args.get("joins") or []
+    select.set("joins", [exp.Join(this=periods, kind="CROSS"), *joins])
+    return select
 
 
 def _seen(item: Column) -> str:
@@ -244,11 +263,15 @@ def _ordered(
     known = dict(zip(asked, [*names] * 3, strict=True))
     if request.min_max_only:
         known = {name: name for name in select.named_selects}
+    aliases = {known.get(name, name): alias for name, alias in request.aliases}
+    known |= {alias: name for name, alias in aliases.items()}
+    select = renamed(select, aliases)
     for text in request.order_by:
         name = text.removeprefix("-")
         if name not in known:
             todo = f"The result has: {', '.join(dict.fromkeys(known.values()))}."
             raise DefinitionError(f"the result has no {name!r} to order by", todo=todo, code="unknown-order")
-        ordered = exp.Ordered(this=column(known[name]), desc=text.startswith("-"), nulls_first=False)
+        key = column(aliases.get(known[name], known[name]))
+        ordered = exp.Ordered(this=key, desc=text.startswith("-"), nulls_first=False)
         select = select.order_by(ordered)
     return select.limit(request.limit) if request.limit is not None else select

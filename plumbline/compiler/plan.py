@@ -202,6 +202,9 @@ class Plan:
     limit: int | None = None
     columns: tuple[str, ...] = field(default=())
     where: tuple[Template, ...] = ()
+    # Other names by which the question knows columns of the result, and the names that it wants them to have.
+    known_as: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def cells(self) -> tuple[Cell, ...]:

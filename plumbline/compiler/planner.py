@@ -71,29 +71,36 @@ class _Planner:
         models = list(dict.fromkeys(model for metric in metrics for model in self._models(metric)))
         self.coarsest = max((self._default_grain(metric) for metric in metrics), key=TIMES.index)
         self.items = tuple(self._settled(item) for item in self.request.group_by)
-        for item in self.items:
-            if item.name != METRIC_TIME:
-                self.resolved[item.column] = self.graph.resolve(models, item, self._asked())
-        self.items = tuple(map(self._with_base, self.items))
+        self.items = tuple(self._with_base(self._in_full(item, models)) for item in self.items)
         shown, filters = self._split_where(models)
         outputs = {metric.name: self._node(metric, filters, ()) for metric in metrics}
         keys = tuple(item.column for item in self.items)
         columns = (*keys, *outputs)
         outputs = separate_rows(outputs)
-        return Plan(keys, outputs, self._order(columns), self.request.limit, columns, shown)
+        known = self._known_as()
+        aliases = {known.get(name, name): alias for name, alias in self.request.aliases}
+        order = self._order(columns, known | {alias: name for name, alias in aliases.items()})
+        return Plan(keys, outputs, order, self.request.limit, columns, shown, known, aliases)
 
     def _asked(self) -> str:
         metrics = ", ".join(self.request.metrics)
         by = ", ".join(item.column for item in self.request.group_by)
         return f"{metrics} by {by}" if by else metrics
 
-    def _order(self, columns: Sequence[str]) -> tuple[str, ...]:
+    def _known_as(self) -> dict[str, str]:
+        """Give the columns by the names that they were asked for with: without a grain, or the whole way."""
+        found = {}
+        for asked, item in zip(self.request.group_by, self.items, strict=True):
+            bare = (asked.name, item.name) if item.grain and not item.part else ()
+            found |= dict.fromkeys((asked.column, *bare), item.column)
+        return {name: column for name, column in found.items() if name != column}
+
+    def _order(self, columns: Sequence[str], known: Mapping[str, str]) -> tuple[str, ...]:
         """Check what to order by; a time asked for without its grain is found with it."""
-        bare = {item.name: item.column for item in self.items if item.grain and not item.part}
         found = []
         for text in self.request.order_by:
             name = text.removeprefix("-")
-            name = name if name in columns else bare.get(name, name)
+            name = name if name in columns else known.get(name, name)
             if name not in columns:
                 raise _unknown_order(name, columns)
             found.append(("-" if text.startswith("-") else "") + name)
@@ -107,6 +114,16 @@ class _Planner:
         if item.name != METRIC_TIME or item.grain or item.part:
             return item
         return replace(item, grain=self.coarsest)
+
+    def _in_full(self, item: GroupBy, models: Sequence[str]) -> GroupBy:
+        """Name an element by the whole way to it, and keep what it means for each model."""
+        if item.name == METRIC_TIME:
+            return item
+        full, columns = self.graph.found(models, item, self._asked())
+        if full.column in self.resolved:
+            raise _asked_twice(full.column)
+        self.resolved[full.column] = columns
+        return full
 
     def _default_grain(self, metric: Metric) -> str:
         bases = [self._time(measure).base for measure in self._measures(metric)]
@@ -187,7 +204,7 @@ class _Planner:
         metrics = [name for name in names if name in self.request.metrics]
         if not metrics:
             return False
-        columns = {*self.request.metrics, *(item.column for item in self.items)}
+        columns = {*self.request.metrics, *(item.column for item in self.items), *self._known_as()}
         others = [name for name in names if name not in columns]
         if template.references or others:
             other = others[0] if others else template.references[0].item.column
@@ -640,6 +657,10 @@ def circular(metric: Metric) -> DefinitionError:
         todo="Take it out of its inputs and filters, and out of those of the metrics that it takes.",
         code="circular-metric",
     )
+
+
+def _asked_twice(name: str) -> DefinitionError:
+    return DefinitionError(f"{name!r} is asked for twice", todo="Ask for it once.", code="asked-twice")
 
 
 def _unknown_order(name: str, columns: Sequence[str]) -> DefinitionError:

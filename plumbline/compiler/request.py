@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -39,6 +39,8 @@ class Request:
     range: tuple[str, str] | None = None
     min_max_only: bool = False
     apply_group_by: bool = True
+    # Columns of the result that are to have another name.
+    aliases: tuple[tuple[str, str], ...] = ()
 
     @property
     def time(self) -> GroupBy | None:
@@ -62,7 +64,7 @@ def read_request(definitions: Definitions, query: Mapping[str, Any]) -> Request:
         if key not in _KEYS:
             raise _wrong(f"unknown key {key!r} in the query", did_you_mean(key, list(_KEYS)), "unknown-key")
     request = Request(
-        metrics=_texts(query, "metrics"),
+        metrics=tuple(_metric(item) for item in _listed(query.get("metrics"))),
         group_by=tuple(_group_by(definitions, item) for item in _listed(query.get("group_by"))),
         where=_texts(query, "where"),
         order_by=tuple(_ordered(definitions, text) for text in _texts(query, "order_by")),
@@ -71,6 +73,7 @@ def read_request(definitions: Definitions, query: Mapping[str, Any]) -> Request:
         range=_range(query.get("range")),
         min_max_only=bool(query.get("min_max_only")),
         apply_group_by=bool(query.get("apply_group_by", True)),
+        aliases=tuple(_aliases(definitions, query)),
     )
     if query.get("saved_query"):
         request = _with_saved_query(definitions, request, str(query["saved_query"]))
@@ -99,8 +102,7 @@ def _group_by(definitions: Definitions, item: Any) -> GroupBy:
 def _named(definitions: Definitions, text: str) -> GroupBy:
     """Read a name or a call; the end of a name may be a grain of the company's own calendar."""
     item = read_reference(text).item if "(" in text else parse_group_by(text)
-    name, _, last = item.name.rpartition("__")
-    return GroupBy(name, last) if name and not item.grain and last in definitions.calendar else item
+    return item.with_calendar(definitions.calendar)
 
 
 def _ordered(definitions: Definitions, text: str) -> str:
@@ -112,6 +114,20 @@ def _ordered(definitions: Definitions, text: str) -> str:
     reference = read_reference(name)
     column = reference.metric or _named(definitions, reference.item.column).column
     return ("-" if sign or reference.descending else "") + column
+
+
+def _metric(item: Any) -> str:
+    return str(item["name"] if isinstance(item, Mapping) else item)
+
+
+def _aliases(definitions: Definitions, query: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give the columns that `{"name": …, "alias": …}` names otherwise."""
+    for item in _listed(query.get("metrics")):
+        if isinstance(item, Mapping) and item.get("alias"):
+            yield _metric(item), str(item["alias"])
+    for item in _listed(query.get("group_by")):
+        if isinstance(item, Mapping) and item.get("alias"):
+            yield _group_by(definitions, item).column, str(item["alias"])
 
 
 def _limit(value: Any) -> int | None:
@@ -192,7 +208,8 @@ def _checked(definitions: Definitions, request: Request) -> Request:
     if request.metrics and (request.min_max_only or not request.apply_group_by):
         todo = "Leave out the metrics: both are for questions about members."
         raise _wrong("`min_max_only` and `apply_group_by` do not go with metrics", todo, "bad-query")
-    columns = [*(item.column for item in request.group_by), *request.metrics]
+    given = [*(item.column for item in request.group_by), *request.metrics]
+    columns = [dict(request.aliases).get(name, name) for name in given]
     for repeated in sorted({name for name in columns if columns.count(name) > 1}):
         raise _wrong(f"{repeated!r} is asked for twice", "Ask for it once.", "asked-twice")
     return request

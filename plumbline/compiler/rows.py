@@ -97,12 +97,15 @@ class Rows:
         key = f"metric {wanted.metric} {wanted.by}"
         if key not in self._joins:
             alias = f"metric_{len(self._joins)}"
-            match = []
-            for item in wanted.by:
-                found = self.graph.resolve([self.scan.model], item, wanted.metric)[self.scan.model]
-                match.append(exp.EQ(this=self.value(found), expression=column(item.column, alias)))
-            query = self.subquery(wanted.metric, wanted.by).subquery()
-            self._joins[key] = _left_join(query, alias, both(match))
+            query = self.subquery(wanted.metric, wanted.by)
+            match: list[exp.Expr] = [
+                exp.EQ(
+                    this=self.value(self.graph.member_of(self.scan.model, item, wanted.metric)),
+                    expression=column(name, alias),
+                )
+                for item, name in zip(wanted.by, query.named_selects, strict=False)
+            ]
+            self._joins[key] = _left_join(query.subquery(), alias, both(match))
         return column(wanted.metric, self._joins[key].this.alias)
 
     # -- joins

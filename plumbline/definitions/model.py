@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -223,6 +223,11 @@ class GroupBy:
         if self.part:
             return f"{self.name}__extract_{self.part}"
         return f"{self.name}__{self.grain}" if self.grain else self.name
+
+    def with_calendar(self, calendar: Container[str]) -> GroupBy:
+        """Read a grain of the company's own calendar at the end of the name."""
+        name, _, last = self.name.rpartition("__")
+        return replace(self, name=name, grain=last) if name and not self.grain and last in calendar else self
 
     @property
     def published(self) -> str:
