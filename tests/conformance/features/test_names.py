@@ -1,0 +1,77 @@
+"""The names that columns of an answer have, and those that a question may use for them."""
+
+import pytest
+
+from plumbline.errors import DefinitionError
+from tests.conformance.features.market import Market
+
+SOLD = """SELECT segment, sum(quantity) FROM market.lines LEFT JOIN market.orders USING (order_id)
+    LEFT JOIN market.customers USING (customer_id) GROUP BY 1"""
+
+
+def test_a_column_tells_the_whole_way_to_it(market: Market) -> None:
+    assert market.columns("quantity", "customer__segment") == ["order__customer__segment", "quantity"]
+    assert market.ask("quantity", "customer__segment") == market.sql(SOLD)
+
+
+@pytest.mark.parametrize("name", ["customer__segment", "order__customer__segment"])
+def test_it_is_ordered_and_compared_by_either_name(market: Market, name: str) -> None:
+    rows = market.ask("quantity", "customer__segment", order_by=[name])
+    assert rows == market.sql(f"{SOLD} ORDER BY 1 NULLS LAST", ordered=True)
+    rows = market.ask("quantity", "customer__segment", where=[f"quantity > 3 OR {name} = 'trade'"])
+    assert rows == market.sql(f"SELECT * FROM ({SOLD}) t(s, q) WHERE q > 3 OR s = 'trade'")
+
+
+@pytest.mark.one_engine
+def test_the_same_column_under_two_names_is_asked_for_twice(market: Market) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        market.compiled("quantity", "customer__segment order__customer__segment")
+    assert caught.value.code == "asked-twice"
+
+
+def test_columns_take_the_names_that_are_given_to_them(market: Market) -> None:
+    query = {
+        "metrics": [{"name": "sales", "alias": "umsatz"}, "orders"],
+        "group_by": [{"name": "metric_time", "grain": "year", "alias": "year of sale"}],
+        "order_by": ["-umsatz"],
+        "where": ["sales > 1"],
+    }
+    assert market.engine.columns(market.compiled_as(query)) == ["year of sale", "umsatz", "orders"]
+    assert market.ask_as(query) == market.sql(
+        """SELECT date_trunc('year', order_date), sum(amount), count(*) FROM market.orders
+        GROUP BY 1 ORDER BY 2 DESC""",
+        ordered=True,
+    )
+
+
+def test_members_take_the_names_that_are_given_to_them(market: Market) -> None:
+    query = {"group_by": [{"name": "customer__segment", "alias": "kind"}], "order_by": ["kind"]}
+    assert market.engine.columns(market.compiled_as(query)) == ["kind"]
+    assert market.ask_as(query) == market.sql(
+        "SELECT DISTINCT segment FROM market.customers ORDER BY 1 NULLS LAST", ordered=True
+    )
+
+
+@pytest.mark.one_engine
+def test_two_columns_do_not_take_the_same_name(market: Market) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        market.compiled_as({"metrics": [{"name": "sales", "alias": "orders"}, "orders"]})
+    assert caught.value.code == "asked-twice"
+
+
+def test_a_metric_in_a_filter_names_the_way_from_its_own_rows(market: Market) -> None:
+    where = ["{{ Metric('quantity', group_by=['order__customer']) }} > 4"]
+    bought = """SELECT customer_id FROM market.lines LEFT JOIN market.orders USING (order_id)
+        GROUP BY 1 HAVING sum(quantity) > 4"""
+    assert market.ask("joiners", where=where) == market.sql(
+        f"SELECT count(*) FROM market.customers WHERE customer_id IN ({bought})"
+    )
+    assert market.ask("refunded", where=where) == market.sql(
+        f"SELECT sum(refund) FROM market.refunds WHERE customer_id IN ({bought})"
+    )
+
+
+def test_a_metric_in_a_filter_names_a_key_under_its_own_model(market: Market) -> None:
+    where = ["{{ Metric('refund_count', group_by=['refund__customer']) }} > 0"]
+    assert market.ask("sales", where=where) == market.sql("""SELECT sum(amount) FROM market.orders
+        WHERE customer_id IN (SELECT customer_id FROM market.refunds)""")
