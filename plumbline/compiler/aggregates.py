@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from plumbline.compiler.dialects import percentile
+from plumbline.compiler.dialects import extreme, percentile
 from plumbline.definitions import Measure
 from plumbline.errors import DefinitionError, did_you_mean
 
@@ -32,6 +32,8 @@ def aggregated(
 
 def combined(measure: Measure, value: exp.Expr, dialect: str) -> exp.Expr:
     """Aggregate values as the measure says, once they are what it adds up."""
+    if measure.agg in ("min", "max"):
+        return extreme(exp.Min if measure.agg == "min" else exp.Max, value)
     if measure.agg in DISTRIBUTIVE:
         return DISTRIBUTIVE[measure.agg](this=value)
     if measure.agg == "average":

@@ -24,6 +24,8 @@ _DAY_OF_YEAR: Mapping[str, str] = {"bigquery": "DAYOFYEAR", "snowflake": "DAYOFY
 _SUNDAY: Mapping[str, tuple[str, int]] = {"redshift": ("DOW", 0), "bigquery": ("DAYOFWEEK", 1)}
 
 
+# Marks the least or greatest of values whose type is not known.
+_OF_ANY_TYPE = "of_any_type"
 # How many bytes of a name an engine keeps: two names that begin alike would be one.
 _KEPT_OF_NAMES: Mapping[str, int] = {"postgres": 63}
 
@@ -36,6 +38,7 @@ def fitted(tree: exp.Select, dialect: str) -> exp.Select:
     for group in tree.find_all(exp.Group):
         group.set("expressions", [_no_position(item) for item in group.expressions])
     if dialect == "postgres":
+        _compared_in_lists(tree)
         for part in list(tree.find_all(exp.TimestampTrunc, exp.DateTrunc)):
             # PostgreSQL takes a date for midnight in the time zone of the session.
             part.set("this", exp.cast(part.this, "TIMESTAMP"))
@@ -75,24 +78,51 @@ def _shortened(name: str, kept: int) -> str:
     return f"{name.encode()[: kept - 9].decode(errors='ignore')}_{digest}"
 
 
-def divided_as_numbers(tree: exp.Expr, dialect: str) -> exp.Expr:
-    """Make 7 / 2 in a formula 3.5 on every engine, and nothing of what is divided by 0; changes the tree.
-
-    DuckDB divides so by itself, and makes infinity of what is divided by 0, as MetricFlow's SQL does there.
-    """
-    if dialect == "duckdb":
-        return tree
+def divided_as_numbers(tree: exp.Expr) -> exp.Expr:
+    """Make 7 / 2 in a formula 3.5 on every engine, and nothing of what is divided by 0; changes the tree."""
     for part in tree.find_all(exp.Div):
-        below = part.expression.unnest()
-        never_0 = isinstance(below, exp.Nullif) or (isinstance(below, exp.Literal) and float(below.name) != 0)
         part.set("typed", False)
-        part.set("safe", not never_0)
+    return divided_safely(tree)
+
+
+def divided_safely(tree: exp.Expr) -> exp.Expr:
+    """Make no value of what is divided by 0: neither infinity nor an error; changes the tree."""
+    for part in list(tree.find_all(exp.Div, exp.IntDiv, exp.Mod)):
+        below = part.expression
+        bare = _uncast(below)
+        if not isinstance(bare, exp.Nullif) and not _is_number_but_0(bare):
+            zero = exp.Literal.number(0)
+            part.set("expression", exp.Nullif(this=below.copy(), expression=zero))
+            part.set("safe", False)
     return tree
 
 
-def compares_booleans(dialect: str) -> bool:
-    """Whether MIN and MAX take booleans."""
-    return dialect not in ("postgres", "redshift")
+def _uncast(value: exp.Expr) -> exp.Expr:
+    while isinstance(value, exp.Cast | exp.Paren):
+        value = value.this
+    return value
+
+
+def _is_number_but_0(value: exp.Expr) -> bool:
+    return isinstance(value, exp.Literal) and value.is_number and float(value.name) != 0
+
+
+def extreme(kind: type[exp.Min] | type[exp.Max], value: exp.Expr) -> exp.Expr:
+    """Give the least or the greatest of values that may be booleans."""
+    found = kind(this=value)
+    found.meta[_OF_ANY_TYPE] = True
+    return found
+
+
+def _compared_in_lists(tree: exp.Expr) -> None:
+    """Compare values as lists of one: PostgreSQL knows no least or greatest boolean, but lists of them."""
+    for part in [item for item in tree.find_all(exp.Min, exp.Max) if item.meta.pop(_OF_ANY_TYPE, False)]:
+        whole = part.parent if isinstance(part.parent, exp.Window) else part
+        there = exp.Not(this=exp.Is(this=part.this.copy(), expression=exp.null()))
+        listed = exp.Array(expressions=[part.this])
+        part.set("this", exp.Case().when(there, listed))
+        found = exp.Bracket(this=exp.paren(whole.copy()), expressions=[exp.Literal.number(1)], offset=1)
+        whole.replace(found)
 
 
 def part_of(value: exp.Expr, part: str, dialect: str) -> exp.Expr:
@@ -128,6 +158,9 @@ def percentile(
     if approximate and not discrete and dialect != "postgres":
         return exp.ApproxQuantile(this=value, quantile=number)
     kind = exp.PercentileDisc if discrete else exp.PercentileCont
+    if dialect == "duckdb" and not discrete:
+        # What lies between two decimals would have no more digits than they have.
+        value = exp.cast(value, "DOUBLE")
     if dialect in ("spark", "databricks") and not discrete:
         # The exact one: what sqlglot would write is an approximation.
         return exp.Anonymous(this="PERCENTILE", expressions=[exp.cast(value, "DOUBLE"), number])

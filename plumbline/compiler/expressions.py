@@ -9,6 +9,7 @@ from functools import lru_cache
 import sqlglot
 from sqlglot import exp
 
+from plumbline.compiler.dialects import divided_safely
 from plumbline.compiler.plan import Shift
 from plumbline.compiler.templates import Reference, Template, placeholder
 from plumbline.definitions import parse_group_by
@@ -116,7 +117,7 @@ def _word(text: str) -> exp.Expr | None:
 
 def qualified(text: str, table: str, dialect: str) -> exp.Expr:
     """Read an expression of a model; its columns are those of this table."""
-    tree = _word(text) or parsed(text, dialect)
+    tree = _word(text) or divided_safely(parsed(text, dialect))
     if isinstance(tree, exp.Column) and not tree.table:
         tree.set("table", exp.to_identifier(table, quoted=True))
         return tree
@@ -183,7 +184,7 @@ def with_references(template: Template, calendar: Container[str], dialect: str) 
 
 def filled_in(template: Template, values: Sequence[exp.Expr], dialect: str) -> exp.Expr:
     """Put values in the place of the references of a filter."""
-    tree = parsed(template.sql, dialect)
+    tree = divided_safely(parsed(template.sql, dialect))
 
     def replace(part: exp.Expr) -> exp.Expr:
         found = isinstance(part, exp.Column) and _PLACEHOLDER.fullmatch(part.name)

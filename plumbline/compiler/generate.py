@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from plumbline.compiler.dialects import divided_as_numbers
+from plumbline.compiler.dialects import divided_as_numbers, extreme
 from plumbline.compiler.expressions import column, divided, makes_values, named, parsed
 from plumbline.compiler.graph import Graph
 from plumbline.compiler.plan import Beside, Cell, Fill, Formula, Node, Plan, Ratio, Scan, leaves
@@ -101,7 +101,8 @@ class _Joined:
 
     def _largest(self, cell: Cell, tables: Sequence[str]) -> exp.Expr:
         table = tables[self.relations.index(cell.relation)]
-        return exp.Max(this=column(self.writer.column_of(cell.value), table))
+        value = column(self.writer.column_of(cell.value), table)
+        return extreme(exp.Max, value) if cell.value.measure.agg in ("min", "max") else exp.Max(this=value)
 
     def _marked(self, number: int, table: str) -> str:
         """Mark the rows of a relation, where it matters whether it has a row at all."""
@@ -128,7 +129,7 @@ class _Joined:
 
     def _formula(self, node: Formula) -> exp.Expr:
         inputs = {name: self.value(part) for name, part in node.inputs}
-        tree = divided_as_numbers(parsed(node.expr, self.writer.dialect), self.writer.dialect)
+        tree = divided_as_numbers(parsed(node.expr, self.writer.dialect))
         filled = makes_values(tree) or any(isinstance(part, Fill) for _, part in node.inputs)
 
         def replace(part: exp.Expr) -> exp.Expr:
@@ -166,7 +167,7 @@ def _shown(select: exp.Select, plan: Plan, dialect: str) -> exp.Select:
         return select
     outer = exp.select(*(column(name) for name in plan.columns)).from_(select.subquery("result"))
     for template in plan.where:
-        tree = divided_as_numbers(parsed(template.sql, dialect), dialect)
+        tree = divided_as_numbers(parsed(template.sql, dialect))
         for part in tree.find_all(exp.Column):
             name = plan.known_as.get(part.name, part.name)
             part.set("this", exp.to_identifier(name, quoted=True))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
+from plumbline.compiler.dialects import extreme
 from plumbline.compiler.expressions import column, filled_in, named, with_references
 from plumbline.compiler.generate import renamed
 from plumbline.compiler.graph import Column, Graph
@@ -21,6 +22,7 @@ from plumbline.errors import DefinitionError
 
 _SPINE = "time_spine"
 _PERIODS = "periods"
+_ENDS: tuple[tuple[type[exp.Min] | type[exp.Max], str], ...] = ((exp.Min, "min"), (exp.Max, "max"))
 
 
 def members(graph: Graph, request: Request, dialect: str, subquery: Subquery) -> exp.Select:
@@ -249,9 +251,9 @@ def _distance(graph: Graph, name: str, columns: Sequence[Column]) -> tuple[int, 
 def _ends(select: exp.Select, names: Sequence[str]) -> exp.Select:
     source = select.subquery("members")
     ends = [
-        exp.alias_(kind(this=column(name)), f"{name}__{end}", quoted=True)
+        exp.alias_(extreme(kind, column(name)), f"{name}__{end}", quoted=True)
         for name in names
-        for kind, end in ((exp.Min, "min"), (exp.Max, "max"))
+        for kind, end in _ENDS
     ]
     return exp.select(*ends).from_(source)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from plumbline.compiler.aggregates import DISTRIBUTIVE, aggregated, as_number, combined
-from plumbline.compiler.dialects import compares_booleans
+from plumbline.compiler.dialects import extreme
 from plumbline.compiler.expressions import (
     both,
     column,
@@ -501,8 +501,8 @@ class Writer:
         properties = _property_names(events)
         keys = [key.name for key in events.keys]
         same = [column(name) for name in ["entity", MOMENT, *properties]]
-        if not keys or (len(keys) == 1 and compares_booleans(self.dialect)):
-            first_of_each = [exp.Min(this=column(name)) for name in keys]
+        if len(keys) < 2:
+            first_of_each = [extreme(exp.Min, column(name)) for name in keys]
             names = ["entity", MOMENT, *properties, *keys]
             return _grouped(exp.select(*named([*same, *first_of_each], names)).from_(base), same)
         number = _row_number(same, [column(name) for name in keys])

@@ -17,7 +17,7 @@ from sqlglot import exp
 
 FIRST = datetime.date(2020, 1, 1)
 _SPINES = {"hour": "1 hour", "day": "1 day", "week": "7 days", "month": "1 month", "quarter": "3 months"}
-_TYPES = {"key": "VARCHAR", "text": "VARCHAR", "flag": "BOOLEAN", "number": "DECIMAL(12, 2)"}
+_TYPES = {"key": "VARCHAR", "text": "VARCHAR", "flag": "BOOLEAN", "number": "DECIMAL(18, 9)"}
 _MOMENTS = ("hour", "minute", "second", "millisecond", "microsecond", "nanosecond")
 
 

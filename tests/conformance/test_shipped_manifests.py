@@ -6,6 +6,7 @@ as many.
 
 import datetime
 import json
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -168,7 +169,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, datetime.datetime):
         return value.isoformat()
     number = float(value) if isinstance(value, int | float | Decimal) else value
-    return "nan" if number != number else round(number, 6)
+    # MetricFlow makes infinity, or no number, of what is divided by 0.
+    return round(number, 6) if math.isfinite(number) else None
 
 
 def rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
