@@ -7,9 +7,13 @@ from hashlib import sha256
 
 from sqlglot import exp
 
+from plumbline.compiler import mysql
 from plumbline.errors import DefinitionError, did_you_mean
 
-DIALECTS = ("bigquery", "databricks", "duckdb", "postgres", "redshift", "snowflake", "spark", "trino")
+DIALECTS = (
+    *("bigquery", "clickhouse", "databricks", "duckdb", "mysql"),
+    *("postgres", "redshift", "snowflake", "spark", "trino"),
+)
 
 PARTS = ("year", "quarter", "month", "day", "dow", "doy")
 # Monday is 1 and Sunday is 7, as ISO 8601 counts.
@@ -20,6 +24,13 @@ _ISO_DAY: Mapping[str, str] = {
     "trino": "DAY_OF_WEEK",
 }
 _DAY_OF_YEAR: Mapping[str, str] = {"bigquery": "DAYOFYEAR", "snowflake": "DAYOFYEAR", "trino": "DAY_OF_YEAR"}
+# Engines that have functions for it, and what these count less.
+_COUNTED: Mapping[tuple[str, str], tuple[str, int]] = {
+    ("dow", "clickhouse"): ("toDayOfWeek", 0),
+    ("doy", "clickhouse"): ("toDayOfYear", 0),
+    ("dow", "mysql"): ("WEEKDAY", 1),
+    ("doy", "mysql"): ("DAYOFYEAR", 0),
+}
 # Engines whose number of the day begins with Sunday: as 0, or as 1.
 _SUNDAY: Mapping[str, tuple[str, int]] = {"redshift": ("DOW", 0), "bigquery": ("DAYOFWEEK", 1)}
 
@@ -37,6 +48,17 @@ def fitted(tree: exp.Select, dialect: str) -> exp.Select:
     """
     for group in tree.find_all(exp.Group):
         group.set("expressions", [_no_position(item) for item in group.expressions])
+    if dialect == "bigquery":
+        for part in list(tree.find_all(exp.TimestampTrunc, exp.DateTrunc)):
+            # Takes dates and timestamps; its WEEK begins on Sundays.
+            unit = exp.var({"WEEK": "ISOWEEK"}.get(part.text("unit").upper(), part.text("unit").upper()))
+            part.replace(exp.Anonymous(this="DATE_TRUNC", expressions=[part.this, unit]))
+    if dialect == "mysql":
+        mysql.fit(tree)
+    if dialect == "clickhouse":
+        # What a join does not find is empty, not 0 or ''.
+        nulls = exp.EQ(this=exp.var("join_use_nulls"), expression=exp.Literal.number(1))
+        tree.set("settings", [nulls])
     if dialect == "postgres":
         _compared_in_lists(tree)
         for part in list(tree.find_all(exp.TimestampTrunc, exp.DateTrunc)):
@@ -76,6 +98,11 @@ def _shorten_names(tree: exp.Select, dialect: str) -> None:
 def _shortened(name: str, kept: int) -> str:
     digest = sha256(name.encode()).hexdigest()[:8]
     return f"{name.encode()[: kept - 9].decode(errors='ignore')}_{digest}"
+
+
+def joins_fully(dialect: str) -> bool:
+    """Whether an engine joins two tables and keeps what only one of them has."""
+    return dialect != "mysql"
 
 
 def divided_as_numbers(tree: exp.Expr) -> exp.Expr:
@@ -130,6 +157,10 @@ def part_of(value: exp.Expr, part: str, dialect: str) -> exp.Expr:
     if part not in PARTS:
         todo = did_you_mean(part, list(PARTS)) or f"Known: {', '.join(PARTS)}."
         raise DefinitionError(f"{part!r} is no part of a date", todo=todo, code="unknown-date-part")
+    if (part, dialect) in _COUNTED:
+        name, less = _COUNTED[part, dialect]
+        number = exp.Anonymous(this=name, expressions=[value])
+        return exp.paren(number + less) if less else number
     if part == "dow":
         return _iso_day(value, dialect)
     name = _DAY_OF_YEAR.get(dialect, "DOY") if part == "doy" else part.upper()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from plumbline.compiler.dialects import divided_as_numbers, extreme
+from plumbline.compiler.dialects import divided_as_numbers, extreme, joins_fully
 from plumbline.compiler.expressions import column, divided, makes_values, named, parsed
 from plumbline.compiler.graph import Graph
 from plumbline.compiler.plan import Beside, Cell, Fill, Formula, Node, Plan, Ratio, Scan, leaves
@@ -80,6 +80,8 @@ class _Joined:
     def _join(self) -> str:
         """Join on the keys; grouping afterwards brings rows with empty keys together again."""
         tables = [self._marked(number, table) for number, table in enumerate(self.tables)]
+        if self.plan.keys and not joins_fully(self.writer.dialect):
+            return self.writer.add("joined", self._stacked(tables))
         query = exp.select().from_(tables[0])
         for number, table in enumerate(tables[1:], start=1):
             match = [
@@ -98,6 +100,28 @@ class _Joined:
         values = [*keys, *cells.values(), *marks.values()]
         query = query.select(*named(values, [*self.plan.keys, *cells, *marks]))
         return self.writer.add("joined", query.group_by(*(key.copy() for key in keys)) if keys else query)
+
+    def _stacked(self, tables: Sequence[str]) -> exp.Select:
+        """Put the rows below each other, each with its own cells, and bring those of a key together."""
+        cells = {self.name(cell): cell for cell in self.plan.cells}
+        marks = [_mark(number) for number in sorted(self.guarded)]
+        names = [*self.plan.keys, *cells, *marks]
+        parts = []
+        for number, table in enumerate(tables):
+            own: dict[str, exp.Expr] = {key: column(key) for key in self.plan.keys}
+            own |= {
+                name: column(self.writer.column_of(cell.value))
+                for name, cell in cells.items()
+                if self.relations.index(cell.relation) == number
+            }
+            own |= {_mark(number): column(_mark(number))} if number in self.guarded else {}
+            values = [own.get(name, exp.null()) for name in names]
+            parts.append(exp.select(*named(values, names)).from_(table))
+        every = exp.union(*parts, distinct=False, copy=False).subquery("every")
+        totals = [exp.Max(this=column(name)) for name in [*cells, *marks]]
+        keys = [column(key) for key in self.plan.keys]
+        select = exp.select(*keys, *named(totals, [*cells, *marks])).from_(every)
+        return select.group_by(*(key.copy() for key in keys))
 
     def _largest(self, cell: Cell, tables: Sequence[str]) -> exp.Expr:
         table = tables[self.relations.index(cell.relation)]

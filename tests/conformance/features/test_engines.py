@@ -2,7 +2,7 @@
 
 import pytest
 
-from plumbline.compiler import compile
+from plumbline.compiler import compile, generate
 from plumbline.errors import DefinitionError
 from tests.conformance.features.market import EXACTLY, LONG, Market
 
@@ -87,6 +87,32 @@ def test_what_lies_between_decimals_has_all_its_digits(market: Market) -> None:
 
 def test_an_approximate_percentile_is_the_exact_one_for_few_values(market: Market) -> None:
     assert market.ask("about_median_sale") == market.sql(f"SELECT median({EXACTLY}) FROM market.orders")
+
+
+@pytest.mark.one_engine
+def test_rows_below_each_other_are_as_good_as_a_full_join(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("sales refunded net_sales_filled visit_to_order some_gift", "metric_time__month customer")
+    joined = market.ask(*asked)
+    monkeypatch.setattr(generate, "joins_fully", lambda dialect: False)
+    stacked = market.ask(*asked)
+    assert "FULL" not in stacked.sql
+    assert stacked == joined
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"metrics": ["p90_sale"]},
+        {"group_by": ["customer__segment", "customer__region__region_name"]},
+    ],
+)
+def test_mysql_refuses_what_it_cannot(market: Market, query: dict[str, list[str]]) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        compile(market.manifest, query, "mysql")
+    assert caught.value.code == "engine-cannot"
 
 
 def test_long_names_that_begin_alike_stay_apart(market: Market) -> None:

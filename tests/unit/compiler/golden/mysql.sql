@@ -1,0 +1,37 @@
+WITH orders_rows AS (
+  SELECT
+    CAST(`orders`.order_date AS DATE) - INTERVAL (WEEKDAY(`orders`.order_date)) DAY AS `metric_time__week`,
+    (
+      WEEKDAY(`orders`.order_date) + 1
+    ) AS `metric_time__extract_dow`,
+    `product`.category AS `product__category`,
+    SUM(`orders`.amount) AS `amount`,
+    SUM(`orders`.cost) AS `cost`,
+    SUM(CASE WHEN `orders`.number_of_customer = 1 THEN 1 END) AS `order_count`
+  FROM `warehouse`.`marts`.`orders` AS `orders`
+  LEFT JOIN `warehouse`.`marts`.`products` AS `product`
+    ON `orders`.product_id = `product`.product_id
+  WHERE
+    MAKEDATE(YEAR(`orders`.order_date), 1) + INTERVAL (
+      QUARTER(`orders`.order_date) - 1
+    ) QUARTER = '2024-01-01'
+    AND `orders`.order_date >= CAST('2024-01-01' AS DATE)
+    AND `orders`.order_date < CAST('2024-01-01' AS DATE) + INTERVAL '3' MONTH
+  GROUP BY
+    CAST(`orders`.order_date AS DATE) - INTERVAL (WEEKDAY(`orders`.order_date)) DAY,
+    (
+      WEEKDAY(`orders`.order_date) + 1
+    ),
+    `product`.category
+)
+SELECT
+  `metric_time__week`,
+  `metric_time__extract_dow`,
+  `product__category`,
+  CAST(`amount` - `cost` AS DOUBLE) / CAST(NULLIF(`amount`, 0) AS DOUBLE) AS `margin`,
+  `order_count` AS `first_orders`
+FROM orders_rows
+ORDER BY
+  `margin` IS NULL,
+  `margin` DESC
+LIMIT 3
