@@ -100,6 +100,11 @@ def _shortened(name: str, kept: int) -> str:
     return f"{name.encode()[: kept - 9].decode(errors='ignore')}_{digest}"
 
 
+def joins_the_last(dialect: str) -> bool:
+    """Whether an engine joins each row with the last one before it (ASOF)."""
+    return dialect == "duckdb"
+
+
 def joins_fully(dialect: str) -> bool:
     """Whether an engine joins two tables and keeps what only one of them has."""
     return dialect != "mysql"

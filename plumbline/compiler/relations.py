@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from plumbline.compiler.aggregates import DISTRIBUTIVE, aggregated, as_number, combined
-from plumbline.compiler.dialects import extreme
+from plumbline.compiler.dialects import extreme, joins_the_last
 from plumbline.compiler.expressions import (
     both,
     column,
@@ -397,6 +397,8 @@ class Writer:
     def _followed(self, events: Events) -> exp.Select:
         """Count what followed for the last event before it, at the keys of that event."""
         base = self.add(f"{events.base.model}_events", self._base_rows(events))
+        if joins_the_last(self.dialect):
+            return self._followed_at_once(events, base)
         if events.measure.agg in DISTRIBUTIVE:
             return self._followed_sums(events, base)
         following = self.add(f"{events.following.model}_events", self._following_rows(events))
@@ -413,6 +415,31 @@ class Writer:
         columns = [*(key.name for key in events.keys), self.column_of(value)]
         select = exp.select(*named([*keys, total], columns)).from_(last)
         return _grouped(select.join(one, on=both(match), join_type="inner"), keys)
+
+    def _followed_at_once(self, events: Events, base: str) -> exp.Select:
+        """Join each row that followed with the last event before it, where that is within the window."""
+        if not all(_follows_from(events.moments[0], key) for key in events.keys):
+            base = self.add("one_event", self._one(events, base))
+        following = self.add(f"{events.following.model}_events", self._following_each(events))
+        same, *within = self._preceded(events, following, base)
+        keys = [column(key.name, base) for key in events.keys]
+        total = aggregated(events.measure, column(ITEM, following), None, self.dialect, grouped=True)
+        names = [*(key.name for key in events.keys), self.column_of(next(iter(self._asked[events])))]
+        select = exp.select(*named([*keys, total], names)).from_(following)
+        select = select.join(base, on=same, join_type="asof")
+        return _grouped(_where(select, within), keys)
+
+    def _following_each(self, events: Events) -> exp.Select:
+        """Give what follows row by row; without those that add nothing to anything."""
+        scan = events.following
+        wanted = [("entity", events.entity[1]), (MOMENT, events.moments[1])]
+        wanted += [(f"property_{number}", pair[1]) for number, pair in enumerate(events.properties)]
+        item = Column(scan.model, ITEM, events.measure.expr)
+        rows = self._raw(scan, [*wanted, (ITEM, item)])
+        told = rows.selects[-1].unalias()
+        if not events.sparse or isinstance(told, exp.Literal):
+            return rows
+        return rows.where(exp.Not(this=exp.Is(this=told.copy(), expression=exp.null())))
 
     def _followed_sums(self, events: Events, base: str) -> exp.Select:
         """Add up what followed by event before it, and keep that of the last event."""
@@ -456,7 +483,7 @@ class Writer:
         return _where(rows.source(select), where)
 
     def _preceded(self, events: Events, following: str, base: str) -> list[exp.Expr]:
-        """Match what followed with the events of the same entity before it, within the window."""
+        """Match what followed with the events of the same entity before it, then tell the window."""
         properties = _property_names(events)
         at, before = column(MOMENT, following), column(MOMENT, base)
         match: list[exp.Expr] = [
@@ -464,10 +491,10 @@ class Writer:
             for name in ["entity", *properties]
         ]
         match.append(exp.LTE(this=before, expression=at))
-        if events.window:
-            start = earlier(at.copy(), events.window.count, events.window.grain)
-            match.append(exp.GT(this=before.copy(), expression=start))
-        return match
+        if not events.window:
+            return [both(match)]
+        start = earlier(at.copy(), events.window.count, events.window.grain)
+        return [both(match), exp.GT(this=before.copy(), expression=start)]
 
     def _base_rows(self, events: Events) -> exp.Select:
         sides = [(f"property_{number}", pair[0]) for number, pair in enumerate(events.properties)]
@@ -511,6 +538,12 @@ class Writer:
         first = exp.EQ(this=column(_NUMBER), expression=exp.Literal.number(1))
         source = numbered.from_(base).subquery("numbered")
         return exp.select(*(column(name) for name in names)).from_(source).where(first)
+
+
+def _follows_from(moment: Column, key: Key) -> bool:
+    """Whether events of the same moment have the same member."""
+    finest = key.column.grain if key.column.grain in TIMES and not key.column.part else _DAY
+    return key.is_time and TIMES.index(finest) >= TIMES.index(moment.grain)
 
 
 def _property_names(events: Events) -> list[str]:

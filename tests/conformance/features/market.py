@@ -444,6 +444,11 @@ METRICS = [
         conversion_type_params=conversion("visits", "orders", window=window(7)),
     ),
     metric(
+        "visit_to_buyers",
+        "conversion",
+        conversion_type_params=conversion("visits", "buyers", window=window(7)),
+    ),
+    metric(
         "order_to_refund",
         "conversion",
         conversion_type_params=conversion("orders", "refund_count"),
