@@ -1,14 +1,15 @@
-"""Compiled SQL beside the best SQL that a person would write, shape by shape: the times as ratios.
+"""Compiled SQL beside the best SQL that a person would write, and beside MetricFlow's, shape by shape.
 
 `python -m tests.benchmarks.shapes [ROWS]` (default 5,000,000 orders of three years) prints milliseconds of
-CPU of the best of several turns on one thread, and exits with 1 when answers differ.
+CPU of the best of several turns on one thread, and exits with 1 when answers differ. MetricFlow's SQL is
+stopped when it takes many times as long.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,32 +19,15 @@ from typing import Any
 import duckdb
 
 from plumbline.compiler import compile
+from tests.benchmarks import bazaar
+from tests.oracle import MetricFlow
 from tests.unit.definitions import shop
 
 ROWS = 5_000_000
 TURNS = 5
-DAYS = 1096
+# How many times as long as ours, and how many seconds more, MetricFlow's SQL may take.
+PATIENCE, MORE = 20, 2.0
 
-DATA = f"""
-CREATE SCHEMA marts;
-CREATE TABLE marts.days AS SELECT CAST(d AS DATE) AS date_day
-  FROM range(DATE '2022-01-01', DATE '2022-01-01' + INTERVAL {DAYS} DAY, INTERVAL 1 DAY) r(d);
-CREATE TABLE marts.products AS
-  SELECT i::INTEGER AS product_id, 'category ' || i % 12 AS category FROM range(500) r(i);
-CREATE TABLE marts.orders AS
-  SELECT i::INTEGER AS order_id, (DATE '2022-01-01' + (i * {DAYS} // {{rows}})::INTEGER) AS order_date,
-    (hash(i) % ({{rows}} // 40))::INTEGER AS customer_id, (hash(i + 1) % 500)::INTEGER AS product_id,
-    (1 + hash(i + 2) % 100000 / 100)::DECIMAL(18, 4) AS amount,
-    (hash(i + 3) % 50000 / 100)::DECIMAL(18, 4) AS cost, 0 AS number_of_customer
-  FROM range({{rows}}) r(i);
-CREATE OR REPLACE TABLE marts.orders AS
-  SELECT * REPLACE (
-    row_number() OVER (PARTITION BY customer_id ORDER BY order_id)::INTEGER AS number_of_customer)
-  FROM marts.orders ORDER BY order_id;
-CREATE TABLE marts.stock AS
-  SELECT product_id, date_day AS stock_date, hash(product_id, date_day) % 100 AS quantity
-  FROM marts.products, marts.days;
-"""
 MONTH = "CAST(date_trunc('month', order_date) AS DATE)"
 
 
@@ -56,6 +40,8 @@ class Shape:
     by: str
     best: str
     where: tuple[str, ...] = ()
+    order_by: tuple[str, ...] = ()
+    limit: int | None = None
 
 
 SHAPES = (
@@ -71,6 +57,52 @@ SHAPES = (
         "product__category",
         """SELECT category, sum(amount)
         FROM marts.orders LEFT JOIN marts.products USING (product_id) GROUP BY 1""",
+    ),
+    Shape(
+        "sum by month and region, two hops",
+        "sales",
+        "metric_time__month customer__region__region_name",
+        f"""SELECT {MONTH}, region, sum(amount) FROM marts.orders LEFT JOIN marts.customers USING (customer_id)
+        LEFT JOIN marts.regions USING (region_id) GROUP BY ALL""",
+    ),
+    Shape(
+        "six filtered metrics",
+        " ".join(f"sales_of_channel_{number}" for number in range(6)),
+        "metric_time__month",
+        f"""SELECT {MONTH}, {", ".join(f"sum(amount) FILTER (channel = 'channel {number}')" for number in range(6))}
+        FROM marts.orders GROUP BY 1""",
+    ),
+    Shape(
+        "filtered ratio",
+        "channel_share",
+        "metric_time__month",
+        f"""SELECT {MONTH}, (sum(amount) FILTER (channel = 'channel 1'))::DOUBLE / nullif(sum(amount), 0)
+        FROM marts.orders GROUP BY 1""",
+    ),
+    Shape(
+        "ratio of two facts",
+        "refund_rate",
+        "metric_time__month",
+        f"""WITH sold AS (SELECT {MONTH} AS month, sum(amount) AS sales FROM marts.orders GROUP BY 1),
+        returned AS (SELECT CAST(date_trunc('month', refund_date) AS DATE) AS month, sum(refund) AS refunds
+            FROM marts.refunds GROUP BY 1)
+        SELECT month, refunds::DOUBLE / nullif(sales, 0) FROM sold FULL JOIN returned USING (month)""",
+    ),
+    Shape(
+        "ten best customers",
+        "sales",
+        "customer",
+        "SELECT customer_id, sum(amount) FROM marts.orders GROUP BY 1 ORDER BY 2 DESC LIMIT 10",
+        order_by=("-sales",),
+        limit=10,
+    ),
+    Shape(
+        "of customers with many orders",
+        "sales",
+        "metric_time__month",
+        f"""WITH busy AS (SELECT customer_id FROM marts.orders GROUP BY 1 HAVING count(*) > 45)
+        SELECT {MONTH}, sum(amount) FROM marts.orders SEMI JOIN busy USING (customer_id) GROUP BY 1""",
+        where=("{{ Metric('orders', group_by=['customer']) }} > 45",),
     ),
     Shape(
         "five metrics of one table",
@@ -102,6 +134,26 @@ SHAPES = (
         WHERE coalesce(now.month, before.month + INTERVAL 1 YEAR) <= DATE '2024-12-31'""",
     ),
     Shape(
+        "the same since 2024",
+        "sales_growth",
+        "metric_time__month",
+        f"""WITH monthly AS (SELECT {MONTH} AS month, sum(amount) AS sales FROM marts.orders
+            WHERE order_date >= DATE '2023-01-01' GROUP BY 1)
+        SELECT coalesce(now.month, before.month + INTERVAL 1 YEAR), now.sales / nullif(before.sales, 0) - 1
+        FROM monthly AS now FULL JOIN monthly AS before ON now.month = before.month + INTERVAL 1 YEAR
+        WHERE coalesce(now.month, before.month + INTERVAL 1 YEAR)
+            BETWEEN DATE '2024-01-01' AND DATE '2024-12-31'""",
+        where=("{{ TimeDimension('metric_time', 'month') }} >= '2024-01-01'",),
+    ),
+    Shape(
+        "month to date by day",
+        "sales_mtd",
+        "metric_time__day",
+        """WITH daily AS (SELECT order_date, sum(amount) AS sales FROM marts.orders GROUP BY 1)
+        SELECT date_day, sum(sales) OVER (PARTITION BY date_trunc('month', date_day) ORDER BY date_day)
+        FROM marts.days LEFT JOIN daily ON order_date = date_day""",
+    ),
+    Shape(
         "year to date by day",
         "sales_to_date",
         "metric_time__day",
@@ -130,6 +182,29 @@ SHAPES = (
         FROM (marts.days CROSS JOIN members) LEFT JOIN daily
             ON order_date = date_day AND daily.category IS NOT DISTINCT FROM members.category
         QUALIFY total IS NOT NULL""",
+    ),
+    Shape(
+        "2 months by day and category",
+        "sales_2_months",
+        "metric_time__day product__category",
+        """WITH daily AS (
+            SELECT order_date, category, sum(amount) AS sales
+            FROM marts.orders LEFT JOIN marts.products USING (product_id) GROUP BY ALL),
+        members AS (SELECT DISTINCT category FROM daily)
+        SELECT date_day, members.category, sum(sales) OVER (
+            PARTITION BY members.category ORDER BY date_day
+            RANGE BETWEEN INTERVAL 2 MONTH - INTERVAL 1 DAY PRECEDING AND CURRENT ROW) AS total
+        FROM (marts.days CROSS JOIN members) LEFT JOIN daily
+            ON order_date = date_day AND daily.category IS NOT DISTINCT FROM members.category
+        QUALIFY total IS NOT NULL""",
+    ),
+    Shape(
+        "all time by day",
+        "sales_ever",
+        "metric_time__day",
+        """WITH daily AS (SELECT order_date, sum(amount) AS sales FROM marts.orders GROUP BY 1)
+        SELECT date_day, sum(sales) OVER (ORDER BY date_day)
+        FROM marts.days LEFT JOIN daily ON order_date = date_day""",
     ),
     Shape(
         "all time by day and category",
@@ -171,6 +246,20 @@ SHAPES = (
         GROUP BY 1""",
     ),
     Shape(
+        "bought within 7 days of a visit",
+        "bought_in_a_week",
+        "metric_time__month",
+        """WITH visited AS (
+            SELECT date_trunc('month', visit_date)::DATE AS month, count(*) AS visits
+            FROM marts.visits GROUP BY 1),
+        bought AS (
+            SELECT date_trunc('month', visit_date)::DATE AS month, count(*) AS orders
+            FROM marts.orders ASOF JOIN marts.visits
+                ON orders.customer_id = visits.customer_id AND order_date >= visit_date
+            WHERE visit_date > order_date - 7 GROUP BY 1)
+        SELECT month, orders::DOUBLE / visits FROM visited FULL JOIN bought USING (month)""",
+    ),
+    Shape(
         "who came back within 30 days",
         "came_back",
         "metric_time__month",
@@ -186,42 +275,32 @@ SHAPES = (
 
 def main(rows: int = ROWS) -> int:
     with tempfile.TemporaryDirectory() as directory:
-        manifest = shop.write(Path(directory) / "semantic_manifest.json", _definitions())
-        con = _company(rows)
-        print(f"{rows:,} orders; milliseconds on one thread, best of {TURNS}")
-        print(f"{'shape':<34}{'compiled':>10}{'by hand':>10}{'ratio':>8}")
-        wrong = [shape.name for shape in SHAPES if not _compare(con, manifest, shape)]
+        manifest = shop.write(Path(directory) / "semantic_manifest.json", bazaar.definitions())
+        other = MetricFlow.of(manifest)
+        con = bazaar.tables(rows)
+        print(f"{rows:,} orders; milliseconds on one thread, best of {TURNS}; x: as many times as by hand")
+        print(f"{'shape':<34}{'compiled':>10}{'by hand':>10}{'x':>7}{'MetricFlow':>13}{'x':>9}")
+        wrong = [shape.name for shape in SHAPES if not _compare(con, manifest, other, shape)]
     for name in wrong:
         print(f"other answers: {name}", file=sys.stderr)
     return bool(wrong)
 
 
-def _definitions() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(json.dumps(shop.manifest()))
-    content["metrics"].append(
-        shop.metric(
-            "sales_ever", "cumulative", measure="amount", cumulative_type_params=shop.cumulative(None)
-        )
-    )
-    return content
-
-
-def _company(rows: int) -> duckdb.DuckDBPyConnection:
-    con = duckdb.connect()
-    con.execute("ATTACH ':memory:' AS warehouse; USE warehouse")
-    con.execute(DATA.format(rows=rows))
-    con.execute("SET threads = 1")
-    return con
-
-
-def _compare(con: duckdb.DuckDBPyConnection, manifest: Path, shape: Shape) -> bool:
+def _compare(con: duckdb.DuckDBPyConnection, manifest: Path, other: MetricFlow, shape: Shape) -> bool:
     asked = {"metrics": shape.metrics.split(), "group_by": shape.by.split(), "where": list(shape.where)}
+    asked |= {"order_by": list(shape.order_by), "limit": shape.limit}
     compiled = compile(manifest, asked, "duckdb")
-    ours, theirs = zip(*_turns(con, compiled, shape.best), strict=True)
+    ours, best = (min(times) for times in zip(*_turns(con, compiled, shape.best), strict=True))
+    theirs = other.sql(asked)
+    patience = max(PATIENCE * ours / 1000, MORE)
+    taken = _patiently(con, theirs, patience)
     print(
-        f"{shape.name:<34}{min(ours):>10.1f}{min(theirs):>10.1f}{min(ours) / min(theirs):>8.2f}", flush=True
+        f"{shape.name:<34}{ours:>10.1f}{best:>10.1f}{ours / best:>7.2f}"
+        + (f"{taken:>13.1f}{taken / best:>9.1f}" if taken else f"{'stopped':>13}{f'> {PATIENCE}':>9}"),
+        flush=True,
     )
-    return _rows(con, compiled) == _rows(con, shape.best)
+    answer = _rows(con, compiled)
+    return answer == _rows(con, shape.best) and (not taken or answer == _rows(con, theirs))
 
 
 def _turns(con: duckdb.DuckDBPyConnection, *texts: str) -> Iterator[tuple[float, ...]]:
@@ -233,6 +312,18 @@ def _milliseconds(con: duckdb.DuckDBPyConnection, sql: str) -> float:
     start = time.process_time()
     con.execute(f"CREATE OR REPLACE TEMP TABLE answer AS {sql}")
     return (time.process_time() - start) * 1000
+
+
+def _patiently(con: duckdb.DuckDBPyConnection, sql: str, seconds: float) -> float | None:
+    """Give the milliseconds of the better of two turns, or None where the first took too long."""
+    timer = threading.Timer(seconds, con.interrupt)
+    timer.start()
+    try:
+        return min(_milliseconds(con, sql) for _ in range(2))
+    except duckdb.InterruptException:
+        return None
+    finally:
+        timer.cancel()
 
 
 def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[str, ...]]:
