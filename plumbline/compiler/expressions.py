@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from datetime import date
 from functools import lru_cache
 
 import sqlglot
@@ -28,6 +29,44 @@ _VALUES = {
     *("localtime", "localtimestamp"),
 }
 _PLACEHOLDER = re.compile(r"__reference_(\d+)__")
+
+
+_JOINS: Mapping[str, Mapping[str, str]] = {
+    "inner": {"kind": "INNER"},
+    "left": {"side": "LEFT"},
+    "full outer": {"side": "FULL", "kind": "OUTER"},
+    "cross": {"kind": "CROSS"},
+    "asof": {"method": "ASOF"},
+}
+
+
+@lru_cache(maxsize=4096)
+def _relation(name: str) -> exp.Table:
+    return exp.to_table(name, dialect="duckdb")
+
+
+def stored(name: str, alias: str = "") -> exp.Table:
+    """Name a stored relation, as definitions write it."""
+    table = _relation(name).copy()
+    if alias:
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(alias)))
+    return table
+
+
+def common(source: str | exp.Expr) -> exp.Expr:
+    """Name a common table; without parsing its name, which takes longer than all else."""
+    return exp.Table(this=exp.to_identifier(source)) if isinstance(source, str) else source
+
+
+def selected(values: Sequence[exp.Expr], names: Sequence[str], source: str | exp.Expr) -> exp.Select:
+    """Select values under their names from a table."""
+    return exp.select(*named(values, names), copy=False).from_(common(source), copy=False)
+
+
+def with_join(select: exp.Select, source: str | exp.Expr, on: exp.Expr | None, kind: str) -> exp.Select:
+    """Join one more table; changes the statement."""
+    select.append("joins", exp.Join(this=common(source), on=on, **_JOINS[kind]))
+    return select
 
 
 def column(name: str, table: str = "") -> exp.Expr:
@@ -192,6 +231,39 @@ def filled_in(template: Template, values: Sequence[exp.Expr], dialect: str) -> e
 
     tree = tree.transform(replace, copy=False)
     return exp.paren(tree, copy=False) if isinstance(tree, exp.Connector) else tree
+
+
+def limits(template: Template, dialect: str) -> Iterator[tuple[str, str]]:
+    """Tell limits of the one thing that a filter compares with dates: (">=", moment) or ("<=", moment)."""
+    tree = parsed(template.sql, dialect).unnest()
+    for part in tree.flatten() if isinstance(tree, exp.And) else [tree]:
+        for sign, value in _limit(part.unnest()):
+            text = (value.this if isinstance(value, exp.Cast) else value).name.replace(" ", "T")
+            if _is_day(text[:10]):
+                yield sign, text
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def _limit(part: exp.Expr) -> list[tuple[str, exp.Expr]]:
+    if not (isinstance(part.this, exp.Column) and _PLACEHOLDER.fullmatch(part.this.name)):
+        return []
+    if isinstance(part, exp.Between):
+        found = [(">=", part.args["low"]), ("<=", part.args["high"])]
+    elif isinstance(part, exp.GT | exp.GTE):
+        found = [(">=", part.expression)]
+    elif isinstance(part, exp.LT | exp.LTE):
+        found = [("<=", part.expression)]
+    elif isinstance(part, exp.EQ):
+        found = [(">=", part.expression), ("<=", part.expression)]
+    else:
+        return []
+    return [(sign, value) for sign, value in found if is_date(value)]
 
 
 def makes_values(tree: exp.Expr) -> bool:

@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from sqlglot import exp
 
 from plumbline.compiler.dialects import divided_as_numbers, extreme, joins_fully
-from plumbline.compiler.expressions import column, divided, makes_values, named, parsed
+from plumbline.compiler.expressions import (
+    column,
+    common,
+    divided,
+    makes_values,
+    named,
+    parsed,
+    selected,
+    with_join,
+)
 from plumbline.compiler.graph import Graph
 from plumbline.compiler.plan import Beside, Cell, Fill, Formula, Node, Plan, Ratio, Scan, leaves
 from plumbline.compiler.relations import Writer
@@ -29,7 +38,7 @@ def generate(plan: Plan, graph: Graph, dialect: str, subquery: Subquery) -> exp.
         values = [joined.value(node) for node in plan.outputs.values()]
         keys = [column(key) for key in plan.keys]
         select = exp.select(*keys, *named(values, list(plan.outputs)), copy=False)
-        select = select.from_(joined.source(), copy=False)
+        select = select.from_(common(joined.source()), copy=False)
         for name, query in writer.tables.items():
             select = select.with_(name, as_=query, copy=False)
     return _ordered(_shown(select, plan, dialect), plan)
@@ -82,16 +91,16 @@ class _Joined:
         tables = [self._marked(number, table) for number, table in enumerate(self.tables)]
         if self.plan.keys and not joins_fully(self.writer.dialect):
             return self.writer.add("joined", self._stacked(tables))
-        query = exp.select().from_(tables[0])
+        query = exp.select().from_(common(tables[0]), copy=False)
         for number, table in enumerate(tables[1:], start=1):
             match = [
                 exp.EQ(this=_first(key, tables[:number]), expression=column(key, table))
                 for key in self.plan.keys
             ]
             if match:
-                query = query.join(table, on=exp.and_(*match), join_type="full outer")
+                query = with_join(query, table, exp.and_(*match), "full outer")
             else:
-                query = query.join(table, join_type="cross")
+                query = with_join(query, table, None, "cross")
         keys = [_first(key, tables) for key in self.plan.keys]
         cells = {self.name(cell): self._largest(cell, tables) for cell in self.plan.cells}
         marks = {
@@ -116,11 +125,11 @@ class _Joined:
             }
             own |= {_mark(number): column(_mark(number))} if number in self.guarded else {}
             values = [own.get(name, exp.null()) for name in names]
-            parts.append(exp.select(*named(values, names)).from_(table))
+            parts.append(selected(values, names, table))
         every = exp.union(*parts, distinct=False, copy=False).subquery("every")
         totals = [exp.Max(this=column(name)) for name in [*cells, *marks]]
         keys = [column(key) for key in self.plan.keys]
-        select = exp.select(*keys, *named(totals, [*cells, *marks])).from_(every)
+        select = exp.select(*keys, *named(totals, [*cells, *marks])).from_(common(every), copy=False)
         return select.group_by(*(key.copy() for key in keys))
 
     def _largest(self, cell: Cell, tables: Sequence[str]) -> exp.Expr:
@@ -135,7 +144,9 @@ class _Joined:
         cells = [cell for cell in self.plan.cells if cell.relation == self.relations[number]]
         names = [*self.plan.keys, *(self.writer.column_of(cell.value) for cell in cells)]
         mark = exp.alias_(exp.Literal.number(1), _mark(number), quoted=True)
-        return self.writer.add(f"{table}_marked", exp.select(*map(column, names), mark).from_(table))
+        return self.writer.add(
+            f"{table}_marked", exp.select(*map(column, names), mark).from_(common(table), copy=False)
+        )
 
     def value(self, node: Node) -> exp.Expr:
         """Turn a tree over cells into an expression over their columns."""
@@ -189,7 +200,9 @@ def _shown(select: exp.Select, plan: Plan, dialect: str) -> exp.Select:
     """Keep the rows of the result that meet the conditions on its values."""
     if not plan.where:
         return select
-    outer = exp.select(*(column(name) for name in plan.columns)).from_(select.subquery("result"))
+    outer = exp.select(*(column(name) for name in plan.columns)).from_(
+        common(select.subquery("result")), copy=False
+    )
     for template in plan.where:
         tree = divided_as_numbers(parsed(template.sql, dialect))
         for part in tree.find_all(exp.Column):

@@ -83,9 +83,7 @@ class Graph:
         """Find what a name means for each model: the same way from all of them; raises DefinitionError."""
         return self.found(models, item, asked)[1]
 
-    def found(
-        self, models: Sequence[str], item: GroupBy, asked: str
-    ) -> tuple[GroupBy, Mapping[str, Column]]:
+    def found(self, models: Sequence[str], item: GroupBy, asked: str) -> tuple[GroupBy, Mapping[str, Column]]:
         """Find what a name means as `resolve` does, with the name that tells the whole way there."""
         item = self.with_calendar(item)
         shared = self._shared(models, item.name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from plumbline.compiler.dialects import extreme
-from plumbline.compiler.expressions import column, filled_in, named, with_references
+from plumbline.compiler.expressions import column, common, filled_in, named, selected, stored, with_references
 from plumbline.compiler.generate import renamed
 from plumbline.compiler.graph import Column, Graph
 from plumbline.compiler.periods import filled
@@ -149,10 +149,10 @@ class _Members:
             span = filled(self.request.time_constraint, finest(list(columns.values())))
         spine = spine_of(self.graph.definitions, every, span)
         values = [on_spine(spine, _SPINE, item, self.dialect) for item in columns.values()]
-        table = exp.to_table(spine.relation, dialect="duckdb", alias=_SPINE)
+        table = stored(spine.relation, _SPINE)
         where = met(spine, _SPINE, conditions, self.dialect)
         where += between(column(spine.column, _SPINE), span)
-        select = exp.select(*named(values, list(columns))).from_(table)
+        select = selected(values, list(columns), table)
         return select.where(*where) if where else select
 
 
@@ -255,7 +255,7 @@ def _ends(select: exp.Select, names: Sequence[str]) -> exp.Select:
         for name in names
         for kind, end in _ENDS
     ]
-    return exp.select(*ends).from_(source)
+    return exp.select(*ends).from_(common(source), copy=False)
 
 
 def _ordered(

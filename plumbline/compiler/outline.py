@@ -23,6 +23,7 @@ from plumbline.compiler.plan import (
     Events,
     Fill,
     Formula,
+    Kept,
     Key,
     Node,
     Plan,
@@ -102,6 +103,8 @@ class _Outline:
             case Spread(source, shifts, outer, conditions):
                 kept = ["a row for every period"] if outer else []
                 return "; ".join([self.relation(source), *_shifts(shifts), *kept, *_where(conditions)])
+            case Kept(source, conditions):
+                return "; ".join([self.relation(source), *_where(conditions)])
             case Running(source=source):
                 return "; ".join([self.scan(source), *_running(relation)])
             case Events(base, following, _, entity, window):

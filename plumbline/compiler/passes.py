@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from plumbline.compiler.periods import spanned, touch
 from plumbline.compiler.plan import (
     Beside,
     Cell,
     Condition,
     Fill,
     Formula,
+    Kept,
     Node,
     Ratio,
     Relation,
@@ -18,6 +20,7 @@ from plumbline.compiler.plan import (
     Spread,
     leaves,
 )
+from plumbline.definitions import TIMES
 
 
 def separate_rows(outputs: Mapping[str, Node]) -> dict[str, Node]:
@@ -33,6 +36,89 @@ def separate_rows(outputs: Mapping[str, Node]) -> dict[str, Node]:
     mixed = {scan for scan, kinds in behind.items() if scan in shown and _differ(kinds, shown[scan])}
     moved = {cell: _with_own_scan(cell) for cell in cells if _source(cell) in mixed}
     return {name: _replaced(node, moved) for name, node in outputs.items()}
+
+
+def share_periods(outputs: Mapping[str, Node]) -> dict[str, Node]:
+    """Take periods and the shifted ones beside them from one scan, where a filter on time asks for both."""
+    cells = list(dict.fromkeys(leaf for node in outputs.values() for leaf in leaves(node)))
+    moved: dict[Cell, Cell] = {}
+    for scan in dict.fromkeys(cell.relation for cell in cells if _is_plain(cell.relation)):
+        assert isinstance(scan, Scan)
+        now = [cell for cell in cells if cell.relation == scan]
+        before = [cell for cell in cells if _looks_back_at(cell.relation, scan)]
+        moved |= _from_one_scan(scan, now, before)
+    return {name: _replaced(node, moved) for name, node in outputs.items()}
+
+
+def _is_plain(relation: Relation) -> bool:
+    return isinstance(relation, Scan) and not (relation.snapshot or relation.shifts or relation.conditions)
+
+
+def _looks_back_at(relation: Relation, scan: Scan) -> bool:
+    if not isinstance(relation, Spread) or relation.outer or not isinstance(relation.source, Scan):
+        return False
+    return replace(relation.source, range=scan.range) == scan
+
+
+def _from_one_scan(scan: Scan, now: Sequence[Cell], before: Sequence[Cell]) -> dict[Cell, Cell]:
+    spreads = {cell: cell.relation for cell in before if isinstance(cell.relation, Spread)}
+    asked = {(spread.conditions, spread.range, spread.shown) for spread in spreads.values()}
+    if len(asked) != 1 or not _only_periods(scan):
+        return {}
+    ((timed, span, every),) = asked
+    rests = {cell: _without(cell, timed) for cell in now}
+    kinds = {rest for rest in rests.values() if rest is not None}
+    if (
+        not (timed or span)
+        or None in rests.values()
+        or _differ({cell.value.conditions for cell in before}, kinds)
+    ):
+        return {}
+    for range_ in dict.fromkeys(_scanned(spread).range for spread in spreads.values()):
+        if not touch(every, range_):
+            return {}
+        every = spanned(every, range_)
+    if not all(_is_whole(item, scan) for item in timed):
+        return {}
+    source = replace(scan, range=every)
+    kept = Kept(source, timed, span)
+    moved = {cell: Cell(kept, replace(cell.value, conditions=rest or ())) for cell, rest in rests.items()}
+    return moved | {
+        cell: Cell(replace(spread, source=source), cell.value) for cell, spread in spreads.items()
+    }
+
+
+def _scanned(spread: Spread) -> Scan:
+    assert isinstance(spread.source, Scan)
+    return spread.source
+
+
+def _without(cell: Cell, timed: tuple[Condition, ...]) -> tuple[Condition, ...] | None:
+    """Give the conditions of a value beside those on time; None where it has others on time."""
+    own = tuple(item for item in cell.value.conditions if item.only_time)
+    if set(own) != set(timed) or any(item.mixed for item in cell.value.conditions):
+        return None
+    return tuple(item for item in cell.value.conditions if not item.only_time)
+
+
+def _only_periods(scan: Scan) -> bool:
+    times = [key.column for key in scan.keys if key.is_time]
+    return bool(times) and all(item.grain in TIMES and not item.part for item in times)
+
+
+def _is_whole(condition: Condition, scan: Scan) -> bool:
+    """Whether a condition holds for all moments of a period or for none."""
+    grain = min((key.column.grain for key in scan.keys if key.is_time), key=TIMES.index)
+    return all(
+        not item.part and item.grain in TIMES and _lies_in(grain, item.grain) for item in condition.columns
+    )
+
+
+def _lies_in(grain: str, longer: str) -> bool:
+    """Whether each period lies in one period of the longer grain: weeks do not lie in months."""
+    if TIMES.index(grain) > TIMES.index(longer):
+        return False
+    return grain == longer or "week" not in (grain, longer) or TIMES.index(grain) <= TIMES.index("day")
 
 
 def _differ(kinds: set[tuple[Condition, ...]], others: set[tuple[Condition, ...]]) -> bool:

@@ -20,6 +20,33 @@ def filled(span: tuple[str, str], grain: str) -> Span:
     return _first(start, grain).isoformat(), _next(_first(end, grain), grain).isoformat()
 
 
+def both_spans(one: Span | None, other: Span | None) -> Span | None:
+    """Give the moments that lie in both ranges."""
+    if not one or not other:
+        return one or other
+    ends = [end for end in (one[1], other[1]) if end]
+    return max(one[0], other[0]), min(ends, default="")
+
+
+def spanned(one: Span | None, other: Span | None) -> Span | None:
+    """Give the moments from the first of two ranges to the last of them; no range is all moments."""
+    if not one or not other:
+        return None
+    return min(one[0], other[0]), "" if "" in (one[1], other[1]) else max(one[1], other[1])
+
+
+def touch(one: Span | None, other: Span | None) -> bool:
+    """Whether nothing lies between two ranges."""
+    if not one or not other:
+        return True
+    return (not other[1] or one[0] <= other[1]) and (not one[1] or other[0] <= one[1])
+
+
+def through(day: str, grain: str) -> str:
+    """Give the first moment after the period of a moment."""
+    return _next(_first(datetime.fromisoformat(day), grain), grain).isoformat()
+
+
 def looked_at(span: Span | None, shifts: Sequence[Shift], grain: str) -> Span | None:
     """Give the whole periods that a range looks at through shifts; None where that cannot be told."""
     if not span or not all(map(_is_known, shifts)):

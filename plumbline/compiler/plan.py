@@ -98,10 +98,30 @@ class Spread:
     conditions: tuple[Condition, ...] = ()
     kept: tuple[Condition, ...] = ()
     range: tuple[str, str] | None = None
+    # The moments that are shown, as far as the question tells.
+    shown: tuple[str, str] | None = None
 
     @property
     def keys(self) -> tuple[Key, ...]:
         return self.source.keys
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Those of the aggregated rows of other periods, too, whose own period is asked for."""
+
+    source: Scan
+    conditions: tuple[Condition, ...]
+    range: tuple[str, str] | None
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        return self.source.keys
+
+    @property
+    def finest(self) -> Key:
+        """The shortest of the periods asked for."""
+        return min((key for key in self.keys if key.is_time), key=lambda key: TIMES.index(key.column.grain))
 
 
 @dataclass(frozen=True)
@@ -146,7 +166,7 @@ class Events:
         return replace(self.base.time, grain=grain), replace(self.following.time, grain=grain)
 
 
-Relation = Scan | Spread | Running | Events
+Relation = Scan | Spread | Kept | Running | Events
 
 
 @dataclass(frozen=True)

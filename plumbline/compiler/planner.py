@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from plumbline.compiler.aggregates import DISTRIBUTIVE
-from plumbline.compiler.expressions import bare_names, makes_values, parsed, with_references
+from plumbline.compiler.expressions import bare_names, limits, makes_values, parsed, with_references
 from plumbline.compiler.graph import Column, Graph
-from plumbline.compiler.passes import separate_rows
-from plumbline.compiler.periods import cuts, filled, followed, led_up_to, looked_at
+from plumbline.compiler.passes import separate_rows, share_periods
+from plumbline.compiler.periods import both_spans, cuts, filled, followed, led_up_to, looked_at, through
 from plumbline.compiler.plan import (
     ITEM,
     MOMENT,
@@ -76,7 +76,7 @@ class _Planner:
         outputs = {metric.name: self._node(metric, filters, ()) for metric in metrics}
         keys = tuple(item.column for item in self.items)
         columns = (*keys, *outputs)
-        outputs = separate_rows(outputs)
+        outputs = separate_rows(share_periods(outputs))
         known = self._known_as()
         aliases = {known.get(name, name): alias for name, alias in self.request.aliases}
         order = self._order(columns, known | {alias: name for name, alias in aliases.items()})
@@ -89,7 +89,7 @@ class _Planner:
 
     def _known_as(self) -> dict[str, str]:
         """Give the columns by the names that they were asked for with: without a grain, or the whole way."""
-        found = {}
+        found: dict[str, str] = {}
         for asked, item in zip(self.request.group_by, self.items, strict=True):
             bare = (asked.name, item.name) if item.grain and not item.part else ()
             found |= dict.fromkeys((asked.column, *bare), item.column)
@@ -315,10 +315,31 @@ class _Planner:
         grain = min(grains, key=TIMES.index) if grains else self.coarsest
         return filled(self.request.time_constraint, grain)
 
-    def _behind(self, shifts: tuple[Shift, ...], keys: tuple[Key, ...]) -> tuple[str, str] | None:
+    def _behind(
+        self, shifts: tuple[Shift, ...], keys: tuple[Key, ...], conditions: tuple[Condition, ...]
+    ) -> tuple[str, str] | None:
         """Give the range of the rows that shifted periods of the range look at."""
         grains = [key.column.grain for key in keys if key.is_time and key.column.grain in TIMES]
-        return looked_at(self._range(), shifts, max(grains, key=TIMES.index)) if grains else None
+        span = self._limited(conditions)
+        return looked_at(span, shifts, max(grains, key=TIMES.index)) if grains else None
+
+    def _limited(self, conditions: Iterable[Condition]) -> tuple[str, str] | None:
+        """Give the range, as far as filters on time do not limit it further."""
+        span = self._range()
+        for condition in conditions:
+            grains = {column.grain for column in condition.columns if not column.part}
+            if (
+                not condition.only_time
+                or len(condition.columns) != 1
+                or not grains.issubset(TIMES)
+                or not grains
+            ):
+                continue
+            (grain,) = grains
+            for sign, day in limits(condition.template, self.dialect):
+                limit = (day, "") if sign == ">=" else ("", through(day, grain))
+                span = both_spans(span, limit)
+        return span
 
     # -- metrics
 
@@ -400,9 +421,11 @@ class _Planner:
             return self._counted(replace(scan, range=self._range(), shifts=shifts), measure, conditions)
         timed = tuple(item for item in conditions if item.only_time)
         rest = tuple(item for item in conditions if not item.only_time)
-        cell = self._counted(replace(scan, range=self._behind(shifts, scan.keys)), measure, rest)
+        behind = self._behind(shifts, scan.keys, timed)
+        cell = self._counted(replace(scan, range=behind), measure, rest)
         assert isinstance(cell.relation, Scan)
-        return Cell(Spread(cell.relation, shifts, False, timed, (), self._range()), cell.value)
+        shown = self._limited(timed)
+        return Cell(Spread(cell.relation, shifts, False, timed, (), self._range(), shown), cell.value)
 
     def _beside(self, measure: Measure, filters: tuple[Filter, ...], shifts: tuple[Shift, ...]) -> Cell:
         """Keep every period of the time spine; its rows are its own, so that no other metric adds some."""
@@ -417,7 +440,7 @@ class _Planner:
         scan = replace(
             self._scan(measure),
             conditions=inside,
-            range=self._behind(shifts, keys) if after else self._range(),
+            range=self._behind(shifts, keys, timed) if after else self._range(),
             shifts=() if after else shifts,
         )
         cell = self._counted(scan, measure, ())
@@ -532,7 +555,7 @@ class _Planner:
         relation = Running(
             source=replace(
                 self._rows_by_moment(measure, keys, conditions),
-                range=self._before(metric, shifts, time.base),
+                range=self._before(metric, shifts, time.base, conditions),
             ),
             measure=measure,
             keys=keys,
@@ -547,9 +570,12 @@ class _Planner:
         )
         return Cell(relation, Value(measure))
 
-    def _before(self, metric: Metric, shifts: tuple[Shift, ...], base: str) -> tuple[str, str] | None:
+    def _before(
+        self, metric: Metric, shifts: tuple[Shift, ...], base: str, conditions: tuple[Condition, ...]
+    ) -> tuple[str, str] | None:
         """Give the range of the rows that the totals of the range add up."""
-        span = looked_at(self._range(), shifts, base) if shifts else self._range()
+        span = self._limited(conditions)
+        span = looked_at(span, shifts, base) if shifts else span
         return led_up_to(span, metric.window, metric.grain_to_date)
 
     def _rows_by_moment(

@@ -12,12 +12,16 @@ from plumbline.compiler.dialects import extreme, joins_the_last
 from plumbline.compiler.expressions import (
     both,
     column,
+    common,
     earlier,
     filled_in,
     named,
     qualified,
+    selected,
     shifted,
+    stored,
     truncated,
+    with_join,
 )
 from plumbline.compiler.graph import Column, Graph
 from plumbline.compiler.plan import (
@@ -26,6 +30,7 @@ from plumbline.compiler.plan import (
     Cell,
     Condition,
     Events,
+    Kept,
     Key,
     Relation,
     Running,
@@ -42,6 +47,7 @@ _SPINE = "time_spine"
 _NUMBER = "number"
 _DAY = "day"
 _BASE_MOMENT = "base_moment"
+_MANY = 4
 
 
 @dataclass
@@ -63,7 +69,7 @@ class Writer:
         """Note that a relation needs a value, and so do the relations behind it."""
         self._asked.setdefault(cell.relation, {})[cell.value] = None
         match cell.relation:
-            case Spread(source=source):
+            case Spread(source=source) | Kept(source=source):
                 self.ask(Cell(source, cell.value))
             case Running(source=source, measure=measure):
                 for value in _parts(measure):
@@ -102,6 +108,8 @@ class Writer:
                 return self._scan(relation)
             case Spread():
                 return self.add("by_period", self._spread(relation))
+            case Kept():
+                return self.add("of_period", self._kept(relation))
             case Running():
                 return self._running(relation)
         return self.add("followed", self._followed(relation))
@@ -134,10 +142,14 @@ class Writer:
         columns = [*(key.name for key in scan.keys), *map(self.column_of, values)]
         select = exp.select(*named([*keys, *aggregates], columns), copy=False)
         where = self._where(rows, (*scan.conditions, *shared))
-        if limits and all(limit is not None for limit in limits):
-            where.append(_any([limit.copy() for limit in limits if limit is not None]))
+        some = list(dict.fromkeys(limit.copy() for limit in limits if limit is not None))
         select = rows.source(select)
-        return _grouped(_where(select, where), keys)
+        if not limits or not all(limits):
+            return _grouped(_where(select, where), keys)
+        if len(some) < _MANY or not keys:
+            return _grouped(_where(select, [*where, _any(some)]), keys)
+        # Asking each row for many conditions twice costs more than adding up rows that meet none.
+        return _grouped(_where(select, where), keys).having(exp.LogicalOr(this=_any(some)), copy=False)
 
     def _argument(self, rows: Rows, measure: Measure) -> exp.Expr:
         return qualified(measure.expr, rows.scan.model, self.dialect)
@@ -198,8 +210,8 @@ class Writer:
         if not keys_out:
             totals = [_of_rows(value.measure, total) for value, total in zip(values, totals, strict=True)]
         columns = [*(key.name for key in scan.keys), *map(self.column_of, values)]
-        select = exp.select(*named([*keys_out, *totals], columns)).from_(source)
-        select = select.join(last, on=both(match), join_type="inner")
+        select = selected([*keys_out, *totals], columns, source)
+        select = with_join(select, last, both(match), "inner")
         return self.add(f"{scan.model}_rows", _grouped(select, keys_out))
 
     # -- periods of the time spine
@@ -219,9 +231,9 @@ class Writer:
         times = [key.column for key in keys]
         every = [*times, *(item for part in conditions for item in part.columns)]
         spine = spine_of(self.graph.definitions, every, span)
-        table = exp.to_table(spine.relation, dialect="duckdb", alias=_SPINE)
+        table = stored(spine.relation, _SPINE)
         values = [on_spine(spine, _SPINE, item, self.dialect) for item in times]
-        select = exp.select(*named(values, [key.name for key in keys])).from_(table)
+        select = selected(values, [key.name for key in keys], table)
         where = met(spine, _SPINE, conditions, self.dialect)
         select = _where(select, [*where, *between(column(spine.column, _SPINE), span)])
         single = any(item.grain == spine.grain and not item.part for item in times)
@@ -243,12 +255,30 @@ class Writer:
         shown = {key.column: value for key, value in zip(spread.keys, keys, strict=True)}
         columns = [*(key.name for key in spread.keys), *map(self.column_of, values)]
         cells = [column(self.column_of(value), source) for value in values]
-        select = exp.select(*named([*(key.copy() for key in keys), *cells], columns)).from_(periods)
-        select = select.join(source, on=both(match), join_type="left" if spread.outer else "inner")
+        select = exp.select(*named([*(key.copy() for key in keys), *cells], columns)).from_(
+            common(periods), copy=False
+        )
+        select = with_join(select, source, both(match), "left" if spread.outer else "inner")
         return _where(select, [self._on_output(item, shown) for item in spread.kept])
 
     def _on_output(self, condition: Condition, shown: dict[Column, exp.Expr]) -> exp.Expr:
         return filled_in(condition.template, [shown[item] for item in condition.columns], self.dialect)
+
+    def _kept(self, kept: Kept) -> exp.Select:
+        """Keep the rows of periods that are asked for, by what their own period tells."""
+        source = self.table_of(kept.source)
+        period, grain = column(kept.finest.name, source), kept.finest.column.grain
+        where = between(period, kept.range)
+        for condition in kept.conditions:
+            values = [
+                truncated(period.copy(), item.grain) if item.grain != grain else period.copy()
+                for item in condition.columns
+            ]
+            where.append(filled_in(condition.template, values, self.dialect))
+        names = [*(key.name for key in kept.keys), *map(self.column_of, self._asked[kept])]
+        return _where(
+            exp.select(*(column(name, source) for name in names)).from_(common(source), copy=False), where
+        )
 
     # -- running totals
 
@@ -280,8 +310,8 @@ class Writer:
             match.append(exp.GT(this=column(PRESENT, totals), expression=exp.Literal.number(0)))
         keys = self._running_keys(running, ends, totals, rolled)
         total = _filled(running, column(TOTAL, totals))
-        select = exp.select(*named([*keys.values(), total], [*keys, name])).from_(ends)
-        return select.join(totals, on=both(match), join_type=_side(running))
+        select = selected([*keys.values(), total], [*keys, name], ends)
+        return with_join(select, totals, both(match), _side(running))
 
     def _added_up(self, running: Running, name: str, rolled: bool) -> exp.Select:
         """Add up, for each moment, what its window has."""
@@ -292,8 +322,8 @@ class Writer:
         if not keys:
             total = _of_rows(running.measure, total)
         columns = [*keys.values(), _filled(running, total)]
-        select = exp.select(*named(columns, [*keys, name])).from_(ends)
-        select = select.join(source, on=within, join_type=_side(running))
+        select = selected(columns, [*keys, name], ends)
+        select = with_join(select, source, within, _side(running))
         return _grouped(_where(select, self._mixed(running, source, ends)), list(keys.values()))
 
     def _running_keys(self, running: Running, ends: str, source: str, rolled: bool) -> dict[str, exp.Expr]:
@@ -315,12 +345,14 @@ class Writer:
         moments = self._moments(running)
         if running.measure.agg in DISTRIBUTIVE and all(key.is_time for key in running.keys):
             return moments, both(_within(column(MOMENT, source), column(MOMENT, moments), running))
-        days = self.add("days", exp.select(column(MOMENT)).from_(source).distinct())
+        days = self.add("days", exp.select(column(MOMENT)).from_(common(source), copy=False).distinct())
         within = both(_within(column(MOMENT, days), column(MOMENT, moments), running))
         names = self.tables[moments].named_selects
         reached = exp.alias_(column(MOMENT, days), _DAY, quoted=True)
-        windows = exp.select(*(column(name, moments) for name in names), reached).from_(moments)
-        windows = windows.join(days, on=within, join_type=_side(running))
+        windows = exp.select(*(column(name, moments) for name in names), reached).from_(
+            common(moments), copy=False
+        )
+        windows = with_join(windows, days, within, _side(running))
         ends = self.add("windows", windows)
         return ends, exp.EQ(this=column(_DAY, ends), expression=column(MOMENT, source))
 
@@ -344,14 +376,16 @@ class Writer:
         mixed = [(f"at_{number}", item) for number, item in enumerate(self._mixed_times(running))]
         wanted = [(key.name, key.column) for key in times] + mixed
         values = [on_spine(spine, _SPINE, item, self.dialect) for _, item in wanted]
-        table = exp.to_table(spine.relation, dialect="duckdb", alias=_SPINE)
+        table = stored(spine.relation, _SPINE)
         last = _at_last(running)
         moment_value = exp.Max(this=at) if last else at
         names = [*(name for name, _ in wanted), MOMENT]
-        select = exp.select(*named([*values, moment_value], names)).from_(table)
+        select = selected([*values, moment_value], names, table)
         where = [*met(spine, _SPINE, conditions, self.dialect), *between(raw, running.range)]
         if not times:
-            latest = _where(exp.select(exp.Max(this=raw.copy())).from_(table.copy()), where)
+            latest = _where(
+                exp.select(exp.Max(this=raw.copy())).from_(common(table.copy()), copy=False), where
+            )
             where = [exp.EQ(this=raw.copy(), expression=latest.subquery())]
         select = _where(select, where)
         if last:
@@ -413,8 +447,8 @@ class Writer:
         value = next(iter(self._asked[events]))
         total = aggregated(events.measure, column(ITEM, last), None, self.dialect, grouped=True)
         columns = [*(key.name for key in events.keys), self.column_of(value)]
-        select = exp.select(*named([*keys, total], columns)).from_(last)
-        return _grouped(select.join(one, on=both(match), join_type="inner"), keys)
+        select = selected([*keys, total], columns, last)
+        return _grouped(with_join(select, one, both(match), "inner"), keys)
 
     def _followed_at_once(self, events: Events, base: str) -> exp.Select:
         """Join each row that followed with the last event before it, where that is within the window."""
@@ -422,12 +456,18 @@ class Writer:
             base = self.add("one_event", self._one(events, base))
         following = self.add(f"{events.following.model}_events", self._following_each(events))
         same, *within = self._preceded(events, following, base)
-        keys = [column(key.name, base) for key in events.keys]
+        keys = [self._key_of_event(key, base) for key in events.keys]
         total = aggregated(events.measure, column(ITEM, following), None, self.dialect, grouped=True)
         names = [*(key.name for key in events.keys), self.column_of(next(iter(self._asked[events])))]
-        select = exp.select(*named([*keys, total], names)).from_(following)
-        select = select.join(base, on=same, join_type="asof")
+        select = selected([*keys, total], names, following)
+        select = with_join(select, base, same, "asof")
         return _grouped(_where(select, within), keys)
+
+    def _key_of_event(self, key: Key, base: str) -> exp.Expr:
+        """Give a key of an event; a period from its moment, which costs less than to carry it along."""
+        if not key.is_time or key.column.part or key.column.grain not in TIMES:
+            return column(key.name, base)
+        return truncated(column(MOMENT, base), key.column.grain)
 
     def _following_each(self, events: Events) -> exp.Select:
         """Give what follows row by row; without those that add nothing to anything."""
@@ -452,21 +492,23 @@ class Writer:
         pair += [column(MOMENT, one), *(column(key, one) for key in keys)]
         total = combined(events.measure, column(ITEM, following), self.dialect)
         names = [*same, _BASE_MOMENT, *keys]
-        pairs = exp.select(*named([*pair, total], [*names, ITEM])).from_(following)
-        pairs = pairs.join(one, on=both(self._preceded(events, following, one)), join_type="inner")
+        pairs = selected([*pair, total], [*names, ITEM], following)
+        pairs = with_join(pairs, one, both(self._preceded(events, following, one)), "inner")
         latest = exp.Window(
             this=exp.Max(this=column(_BASE_MOMENT)), partition_by=[column(name) for name in same]
         )
         chosen = exp.select(*(column(name) for name in [*keys, ITEM, _BASE_MOMENT]))
         chosen = chosen.select(exp.alias_(latest, "latest", quoted=True))
-        source = chosen.from_(self.add("pairs", _grouped(pairs, pair))).subquery("numbered")
+        source = chosen.from_(common(self.add("pairs", _grouped(pairs, pair))), copy=False).subquery(
+            "numbered"
+        )
         columns = [column(key) for key in keys]
         value = self.column_of(next(iter(self._asked[events])))
         select = exp.select(
             *named([*columns, combined(events.measure, column(ITEM), self.dialect)], [*keys, value])
         )
         last = exp.EQ(this=column(_BASE_MOMENT), expression=column("latest"))
-        return _grouped(select.from_(source).where(last), columns)
+        return _grouped(select.from_(common(source), copy=False).where(last), columns)
 
     def _following_values(self, events: Events) -> exp.Select:
         """Give what follows row by row, as numbers to add up; without those that add nothing to anything."""
@@ -494,6 +536,9 @@ class Writer:
         if not events.window:
             return [both(match)]
         start = earlier(at.copy(), events.window.count, events.window.grain)
+        if self.dialect == "duckdb" and events.window.grain == _DAY == events.moments[0].grain:
+            # Dates less days are dates, which are quicker to compare than timestamps.
+            start = exp.Sub(this=at.copy(), expression=exp.Literal.number(events.window.count))
         return [both(match), exp.GT(this=before.copy(), expression=start)]
 
     def _base_rows(self, events: Events) -> exp.Select:
@@ -519,9 +564,11 @@ class Writer:
             names.append(_NUMBER)
         keys = [column(name, following) for name in names]
         latest = exp.Max(this=column(MOMENT, base))
-        select = exp.select(*named([*keys, latest], [*names, _BASE_MOMENT])).from_(following)
+        select = exp.select(*named([*keys, latest], [*names, _BASE_MOMENT])).from_(
+            common(following), copy=False
+        )
         match = self._preceded(events, following, base)
-        return _grouped(select.join(base, on=both(match), join_type="inner"), keys)
+        return _grouped(with_join(select, base, both(match), "inner"), keys)
 
     def _one(self, events: Events, base: str) -> exp.Select:
         """Keep one event per entity and moment: of two at once, the first by its keys."""
@@ -531,13 +578,13 @@ class Writer:
         if len(keys) < 2:
             first_of_each = [extreme(exp.Min, column(name)) for name in keys]
             names = ["entity", MOMENT, *properties, *keys]
-            return _grouped(exp.select(*named([*same, *first_of_each], names)).from_(base), same)
+            return _grouped(selected([*same, *first_of_each], names, base), same)
         number = _row_number(same, [column(name) for name in keys])
         names = ["entity", MOMENT, *properties, *keys]
         numbered = exp.select(*(column(name) for name in names), exp.alias_(number, _NUMBER, quoted=True))
         first = exp.EQ(this=column(_NUMBER), expression=exp.Literal.number(1))
-        source = numbered.from_(base).subquery("numbered")
-        return exp.select(*(column(name) for name in names)).from_(source).where(first)
+        source = numbered.from_(common(base), copy=False).subquery("numbered")
+        return exp.select(*(column(name) for name in names)).from_(common(source), copy=False).where(first)
 
 
 def _follows_from(moment: Column, key: Key) -> bool:
@@ -622,15 +669,19 @@ def _rolled(running: Running, table: str, name: str) -> exp.Select:
     keys = [column(key.name, table) for key in running.keys]
     names = [key.name for key in running.keys]
     if running.roll == "average":
-        select = exp.select(*named([*keys, exp.Avg(this=column(name, table))], [*names, name])).from_(table)
+        select = exp.select(*named([*keys, exp.Avg(this=column(name, table))], [*names, name])).from_(
+            common(table), copy=False
+        )
         return _grouped(select, keys)
     number = _row_number(
         [column(item) for item in names], [column(MOMENT)], descending=running.roll == "last"
     )
     inner = exp.select(*(column(item) for item in [*names, name]), exp.alias_(number, _NUMBER, quoted=True))
     first = exp.EQ(this=column(_NUMBER), expression=exp.Literal.number(1))
-    source = inner.from_(table).subquery("numbered")
-    return exp.select(*(column(item) for item in [*names, name])).from_(source).where(first)
+    source = inner.from_(common(table), copy=False).subquery("numbered")
+    return (
+        exp.select(*(column(item) for item in [*names, name])).from_(common(source), copy=False).where(first)
+    )
 
 
 def _row_number(
@@ -646,7 +697,7 @@ def _chosen(source: str, within: Sequence[str], choice: str) -> exp.Select:
     keys = [column(name, source) for name in within]
     choose = exp.Min if choice == "min" else exp.Max
     chosen = choose(this=column(MOMENT, source))
-    select = exp.select(*named([*keys, chosen], [*within, MOMENT])).from_(source)
+    select = selected([*keys, chosen], [*within, MOMENT], source)
     return _grouped(select, keys)
 
 

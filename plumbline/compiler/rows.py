@@ -17,7 +17,9 @@ from plumbline.compiler.expressions import (
     moment,
     qualified,
     shifted,
+    stored,
     truncated,
+    with_join,
 )
 from plumbline.compiler.graph import Column, Graph, Hop
 from plumbline.compiler.plan import Condition, Scan, Shift
@@ -89,7 +91,7 @@ class Rows:
             alias = f"calendar_{len(self._joins)}"
             day = column(spine.column, alias)
             match = exp.EQ(this=truncated(raw, spine.grain), expression=day)
-            self._joins[key] = _left_join(exp.to_table(spine.relation, dialect="duckdb"), alias, match)
+            self._joins[key] = _left_join(stored(spine.relation), alias, match)
         return column(spine.calendar[grain], self._joins[key].this.alias)
 
     def _metric(self, wanted: Column) -> exp.Expr:
@@ -121,7 +123,7 @@ class Rows:
             alias = "__".join(step.entity for step in path)
             taken = {self.scan.model, *(join.this.alias for join in self._joins.values())}
             alias = alias if alias not in taken else f"{alias}__{hop.target}"
-            target = exp.to_table(self.graph.definitions.models[hop.target].relation, dialect="duckdb")
+            target = stored(self.graph.definitions.models[hop.target].relation)
             join = _left_join(target, alias, self._match(path, before, alias))
             if self.every_member and not hop.by_validity:
                 join.set("side", "FULL")
@@ -181,7 +183,7 @@ class Rows:
         if shift and shift.window:
             query = moved_by_calendar(spine, shift.window, whole=self.whole_periods)
             return query.subquery(_SPINE)
-        return exp.to_table(spine.relation, dialect="duckdb", alias=_SPINE)
+        return stored(spine.relation, _SPINE)
 
     def _looked_at(self) -> exp.Expr:
         if self._calendar_shift:
@@ -209,14 +211,13 @@ class Rows:
     def source(self, select: exp.Select) -> exp.Select:
         """Read from the model, or from the time spine with the model beside it, and what was joined."""
         model = self.graph.definitions.models[self.scan.model]
-        table = exp.to_table(
-            model.relation, dialect="duckdb", alias=exp.to_identifier(model.name, quoted=True)
-        )
+        table = stored(model.relation)
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(model.name, quoted=True)))
         if self.scan.shifts:
-            stored = truncated(qualified(self.scan.time.expr, model.name, self.dialect), self.scan.time.base)
-            same = exp.EQ(this=self._looked_at(), expression=stored)
+            at = truncated(qualified(self.scan.time.expr, model.name, self.dialect), self.scan.time.base)
+            same = exp.EQ(this=self._looked_at(), expression=at)
             select = select.from_(self._spine_rows(), copy=False)
-            select = select.join(table, on=same, join_type="inner", copy=False)
+            select = with_join(select, table, same, "inner")
         else:
             select = select.from_(table, copy=False)
         for join in self._joins.values():

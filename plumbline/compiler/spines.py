@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from plumbline.compiler.dialects import part_of
-from plumbline.compiler.expressions import column, filled_in, named, truncated
+from plumbline.compiler.expressions import column, common, filled_in, named, stored, truncated, with_join
 from plumbline.compiler.graph import Column
 from plumbline.compiler.periods import cuts
 from plumbline.compiler.plan import Condition
@@ -78,10 +78,12 @@ def moved_by_calendar(spine: TimeSpine, window: Window, *, whole: bool) -> exp.S
     A day whose place the other period does not have, being shorter or beyond the time spine, is left out.
     """
     period = spine.calendar[window.grain]
-    table = exp.to_table(spine.relation, dialect="duckdb")
+    table = stored(spine.relation)
     day = column(spine.column)
     first, last = exp.Min(this=day.copy()), exp.Max(this=day.copy())
-    ends = exp.select(*named([column(period), first, last], [period, "first_day", "last_day"])).from_(table)
+    ends = exp.select(*named([column(period), first, last], [period, "first_day", "last_day"])).from_(
+        common(table), copy=False
+    )
     ends = ends.group_by(column(period))
     next_period = exp.select(
         column(period),
@@ -89,13 +91,15 @@ def moved_by_calendar(spine: TimeSpine, window: Window, *, whole: bool) -> exp.S
             [_lead(name, window.count) for name in (period, "first_day", "last_day")],
             ["next_period", "next_first", "next_last"],
         ),
-    ).from_(ends.subquery("ends"))
+    ).from_(common(ends.subquery("ends")), copy=False)
     place = exp.Window(
         this=exp.RowNumber(),
         partition_by=[column(period)],
         order=exp.Order(expressions=[exp.Ordered(this=day.copy(), nulls_first=False)]),
     )
-    days = exp.select(column(period), day.copy(), exp.alias_(place, "place", quoted=True)).from_(table.copy())
+    days = exp.select(column(period), day.copy(), exp.alias_(place, "place", quoted=True)).from_(
+        common(table.copy()), copy=False
+    )
     match = exp.EQ(this=column(period, "days"), expression=column(period, "moved"))
     looked_at = exp.alias_(column(spine.column, "days"), LOOKED_AT, quoted=True)
     shown = column("next_period", "moved") if whole else _same_place()
@@ -103,8 +107,8 @@ def moved_by_calendar(spine: TimeSpine, window: Window, *, whole: bool) -> exp.S
     if not whole:
         there = exp.LTE(this=shown.copy(), expression=column("next_last", "moved"))
     named_shown = exp.alias_(shown, window.grain if whole else spine.column, quoted=True)
-    select = exp.select(looked_at, named_shown).from_(days.subquery("days")).where(there)
-    return select.join(next_period.subquery("moved"), on=match, join_type="inner")
+    select = exp.select(looked_at, named_shown).from_(common(days.subquery("days")), copy=False).where(there)
+    return with_join(select, next_period.subquery("moved"), match, "inner")
 
 
 def _same_place() -> exp.Expr:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from plumbline.compiler.aggregates import DISTRIBUTIVE, combined
-from plumbline.compiler.expressions import column, later, moment, named, truncated
+from plumbline.compiler.expressions import column, common, later, moment, named, selected, truncated
 from plumbline.compiler.plan import ITEM, MOMENT, Running
 from plumbline.definitions import TIMES
 
@@ -50,7 +50,7 @@ def summed_up(running: Running, source: str, part: str, dialect: str) -> exp.Sel
     following = exp.Coalesce(this=_lead(within), expressions=[_end(running)])
     total = _so_far(combined(running.measure, column(part), dialect), within)
     values = [*(column(key) for key in keys), column(MOMENT), following, total]
-    return exp.select(*named(values, [*keys, SINCE, UNTIL, TOTAL])).from_(source)
+    return selected(values, [*keys, SINCE, UNTIL, TOTAL], source)
 
 
 def counted(running: Running, source: str, add: Add) -> exp.Select:
@@ -68,11 +68,15 @@ def counted(running: Running, source: str, add: Add) -> exp.Select:
     names = [*keys, MOMENT]
     sums = [exp.Sum(this=column(name)) for name in (_ITEMS, _ROWS)]
     changes = exp.select(*named([*(column(name) for name in names), *sums], [*names, _ITEMS, _ROWS]))
-    changed = add("changes", changes.from_(table).group_by(*(column(name) for name in names)))
+    changed = add(
+        "changes", changes.from_(common(table), copy=False).group_by(*(column(name) for name in names))
+    )
     following = exp.Coalesce(this=_lead(within), expressions=[moment(_NEVER)])
     totals = [exp.cast(_so_far(exp.Sum(this=column(name)), within), "BIGINT") for name in (_ITEMS, _ROWS)]
     values = [*(column(key) for key in keys), column(MOMENT), following, *totals]
-    return exp.select(*named(values, [*keys, SINCE, UNTIL, TOTAL, PRESENT])).from_(changed)
+    return exp.select(*named(values, [*keys, SINCE, UNTIL, TOTAL, PRESENT])).from_(
+        common(changed), copy=False
+    )
 
 
 def _endless(running: Running) -> bool:
@@ -89,7 +93,7 @@ def _spans(running: Running, source: str, keys: Sequence[str]) -> exp.Select:
     columns = [column(name) for name in names]
     if _endless(running):
         first = exp.Min(this=column(MOMENT))
-        select = exp.select(*named([*columns, first], [*names, SINCE])).from_(source)
+        select = selected([*columns, first], [*names, SINCE], source)
         return select.group_by(*(item.copy() for item in columns))
     within = [item.copy() for item in columns]
     if running.grain_to_date:
@@ -98,7 +102,9 @@ def _spans(running: Running, source: str, keys: Sequence[str]) -> exp.Select:
     until: exp.Expr = exp.Coalesce(this=_lead(within), expressions=[end])
     if running.window:
         until = exp.Least(this=until, expressions=[end.copy()])
-    return exp.select(*named([*columns, column(MOMENT), until], [*names, SINCE, UNTIL])).from_(source)
+    return exp.select(*named([*columns, column(MOMENT), until], [*names, SINCE, UNTIL])).from_(
+        common(source), copy=False
+    )
 
 
 def _steps(spans: str, keys: Sequence[str], at: str, sign: int) -> exp.Select:
@@ -107,7 +113,9 @@ def _steps(spans: str, keys: Sequence[str], at: str, sign: int) -> exp.Select:
     if sign < 0:
         items, rows = exp.Neg(this=items), exp.Neg(this=rows)
     columns = [*(column(key) for key in keys), column(at)]
-    select = exp.select(*named([*columns, items, rows], [*keys, MOMENT, _ITEMS, _ROWS])).from_(spans)
+    select = exp.select(*named([*columns, items, rows], [*keys, MOMENT, _ITEMS, _ROWS])).from_(
+        common(spans), copy=False
+    )
     return select.group_by(*(item.copy() for item in columns))
 
 
