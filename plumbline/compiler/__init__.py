@@ -97,7 +97,7 @@ def _compile(definitions: Definitions, request: Request, dialect: str) -> str:
         todo = did_you_mean(dialect, list(DIALECTS)) or f"Known: {', '.join(DIALECTS)}."
         raise DefinitionError(f"unknown dialect {dialect!r}", todo=todo, code="unknown-dialect")
     tree = fitted(statement(definitions, request, dialect), dialect)
-    return tree.sql(dialect=dialect, pretty=True)
+    return tree.sql(dialect=dialect, pretty=True, copy=False)
 
 
 def statement(

@@ -71,12 +71,16 @@ def with_join(select: exp.Select, source: str | exp.Expr, on: exp.Expr | None, k
 
 def column(name: str, table: str = "") -> exp.Expr:
     """Name a column, quoted."""
-    return exp.column(name, table=table or None, quoted=True)
+    of = exp.to_identifier(table, quoted=True) if table else None
+    return exp.Column(this=exp.to_identifier(name, quoted=True), table=of)
 
 
 def named(values: Sequence[exp.Expr], names: Sequence[str]) -> list[exp.Expr]:
     """Give values their names, pair by pair."""
-    return [exp.alias_(value, name, quoted=True) for value, name in zip(values, names, strict=True)]
+    return [
+        exp.Alias(this=value, alias=exp.to_identifier(name, quoted=True))
+        for value, name in zip(values, names, strict=True)
+    ]
 
 
 def divided(above: exp.Expr, below: exp.Expr) -> exp.Expr:
@@ -87,7 +91,8 @@ def divided(above: exp.Expr, below: exp.Expr) -> exp.Expr:
 
 def truncated(value: exp.Expr, grain: str) -> exp.Expr:
     """Give the first moment of the period that a moment lies in."""
-    return exp.func("DATE_TRUNC", exp.Literal.string(grain), value, dialect="duckdb")
+    kind = exp.DateTrunc if isinstance(value, exp.Cast) and value.is_type("DATE") else exp.TimestampTrunc
+    return kind(this=value, unit=exp.var(grain.upper()))
 
 
 def earlier(value: exp.Expr, count: int, grain: str) -> exp.Expr:

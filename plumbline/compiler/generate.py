@@ -39,9 +39,12 @@ def generate(plan: Plan, graph: Graph, dialect: str, subquery: Subquery) -> exp.
         keys = [column(key) for key in plan.keys]
         select = exp.select(*keys, *named(values, list(plan.outputs)), copy=False)
         select = select.from_(common(joined.source()), copy=False)
-        for name, query in writer.tables.items():
-            select = select.with_(name, as_=query, copy=False)
+        select.set("with_", exp.With(expressions=[_common(*item) for item in writer.tables.items()]))
     return _ordered(_shown(select, plan, dialect), plan)
+
+
+def _common(name: str, query: exp.Query) -> exp.CTE:
+    return exp.CTE(this=query, alias=exp.TableAlias(this=exp.to_identifier(name)))
 
 
 def renamed(select: exp.Select, aliases: Mapping[str, str]) -> exp.Select:

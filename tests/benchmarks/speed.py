@@ -63,7 +63,7 @@ def warm(directory: Path) -> Iterator[Measured]:
     names = [item["name"] for item in json.loads(path.read_text(encoding="utf-8"))["metrics"]]
     asked = [{"metrics": [name], "group_by": by} for name in names for by in BY]
     queries = [query for query in asked if _compiles(path, query)]
-    times = sorted(_milliseconds(path, query) for query in queries for _ in range(2))
+    times = sorted(min(_milliseconds(path, query) for _ in range(3)) for query in queries)
     yield Measured(f"warm compile, median of {len(queries)} questions", statistics.median(times), 1, "ms")
     yield Measured("warm compile, 95 of 100 questions", times[int(len(times) * 0.95)], 4, "ms")
 
@@ -105,7 +105,11 @@ def _of_size(metrics: int) -> dict[str, Any]:
 
 def cold(directory: Path) -> Measured:
     """Ask `plumb query` a question for the first time over published data with many definitions."""
-    home = {**os.environ, "PLUMBLINE_HOME": str(directory / "home"), "PLUMBLINE_PROJECT": str(directory / "p")}
+    home = {
+        **os.environ,
+        "PLUMBLINE_HOME": str(directory / "home"),
+        "PLUMBLINE_PROJECT": str(directory / "p"),
+    }
     _project(directory / "p")
     subprocess.run(
         [sys.executable, "-m", "plumbline", "run", "--as-of", "2026-06-30"],
@@ -129,7 +133,9 @@ def _project(path: Path) -> None:
         path.mkdir(exist_ok=True)
         shutil.copy(root / name, path / name)
     for name in ("models", "macros", "metrics", "seeds", "expectations", "orchestration", "plumbline"):
-        (path / name).symlink_to(root / name) if name != "metrics" else shutil.copytree(root / name, path / name)
+        (path / name).symlink_to(root / name) if name != "metrics" else shutil.copytree(
+            root / name, path / name
+        )
     names = [line for file in (path / "metrics").glob("*.yml") for line in _metrics_of(file)]
     (path / "metrics" / "more.yml").write_text(_more(SOME - len(names)), encoding="utf-8")
 

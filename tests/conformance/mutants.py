@@ -125,7 +125,9 @@ def _places(tree: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
 
 def _appends_a_condition(node: ast.expr) -> bool:
     """Whether `where.append(…)`, `match.append(…)`, and the like add one more condition."""
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "append"):
+    if not (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "append"
+    ):
         return False
     return _name(node.func.value) in ("where", "match", "found", "parts")
 

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from tests.conformance.features.market import METRICS, Market
-from tests.conformance.mutants import Mutant, born, mutants
 
 MONTH = "metric_time__month"
 SEGMENT = "customer__segment"
 SINCE = "{{ TimeDimension('metric_time', 'month') }} >= '2024-01-15'"
 UNTIL = "{{ TimeDimension('metric_time', 'month') }} <= '2024-02-15'"
-MIXED = "{{ TimeDimension('metric_time', 'day') }} > '2024-02-01' OR {{ Dimension('order__channel') }} = 'web'"
+MIXED = (
+    "{{ TimeDimension('metric_time', 'day') }} > '2024-02-01' OR {{ Dimension('order__channel') }} = 'web'"
+)
 
 
 def asked(metrics: str, by: str = "", **more: Any) -> dict[str, Any]:
@@ -54,12 +55,25 @@ QUESTIONS: list[dict[str, Any]] = [
     asked("orders_after_visit_filled visit_to_same_channel", "visit__source"),
     asked("order_to_refund", "order__channel order__is_gift"),
     asked("visit_to_buyers web_visit_to_order", MONTH, range=["2024-01-01", "2024-02-29"]),
-    asked("orders_on_spine orders_filled", f"{MONTH} order__channel", where=["{{ Dimension('order__channel') }} = 'web'"]),
+    asked(
+        "orders_on_spine orders_filled",
+        f"{MONTH} order__channel",
+        where=["{{ Dimension('order__channel') }} = 'web'"],
+    ),
     asked("orders_filled_1_month_ago watts_filled", "metric_time__day"),
-    asked("", f"{SEGMENT} customer__region__region_name", where=["{{ Dimension('region__region_name') }} IS NOT NULL"]),
+    asked(
+        "",
+        f"{SEGMENT} customer__region__region_name",
+        where=["{{ Dimension('region__region_name') }} IS NOT NULL"],
+    ),
     asked("", f"{SEGMENT} customer__region__region_name metric_time__year"),
     asked("", f"{SEGMENT} customer__region__region_name metric_time__year", where=[SINCE]),
-    asked("", f"{SEGMENT} metric_time__day", where=[f"{{{{ Dimension('{SEGMENT}') }}}} = 'trade'"], range=["2024-01-01", "2024-01-03"]),
+    asked(
+        "",
+        f"{SEGMENT} metric_time__day",
+        where=[f"{{{{ Dimension('{SEGMENT}') }}}} = 'trade'"],
+        range=["2024-01-01", "2024-01-03"],
+    ),
     asked("", "metric_time__day", where=["{{ TimeDimension('metric_time', 'month') }} = '2024-02-01'"]),
     asked("", "customer", where=["{{ Metric('orders', group_by=['customer']) }} > 2"]),
     asked("", "store__city store__region__region_name"),
