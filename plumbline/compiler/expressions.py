@@ -17,11 +17,52 @@ from plumbline.definitions import parse_group_by
 from plumbline.errors import DefinitionError
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_NO_VALUE = (exp.Alias, exp.Command, exp.DDL, exp.DML, exp.Drop, exp.Set, exp.Transaction)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")
 # What reaches beyond the columns that a filter names, or does not belong to one row.
 _NO_COMPARISON = (
     *(exp.Query, exp.UDTF, exp.Block, exp.Command, exp.Star, exp.Columns, exp.PositionalColumn, exp.Dot),
-    *(exp.AggFunc, exp.Window, exp.Placeholder, exp.Parameter),
+    *(exp.AggFunc, exp.Window, exp.Placeholder, exp.Parameter, exp.Alias),
+)
+# What a filter may call: nothing that reads files, asks the server or waits.
+_CALLED = (
+    *(
+        exp.Connector,
+        exp.Case,
+        exp.If,
+        exp.Cast,
+        exp.TryCast,
+        exp.Coalesce,
+        exp.Nullif,
+        exp.Greatest,
+        exp.Least,
+    ),
+    *(exp.Abs, exp.Ceil, exp.Floor, exp.Round, exp.Sign, exp.Sqrt, exp.Pow, exp.Ln, exp.Exp),
+    *(
+        exp.Lower,
+        exp.Upper,
+        exp.Trim,
+        exp.Length,
+        exp.Substring,
+        exp.Left,
+        exp.Right,
+        exp.Concat,
+        exp.Replace,
+    ),
+    *(
+        exp.StartsWith,
+        exp.EndsWith,
+        exp.Contains,
+        exp.StrPosition,
+        exp.RegexpLike,
+        exp.SplitPart,
+        exp.Reverse,
+    ),
+    *(exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentTime, exp.Extract, exp.DateTrunc, exp.TimestampTrunc),
+    *(exp.Year, exp.Quarter, exp.Month, exp.Week, exp.Day, exp.DayOfWeek, exp.DayOfWeekIso, exp.DayOfMonth),
+    *(exp.DayOfYear, exp.LastDay, exp.Date, exp.DateAdd, exp.DateSub, exp.DateDiff, exp.TsOrDsToDate),
+    *(exp.TimestampAdd, exp.TimestampSub, exp.TimestampDiff, exp.TsOrDsAdd, exp.StrToDate, exp.StrToTime),
+    *(exp.TimeToStr, exp.Timestamp, exp.TsOrDsDiff, exp.Array, exp.ArrayContains, exp.Interval),
 )
 # Words that are values, and no columns.
 _VALUES = {
@@ -42,7 +83,11 @@ _JOINS: Mapping[str, Mapping[str, str]] = {
 
 @lru_cache(maxsize=4096)
 def _relation(name: str) -> exp.Table:
-    return exp.to_table(name, dialect="duckdb")
+    try:
+        return exp.to_table(name, dialect="duckdb")
+    except (sqlglot.errors.SqlglotError, IndexError):
+        todo = "Let dbt write it: schema and name."
+        raise DefinitionError(f"{name!r} names no relation", todo=todo, code="bad-sql") from None
 
 
 def stored(name: str, alias: str = "") -> exp.Table:
@@ -144,6 +189,8 @@ def _tree(text: str, dialect: str) -> exp.Expr:
         raise DefinitionError(
             f"cannot read the SQL {text!r}", why=reason, todo=todo, code="bad-sql"
         ) from None
+    if isinstance(found, _NO_VALUE):
+        raise DefinitionError(f"the SQL {text!r} is no value", todo="Write one expression.", code="bad-sql")
     return found
 
 
@@ -195,8 +242,10 @@ def _compared(template: Template, dialect: str) -> exp.Expr:
     for part in tree.walk():
         if isinstance(part, exp.Column) and part.table:
             raise _bad_filter(template, f"{part.sql(dialect)!r} is a column of a table.")
-        if isinstance(part, _NO_COMPARISON):
+        if isinstance(part, (*_NO_COMPARISON, exp.Exists)):
             raise _bad_filter(template, f"It has {part.sql(dialect)!r}, which is more than a comparison.")
+        if isinstance(part, exp.Func) and not isinstance(part, _CALLED):
+            raise _bad_filter(template, f"It calls {part.sql(dialect)!r}; filters call plain functions only.")
     return tree
 
 

@@ -58,6 +58,13 @@ def placeholder(number: int) -> str:
 def read_template(text: str) -> Template:
     """Read a filter; raises DefinitionError where a call in it cannot be understood."""
     references: list[Reference] = []
+    if placeholder(0).partition("0")[0] in text:
+        raise DefinitionError(
+            f"the condition {text!r} cannot be understood",
+            why="A name in it is the compiler's own.",
+            todo="Name dimensions and metrics.",
+            code="bad-condition",
+        )
 
     def take(found: re.Match[str]) -> str:
         references.append(read_reference(found[1]))

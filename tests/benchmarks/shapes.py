@@ -31,6 +31,9 @@ PATIENCE, MORE = 20, 2.0
 MONTH = "CAST(date_trunc('month', order_date) AS DATE)"
 
 
+SIX_CHANNELS = ", ".join(f"sum(amount) FILTER (channel = 'channel {number}')" for number in range(6))
+
+
 @dataclass(frozen=True)
 class Shape:
     """A question, and how a person who knows the data would ask it."""
@@ -62,14 +65,15 @@ SHAPES = (
         "sum by month and region, two hops",
         "sales",
         "metric_time__month customer__region__region_name",
-        f"""SELECT {MONTH}, region, sum(amount) FROM marts.orders LEFT JOIN marts.customers USING (customer_id)
+        f"""SELECT {MONTH}, region, sum(amount) FROM marts.orders
+        LEFT JOIN marts.customers USING (customer_id)
         LEFT JOIN marts.regions USING (region_id) GROUP BY ALL""",
     ),
     Shape(
         "six filtered metrics",
         " ".join(f"sales_of_channel_{number}" for number in range(6)),
         "metric_time__month",
-        f"""SELECT {MONTH}, {", ".join(f"sum(amount) FILTER (channel = 'channel {number}')" for number in range(6))}
+        f"""SELECT {MONTH}, {SIX_CHANNELS}
         FROM marts.orders GROUP BY 1""",
     ),
     Shape(

@@ -1,6 +1,6 @@
 """What a question costs before any data are read: compiling, loading definitions, a cold `plumb query`.
 
-`python -m tests.benchmarks.speed` prints CPU times beside their targets, and exits with 1 where one is missed.
+`python -m tests.benchmarks.speed` prints CPU times beside their targets and exits with 1 when one is missed.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Measured:
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
-        found = [*warm(Path(directory)), loading(Path(directory)), cold(Path(directory))]
+        found = [*warm(Path(directory)), loading(Path(directory)), *cold(Path(directory))]
     print(f"{'CPU times':<58}{'measured':>9}{'at most':>9}")
     print(*found, sep="\n")
     return int(any(item.value > item.target for item in found))
@@ -103,8 +103,8 @@ def _of_size(metrics: int) -> dict[str, Any]:
     return content
 
 
-def cold(directory: Path) -> Measured:
-    """Ask `plumb query` a question for the first time over published data with many definitions."""
+def cold(directory: Path) -> Iterator[Measured]:
+    """Ask `plumb query` over published data with many definitions: what was asked before, and what never was."""
     home = {
         **os.environ,
         "PLUMBLINE_HOME": str(directory / "home"),
@@ -112,13 +112,15 @@ def cold(directory: Path) -> Measured:
     }
     _project(directory / "p")
     subprocess.run(
-        [sys.executable, "-m", "plumbline", "run", "--as-of", "2026-06-30"],
+        [sys.executable, "-m", "plumbline", "run", "--company", "demo", "--as-of", "2026-06-30"],
         env={**home, "PLUMBLINE_DEMO_SCALE": "0.01"},
         check=True,
         capture_output=True,
     )
-    times = [_cpu(["query", "net_sales", "--by", name], home) for name in _DIMENSIONS]
-    return Measured(f"cold plumb query, {SOME} metrics, never asked before", min(times), 0.35, "s")
+    new = [_cpu(["query", "net_sales", "--by", name], home) for name in _DIMENSIONS]
+    known = [_cpu(["query", "net_sales", "--by", name], home) for name in _DIMENSIONS]
+    yield Measured(f"cold plumb query, {SOME} metrics, asked before", min(known), 0.35, "s")
+    yield Measured(f"cold plumb query, {SOME} metrics, never asked", min(new), 0.35, "s")
 
 
 _DIMENSIONS = ("product__category", "territory__name", "metric_time__month", "metric_time__quarter")
@@ -136,25 +138,27 @@ def _project(path: Path) -> None:
         (path / name).symlink_to(root / name) if name != "metrics" else shutil.copytree(
             root / name, path / name
         )
-    names = [line for file in (path / "metrics").glob("*.yml") for line in _metrics_of(file)]
-    (path / "metrics" / "more.yml").write_text(_more(SOME - len(names)), encoding="utf-8")
+    _define_more(path / "metrics")
 
 
-def _metrics_of(path: Path) -> list[Any]:
+def _define_more(directory: Path) -> None:
+    """Add metrics as a company would: each with all that the rules ask, and a filter of its own."""
     import yaml
 
-    return list((yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("metrics") or ())
+    read = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in directory.glob("*.yml")]
+    known = [item for content in read if content for item in content.get("metrics") or ()]
+    (base,) = (item for item in known if item["name"] == "net_sales")
+    more = [_like(base, number) for number in range(SOME - len(known))]
+    text = yaml.safe_dump({"version": 2, "metrics": more}, allow_unicode=True)
+    (directory / "more.yml").write_text(text, encoding="utf-8")
 
 
-def _more(count: int) -> str:
-    import yaml
-
-    metric = {"type": "simple", "type_params": {"measure": "net_amount"}}
-    more = [
-        {"name": f"more_{number}", "label": f"More {number}", "description": "More.", **metric}
-        for number in range(count)
-    ]
-    return yaml.safe_dump({"metrics": more})
+def _like(base: Mapping[str, Any], number: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(base, default=str))
+    told = found["config"]["meta"]
+    told |= {"label_zh": f"{told['label_zh']} {number}", "synonyms": [f"more {number}"], "synonyms_zh": []}
+    names = {"name": f"more_{number}", "label": f"More {number}", "description": f"More of {number}."}
+    return {**found, **names, "filter": f"{{{{ Entity('product') }}}} = {number}"}
 
 
 def _cpu(arguments: list[str], environment: Mapping[str, str]) -> float:

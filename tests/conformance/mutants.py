@@ -31,6 +31,7 @@ class Mutant:
     module: str
     number: int
     line: int
+    function: str
     change: str
 
     def __str__(self) -> str:
@@ -40,10 +41,24 @@ class Mutant:
 def mutants() -> list[Mutant]:
     """Find every place where the compiler writes a join, a default or a filter."""
     return [
-        Mutant(module, number, node.lineno, change)
+        Mutant(module, number, node.lineno, _function_at(tree, node.lineno), change)
         for module in MODULES
-        for number, (node, change) in enumerate(_places(ast.parse(_source(module))))
+        for tree in [ast.parse(_source(module))]
+        for number, (node, change) in enumerate(_places(tree))
+        if _function_at(tree, node.lineno)
     ]
+
+
+def _function_at(tree: ast.AST, line: int) -> str:
+    """Name the function that has a line; tables of the module are none."""
+    return next(
+        (
+            node.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef) and node.lineno <= line <= (node.end_lineno or 0)
+        ),
+        "",
+    )
 
 
 @contextmanager

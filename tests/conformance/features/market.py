@@ -419,6 +419,12 @@ METRICS = [
     cumulative("sales_28_days", "sales", "last", window=window(28)),
     cumulative("sales_28_days_first", "sales", "first", window=window(28)),
     cumulative("sales_28_days_average", "sales", "average", window=window(28)),
+    cumulative(
+        "sales_28_days_filled",
+        taken("sales", join_to_timespine=True, fill_nulls_with=0),
+        "last",
+        window=window(28),
+    ),
     cumulative("sales_2_months", "sales", "last", window=window(2, "month")),
     cumulative("sales_month_to_date", "sales", "last", grain_to_date="month"),
     cumulative("sales_year_to_date", "sales", "last", grain_to_date="year"),
@@ -442,6 +448,11 @@ METRICS = [
         "visit_to_order_week",
         "conversion",
         conversion_type_params=conversion("visits", "orders", window=window(7)),
+    ),
+    metric(
+        "visit_to_web_order",
+        "conversion",
+        conversion_type_params=conversion("visits", taken("orders", WEB), window=window(31)),
     ),
     metric(
         "visit_to_buyers",

@@ -70,7 +70,8 @@ def test_the_least_and_the_greatest_of_what_holds(market: Market) -> None:
     )
     assert market.ask("some_gift refunded", "metric_time__month") == market.sql("""
         SELECT month, gift, refunded FROM (
-            SELECT date_trunc('month', order_date) AS month, max(is_gift) AS gift FROM market.orders GROUP BY 1)
+            SELECT date_trunc('month', order_date) AS month, max(is_gift) AS gift
+            FROM market.orders GROUP BY 1)
         FULL JOIN (
             SELECT date_trunc('month', refund_date) AS month, sum(refund) AS refunded
             FROM market.refunds GROUP BY 1) USING (month)""")

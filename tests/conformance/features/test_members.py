@@ -43,7 +43,8 @@ def test_with_every_period_beside_each(market: Market) -> None:
 def test_that_never_met_stand_under_no_period(market: Market) -> None:
     asked = "customer__segment customer__region__region_name metric_time__year"
     met = """SELECT DISTINCT segment, region_name, year FROM (
-        SELECT * FROM market.customers, (SELECT DISTINCT date_trunc('year', date_day) AS year FROM market.days))
+        SELECT * FROM market.customers,
+          (SELECT DISTINCT date_trunc('year', date_day) AS year FROM market.days))
         FULL JOIN market.regions USING (region_id)"""
     assert market.ask("", asked) == market.sql(met)
     limited = market.ask("", asked, time_constraint=["2024-01-01", "2024-12-31"])
@@ -124,7 +125,8 @@ def test_every_row_without_grouping(market: Market) -> None:
 
 
 def test_every_row_beside_every_day_without_grouping(market: Market) -> None:
-    assert market.ask("", "country__country_name metric_time__quarter", apply_group_by=False) == market.sql("""
+    rows = market.ask("", "country__country_name metric_time__quarter", apply_group_by=False)
+    assert rows == market.sql("""
         SELECT country_name, date_trunc('quarter', month_start) FROM market.countries, market.months""")
 
 

@@ -95,11 +95,19 @@ def test_metrics_of_several_models_do_not_disturb_each_other(market: Market, met
         assert {key: value for key, value in found.items() if key in alone or value is not None} == alone
 
 
+def _saying(*metrics: str) -> list[str]:
+    """Name the dialects that can say metrics: MySQL has no percentiles."""
+    shares = ("median", "percentile", "about_median", "p25", "p75", "p90")
+    return [
+        item for item in DIALECTS if item != "mysql" or not any(name.startswith(shares) for name in metrics)
+    ]
+
+
 @pytest.mark.one_engine
 @pytest.mark.parametrize("name", EVERY)
 def test_every_dialect_parses_and_has_the_same_columns(market: Market, name: str) -> None:
     query = {"metrics": [name], "group_by": ["metric_time__quarter"], "order_by": [name], "limit": 3}
-    for dialect in DIALECTS:
+    for dialect in _saying(name):
         sql = compile(market.manifest, query, dialect)
         (statement,) = sqlglot.parse(sql, dialect=dialect)
         assert statement is not None, sql
@@ -112,7 +120,7 @@ def test_every_dialect_parses_and_has_the_same_columns(market: Market, name: str
 def test_every_dialect_parses_for_several_metrics(market: Market, metrics: Any) -> None:
     where = ["{{ TimeDimension('metric_time', 'month') }} > '2024-01-01'"]
     query = {"metrics": metrics, "group_by": ["metric_time__month"], "where": where}
-    for dialect in DIALECTS:
+    for dialect in _saying(*metrics):
         (statement,) = sqlglot.parse(compile(market.manifest, query, dialect), dialect=dialect)
         assert statement is not None
         assert statement.named_selects == ["metric_time__month", *metrics]

@@ -71,7 +71,8 @@ def test_a_filter_on_time_leaves_the_shifted_rows_whole(planned: Planned) -> Non
     filtered = planned("sales_growth", where=where)
     (shifted,) = (item for item in filtered.relations if isinstance(item, Spread))
     assert isinstance(shifted.source, Scan)
-    assert shifted.source.own
+    assert shifted.source.range == ("2023-02-01T00:00:00", "")
+    assert not shifted.source.conditions
     assert [item.only_time for item in shifted.conditions] == [True]
 
 
