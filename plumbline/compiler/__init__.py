@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from plumbline.compiler.graph import Graph
+    from plumbline.compiler.plan import Plan
     from plumbline.compiler.request import Request
     from plumbline.definitions import Definitions, GroupBy
 
@@ -33,8 +34,9 @@ def compile(
 
     Keys of `query`: metrics, group_by, where, order_by, limit, time_constraint [start, end] (widened to whole
     periods), range [first day, last day] (exactly these days, running totals as at the last; None is no
-    bound), saved_query. The result has the group-bys first (`metric_time__month`, `product__category`), then
-    the metrics, as asked.
+    bound), saved_query; of members also min_max_only and apply_group_by. Metrics and group-bys are names, or
+    {"name": …, "alias": …}. The result has the group-bys first (`metric_time__month`, `product__category`),
+    then the metrics, as asked.
     `cache` is a directory for compiled SQL. Raises DefinitionError, with the closest names.
     """
     from plumbline.compiler import cache as disk
@@ -70,10 +72,11 @@ def explain(
 
     definitions = _definitions(Path(semantic_manifest_json_path))
     request = read_request(definitions, query)
-    sql = _compile(definitions, request, dialect)
     if not request.metrics:
-        return Explanation(f"members of {', '.join(item.column for item in request.group_by)}", sql)
-    return Explanation(outline(plan(definitions, _graph(definitions), request, dialect), definitions), sql)
+        asked = ", ".join(item.column for item in request.group_by)
+        return Explanation(f"members of {asked}", _compile(definitions, request, dialect))
+    planned = plan(definitions, _graph(definitions), request, dialect)
+    return Explanation(outline(planned, definitions), _compile(definitions, request, dialect, planned))
 
 
 def _definitions(path: Path) -> Definitions:
@@ -90,18 +93,22 @@ def _definitions(path: Path) -> Definitions:
     return _loaded[key]
 
 
-def _compile(definitions: Definitions, request: Request, dialect: str) -> str:
+def _compile(definitions: Definitions, request: Request, dialect: str, planned: Plan | None = None) -> str:
     from plumbline.compiler.dialects import DIALECTS, fitted
 
     if dialect not in DIALECTS:
         todo = did_you_mean(dialect, list(DIALECTS)) or f"Known: {', '.join(DIALECTS)}."
         raise DefinitionError(f"unknown dialect {dialect!r}", todo=todo, code="unknown-dialect")
-    tree = fitted(statement(definitions, request, dialect), dialect)
+    tree = fitted(statement(definitions, request, dialect, planned=planned), dialect)
     return tree.sql(dialect=dialect, pretty=True, copy=False)
 
 
 def statement(
-    definitions: Definitions, request: Request, dialect: str, above: tuple[str, ...] = ()
+    definitions: Definitions,
+    request: Request,
+    dialect: str,
+    above: tuple[str, ...] = (),
+    planned: Plan | None = None,
 ) -> exp.Select:
     """Give the statement that answers a request, as a syntax tree; `above` are the metrics it filters."""
     from plumbline.compiler.generate import generate
@@ -122,7 +129,8 @@ def statement(
 
     if not request.metrics:
         return members(graph, request, dialect, subquery)
-    return generate(plan(definitions, graph, request, dialect), graph, dialect, subquery)
+    planned = planned or plan(definitions, graph, request, dialect)
+    return generate(planned, graph, dialect, subquery)
 
 
 def _graph(definitions: Definitions) -> Graph:

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from plumbline.compiler.templates import read_reference
-from plumbline.definitions import METRIC_TIME, Definitions, GroupBy, parse_group_by
-from plumbline.errors import DefinitionError, did_you_mean
+from plumbline.definitions import METRIC_TIME, Definitions, GroupBy, Metric, parse_group_by
+from plumbline.errors import DefinitionError, closest, did_you_mean
 
 _KEYS = (
     "metrics",
@@ -201,8 +201,7 @@ def _checked(definitions: Definitions, request: Request) -> Request:
         raise _wrong("the query names no metric", "Give at least one under `metrics`.", "no-metric")
     for name in request.metrics:
         if name not in definitions.metrics:
-            hint = did_you_mean(name, list(definitions.metrics))
-            raise _wrong(f"unknown metric {name!r}", hint, "unknown-metric")
+            raise _wrong(f"unknown metric {name!r}", _meant(definitions, name), "unknown-metric")
     if request.range and request.time_constraint:
         raise _wrong("the query has a range and a time constraint", "Give one of them.", "bad-query")
     if request.metrics and (request.min_max_only or not request.apply_group_by):
@@ -213,6 +212,23 @@ def _checked(definitions: Definitions, request: Request) -> Request:
     for repeated in sorted({name for name in columns if columns.count(name) > 1}):
         raise _wrong(f"{repeated!r} is asked for twice", "Ask for it once.", "asked-twice")
     return request
+
+
+def _meant(definitions: Definitions, text: str) -> str:
+    """Suggest the metrics that people call so, or those that are spelt nearly so, and where they are."""
+    words = text.casefold().replace("_", " ")
+    called = [metric.name for metric in definitions.metrics.values() if words in _words_for(metric)]
+    found = called[:3] or closest(text, list(definitions.metrics))
+    if not found:
+        return "`plumb list metrics` names them all."
+    where = ", ".join(str(definitions.metrics[name].location) for name in found)
+    return f"Did you mean {' or '.join(map(repr, found))}? Defined in {where}."
+
+
+def _words_for(metric: Metric) -> set[str]:
+    told = metric.governance
+    names = (metric.label, told.label_zh, *told.synonyms, *told.synonyms_zh)
+    return {name.casefold().replace("_", " ") for name in names}
 
 
 def _wrong(what: str, todo: str, code: str) -> DefinitionError:

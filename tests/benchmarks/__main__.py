@@ -1,5 +1,7 @@
 """`make bench`: a whole run beside plain DuckDB doing the same reading and SQL, as ratios in one run.
 
+Then what questions cost: tests.benchmarks.speed and tests.benchmarks.shapes.
+
 PLUMBLINE_BENCH_SCALE sets the scale of the built-in company (default 1: about 200,000 order lines; 50: ten
 million). Times are wall seconds of whole processes; memory is the peak of the process or its largest child.
 """
@@ -17,6 +19,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from plumbline.project import Home, Project
+from tests.benchmarks import shapes, speed
 from tests.benchmarks.lineage import print_lineage
 
 DAY = date(2026, 6, 30)
@@ -52,7 +55,10 @@ def main() -> int:
         _generate(small.data, "0.02", DAY)
         _timed(base / "small", "a small company", "run", "--data", small.data, "--as-of", str(DAY))
         print_lineage(Project.find(), small)
-    return 0
+    print()
+    speed.main()
+    print()
+    return shapes.main(int(os.environ.get("PLUMBLINE_BENCH_ROWS", shapes.ROWS)))
 
 
 def _generate(directory: Path, scale: str, as_of: date) -> None:

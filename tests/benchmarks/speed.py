@@ -104,7 +104,7 @@ def _of_size(metrics: int) -> dict[str, Any]:
 
 
 def cold(directory: Path) -> Iterator[Measured]:
-    """Ask `plumb query` over published data with many definitions: what was asked before, and what never was."""
+    """Ask `plumb query` over published data with many definitions, questions new and known."""
     home = {
         **os.environ,
         "PLUMBLINE_HOME": str(directory / "home"),

@@ -67,3 +67,10 @@ def test_an_unknown_dialect_is_refused(manifest: Path) -> None:
 def test_a_query_over_nothing_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError, match="no semantic manifest"):
         compile(tmp_path / "semantic_manifest.json", {"metrics": ["sales"]}, "duckdb")
+
+
+def test_a_metric_is_suggested_by_what_people_call_it(manifest: Path) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        compile(manifest, {"metrics": ["销售额"]}, "duckdb")
+    assert "Did you mean 'sales'?" in caught.value.todo
+    assert "Defined in" in caught.value.todo
