@@ -211,7 +211,7 @@ def _last_good(con: duckdb.DuckDBPyConnection, database: str) -> tuple[str, ...]
     known = tables_of(con, database, "candidates")
     found: set[str] = set()
     for table in ("hold", "doubt", "indicator_value"):
-        if table in known:
+        if "last_good" in {column.name for column in known.get(table, ())}:
             rows = con.execute(f"SELECT DISTINCT last_good FROM {identifier(database, 'candidates', table)}")
             found |= {name for (name,) in rows.fetchall() if name}
     return tuple(sorted(found))

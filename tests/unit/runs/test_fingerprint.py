@@ -36,3 +36,10 @@ def test_a_changed_model_is_a_reason_to_rebuild(root: Path, name: str) -> None:
     after = taken(root)
     assert after.models != before.models
     assert after.everything != before.everything
+
+
+def test_what_people_decide_is_new_input_but_rebuilds_nothing(root: Path) -> None:
+    before = taken(root)
+    after = fingerprint(root, loads=["erp.product/1/abc"], as_of="2026-11-21", decisions=["waiver W1"])
+    assert after.models == before.models
+    assert after.everything != before.everything
