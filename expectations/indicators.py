@@ -24,6 +24,7 @@ from plumbline.quality import (
     candidate_tables,
     critical,
     evidence,
+    formulas_hold,
     has_rows,
     holds,
     matches,
@@ -33,6 +34,7 @@ from plumbline.quality import (
     one_of,
     suite,
     unique,
+    usual_values,
     warning,
 )
 from plumbline.quality.rules import Rule
@@ -189,6 +191,11 @@ VALUES = suite(
         why="Whoever divides the published parts must get the published ratio.",
     ),
     critical(
+        formulas_hold(),
+        why="Whoever computes the figure from those that are published must get the published figure.",
+        todo="Compare the metric's formula in metrics/ with the figures of the period shown.",
+    ),
+    critical(
         PARTS_ADD_UP,
         why="A breakdown that does not add up to its total loses or doubles rows in a join.",
         todo="See the metric and dimension shown; look for a join that multiplies or drops rows.",
@@ -199,6 +206,14 @@ VALUES = suite(
         why="A metric whose sources have landed, and that has no value, is defined past its data.",
         todo="Look at the metric's filter, and at the period that the sources cover.",
         dimension="completeness",
+    ),
+    # An owner who would rather hold a strange figure than publish it adds, for example,
+    # critical(usual_values("net_sales", grain="month"), why=…).
+    warning(
+        usual_values(grain="month"),
+        usual_values(grain="day"),
+        why="A figure half or twice as large as usual is news, or a mistake that no rule above knows.",
+        todo="Look at the rows of the period; a true figure stays, and is usual in a year.",
     ),
     same_as_the_mart(
         metric_totals(

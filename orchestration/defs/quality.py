@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -14,6 +15,9 @@ from orchestration.defs.resources import Session
 from plumbline.errors import ConfigurationError, PlumblineError
 from plumbline.landing import Sources
 from plumbline.quality import CheckResult, Freshness, StageResult, StageSuites
+
+if TYPE_CHECKING:
+    from plumbline.definitions import Definitions
 
 _RULES = "expectations"
 STAGES = ("landing", "staging", "marts", "indicators")
@@ -127,14 +131,22 @@ def stage_result(session: Session, stage: str) -> StageResult:
 
 
 def _run(session: Session, stage: str) -> StageResult:
-    from plumbline.quality import StageContext, run_stage
+    from plumbline.quality import StageContext, formulas_of, run_stage
     from plumbline.warehouse import connect
 
     assert session.registered
     marts = session.marts if stage == "marts" else {} if stage == "landing" else None
     with session.record.stage(f"quality {stage}"), connect(session.home.warehouse) as connection:
         context = StageContext.of(connection, agreed_freshness(session.sources))
+        if stage == "indicators":
+            context = replace(context, formulas=formulas_of(_definitions(session)))
         return run_stage(connection, stage, suites_of(stage), context=context, marts=marts, anew=session.full)
+
+
+def _definitions(session: Session) -> Definitions:
+    from plumbline.definitions import load
+
+    return load(session.home.semantic_manifest, session.project.root)
 
 
 def agreed_freshness(sources: Sources) -> dict[str, Freshness]:

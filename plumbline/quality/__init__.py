@@ -4,7 +4,8 @@ A data engineer writes suites (`suite`, `critical`, `warning` and the rules); th
 (`run_stage`) and writes the report (`write_report`); plumbline.gate rules on the figures.
 """
 
-from plumbline.quality.context import Freshness, StageContext
+from plumbline.quality.anomalies import usual_values
+from plumbline.quality.context import Formula, Freshness, StageContext
 from plumbline.quality.evaluate import run_stage
 from plumbline.quality.evidence import (
     control_totals_agree,
@@ -27,6 +28,7 @@ from plumbline.quality.flow import (
     steady_weeks,
     usual_volume,
 )
+from plumbline.quality.formulas import formulas_hold, formulas_of
 from plumbline.quality.indicators import candidate_tables, metric_totals
 from plumbline.quality.report import render_report, write_report
 from plumbline.quality.results import CheckResult, StageResult, raise_if_idle, store
@@ -49,6 +51,7 @@ from plumbline.quality.warm import warm_up
 __all__ = [
     "CheckResult",
     "Expectation",
+    "Formula",
     "Freshness",
     "StageContext",
     "StageResult",
@@ -61,6 +64,8 @@ __all__ = [
     "critical",
     "evidence",
     "evidence_on",
+    "formulas_hold",
+    "formulas_of",
     "fresh",
     "has_columns",
     "has_not_stopped",
@@ -89,6 +94,7 @@ __all__ = [
     "suite",
     "totals_agree",
     "unique",
+    "usual_values",
     "usual_volume",
     "warm_up",
     "warning",

@@ -20,12 +20,21 @@ class Freshness:
 
 
 @dataclass(frozen=True)
+class Formula:
+    """An expression, and the metrics that its columns stand for: (column, metric)."""
+
+    expression: str
+    inputs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class StageContext:
     """One run of the gate.
 
     `connected` names the source tables (`erp.sales_order_header`) of which there is an extract. `freshness`
     is agreed by system (`erp`) or by table (`erp.sales_order_header`), which comes first. `unread` are the
-    source columns in which landing met values that are no plain numbers.
+    source columns in which landing met values that are no plain numbers. `formulas` are those of metrics that
+    are computed from others.
     """
 
     run_id: str
@@ -34,6 +43,7 @@ class StageContext:
     connected: frozenset[str] = frozenset()
     freshness: Mapping[str, Freshness] = field(default_factory=dict)
     unread: frozenset[tuple[str, str]] = frozenset()
+    formulas: Mapping[str, Formula] = field(default_factory=dict)
 
     def agreed_freshness(self, source: str) -> Freshness | None:
         """Give what is agreed for a source table, or else for its system."""

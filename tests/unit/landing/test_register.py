@@ -5,7 +5,7 @@ import sys
 from datetime import date, datetime
 from decimal import Decimal
 
-from plumbline.landing import changed_tables, load_sources, note_built, register
+from plumbline.landing import ReleasedRow, changed_tables, load_sources, note_built, register
 from plumbline.project import Home
 from plumbline.warehouse import connect
 from tests.unit.landing.shop import AS_OF, Shop, csv
@@ -134,3 +134,39 @@ def test_importing_landing_loads_no_heavy_library():
     assert {"pyarrow", "duckdb", "sqlalchemy", "dlt", "requests", "openpyxl", "yaml"}.isdisjoint(
         done.stdout.split()
     )
+
+
+def test_a_released_row_is_found_wherever_its_content_lands(shop):
+    sources = load_sources(shop.project, "shop")
+    shop.tables('order_line: {files: "lines*"}')
+    shop.file("lines.csv", csv("1,tea,1,,", "1,tea,2,,"))
+    shop.land()
+    shop.file("lines.csv", csv("0,cup,1,,", "1,tea,2,,", "1,tea,1,,"))
+    shop.land()
+    released = [
+        ReleasedRow("erp", "order_line", 1, 3, "1", 9),
+        ReleasedRow("erp", "order_line", 77, 1, "", 10),
+    ]
+    with connect() as connection:
+        register(connection, shop.home, shop.project, sources, AS_OF, "run-1", released)
+        found = connection.execute(
+            "select table_name, load, row_number, release from landing_run.released_rows"
+        ).fetchall()
+        numbers = connection.execute(
+            "select Amount from landing_erp.order_line where _load = 2 and _row_number = ?", [found[0][2]]
+        ).fetchall()
+    assert (len(found), found[0][:2], found[0][3]) == (1, ("order_line", 2), 9)
+    assert numbers == [("2",)]
+
+
+def test_tables_of_which_rows_were_released_have_changed(shop):
+    sources = load_sources(shop.project, "shop")
+    shop.file("lines.csv", csv("1,tea,1,,"))
+    shop.land()
+    row = shop.query("select _row_number from landing_erp.order_line")[0][0]
+    with connect() as connection:
+        register(connection, shop.home, shop.project, sources, AS_OF, "run-1")
+        note_built(connection)
+        released = [ReleasedRow("erp", "order_line", 1, row, "1", 9)]
+        register(connection, shop.home, shop.project, sources, AS_OF, "run-2", released)
+        assert changed_tables(connection) == {("erp", "order_line")}

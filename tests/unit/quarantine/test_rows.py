@@ -102,13 +102,22 @@ def landed(tmp_path):
         f" as rows (ProductID, Name, Price, _row_number)) to '{directory / 'data.parquet'}' (format parquet)"
     )
     size = (directory / "data.parquet").stat().st_size
+    nothing = {"columns": [], "missing_columns": [], "extra_columns": [], "notes": [], "control_totals": {}}
+    texts = dict.fromkeys(("sha256", "content_sha256", "parquet_sha256", "connector", "mode", "company"), "")
     manifest = {
-        "format": 1, "load": 3, "company": "shop", "system": "erp", "table": "product", "connector": "files",
-        "source": "products.csv", "mode": "snapshot", "sha256": "", "content_sha256": "", "bytes": 1,
-        "rows": 2, "columns": ["ProductID", "Name", "Price"], "as_of": "2026-01-01", "landed_at": "2026-01-01T00:00:00",
-        "seconds": 0, "parquet_sha256": "", "parquet_bytes": size, "cursor": None, "control_totals": {},
-        "missing_columns": [], "extra_columns": [], "notes": [],
-    }  # fmt: skip
+        **nothing,
+        **texts,
+        **dict.fromkeys(("format", "bytes", "seconds"), 1),
+        "load": 3,
+        "system": "erp",
+        "table": "product",
+        "source": "products.csv",
+        "rows": 2,
+        "as_of": "2026-01-01",
+        "landed_at": "2026-01-01T00:00:00",
+        "cursor": None,
+        "parquet_bytes": size,
+    }
     (directory / "manifest.json").write_text(json.dumps(manifest))
     return home
 
