@@ -319,15 +319,25 @@ def _milliseconds(con: duckdb.DuckDBPyConnection, sql: str) -> float:
 
 
 def _patiently(con: duckdb.DuckDBPyConnection, sql: str, seconds: float) -> float | None:
-    """Give the milliseconds of the better of two turns, or None where the first took too long."""
-    timer = threading.Timer(seconds, con.interrupt)
-    timer.start()
+    """Give the milliseconds of the better of two turns, or None where they took too much of the CPU."""
+    over = threading.Event()
+    watcher = threading.Thread(target=_interrupt_after, args=(con, seconds, over))
+    watcher.start()
     try:
         return min(_milliseconds(con, sql) for _ in range(2))
     except duckdb.InterruptException:
         return None
     finally:
-        timer.cancel()
+        over.set()
+        watcher.join()
+
+
+def _interrupt_after(con: duckdb.DuckDBPyConnection, seconds: float, over: threading.Event) -> None:
+    start = time.process_time()
+    while not over.wait(0.05):
+        if time.process_time() - start > seconds:
+            con.interrupt()
+            return
 
 
 def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[str, ...]]:
