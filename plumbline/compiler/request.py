@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from plumbline.compiler.templates import read_reference
@@ -60,6 +61,8 @@ class Request:
 
 def read_request(definitions: Definitions, query: Mapping[str, Any]) -> Request:
     """Check a query and resolve its saved query; raises DefinitionError with the closest names."""
+    if not (definitions.metrics or definitions.models):
+        raise _nothing_defined(definitions)
     for key in query:
         if key not in _KEYS:
             raise _wrong(f"unknown key {key!r} in the query", did_you_mean(key, list(_KEYS)), "unknown-key")
@@ -229,6 +232,28 @@ def _words_for(metric: Metric) -> set[str]:
     told = metric.governance
     names = (metric.label, told.label_zh, *told.synonyms, *told.synonyms_zh)
     return {name.casefold().replace("_", " ") for name in names}
+
+
+def _nothing_defined(definitions: Definitions) -> DefinitionError:
+    """Tell an empty manifest, and where definitions stand in a form that dbt 1.11 leaves out."""
+    return DefinitionError(
+        "the semantic manifest defines no metrics and no semantic models",
+        where=_newer_form(Path(definitions.root)) if definitions.root else "",
+        why="dbt 1.11 ignores the newer form, in which `semantic_model:` stands under a model.",
+        todo="Write `semantic_models:` and `metrics:` at the top of a YAML file, and run `plumb run`.",
+        code="empty-manifest",
+    )
+
+
+def _newer_form(root: Path) -> str:
+    """Find the first line of the newer form in the project's YAML."""
+    for path in sorted([*root.glob("models/**/*.y*ml"), *root.glob("metrics/**/*.y*ml")]):
+        for number, line in enumerate(
+            path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1
+        ):
+            if line.lstrip().startswith("semantic_model:") and line[:1].isspace():
+                return f"{path.relative_to(root)}:{number}"
+    return ""
 
 
 def _wrong(what: str, todo: str, code: str) -> DefinitionError:

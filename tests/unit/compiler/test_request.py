@@ -1,12 +1,16 @@
 """A wrong question is refused with a code and the closest names, before anything heavy is loaded."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from plumbline.compiler import compile
+from plumbline.compiler.request import read_request
+from plumbline.definitions import load
 from plumbline.errors import DefinitionError
+from tests.unit.definitions import shop
 
 
 @pytest.mark.parametrize(
@@ -74,3 +78,28 @@ def test_a_metric_is_suggested_by_what_people_call_it(manifest: Path) -> None:
         compile(manifest, {"metrics": ["销售额"]}, "duckdb")
     assert "Did you mean 'sales'?" in caught.value.todo
     assert "Defined in" in caught.value.todo
+
+
+def _nothing() -> dict[str, Any]:
+    return {**shop.manifest(), "semantic_models": [], "metrics": [], "saved_queries": []}
+
+
+@pytest.mark.parametrize(
+    "query", [{"metrics": ["sales"]}, {"saved_query": "monthly"}, {"group_by": ["a__b"]}]
+)
+def test_an_empty_manifest_is_told_as_such(tmp_path: Path, query: dict[str, Any]) -> None:
+    path = shop.write(tmp_path / "semantic_manifest.json", _nothing())
+    with pytest.raises(DefinitionError, match="defines no metrics") as caught:
+        compile(path, query, "duckdb")
+    assert caught.value.code == "empty-manifest"
+    assert "semantic_models:" in caught.value.todo
+
+
+def test_definitions_in_the_form_that_dbt_ignores_are_found(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    newer = "models:\n  - name: orders\n    semantic_model:\n      enabled: true\n"
+    (tmp_path / "models" / "orders.yml").write_text(newer, encoding="utf-8")
+    definitions = replace(load(shop.write(tmp_path / "target" / "m.json", _nothing())), root=str(tmp_path))
+    with pytest.raises(DefinitionError) as caught:
+        read_request(definitions, {"metrics": ["sales"]})
+    assert caught.value.where == "models/orders.yml:3"
