@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration import parsed
+from plumbline import lineage
 from plumbline.errors import PlumblineError
 from plumbline.lineage import LINEAGE, RELATIONS, Relation, read_lineage, write_relations
 from plumbline.project import Home, Project
@@ -53,9 +54,10 @@ def start_lineage(project: Project, home: Home) -> subprocess.Popen[bytes] | Non
 
 
 def _digest(project: Project) -> str:
-    """Digest the models, dbt's version, and the checks that say what is unique."""
+    """Digest the models, dbt's version, the checks that say what is unique, and what reads all that."""
     digest = hashlib.sha256(parsed.digest_parsed(project).encode())
-    for path in sorted((project.root / "expectations").glob("*.py")):
+    readers = [Path(__file__), *Path(lineage.__file__).parent.glob("*.py")]
+    for path in sorted([*readers, *(project.root / "expectations").glob("*.py")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from orchestration.commit import code_commit
 from orchestration.defs.holding import failure, hold_back
 from orchestration.defs.quality import STAGES, stage_result
 from orchestration.defs.recording import note_quarantine, record_publication, record_quality
@@ -118,14 +117,3 @@ def publish(session: Session) -> dict[str, int]:
         "identical": publication.identical,
     }
     return {table.name: table.rows for table in tables}
-
-
-def code_commit(root: Path) -> str:
-    """Name the commit of the project's code, with `+` when files differ from it; empty outside git."""
-    git = ["git", "-C", str(root)]
-    try:
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-        changes = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return head.stdout.strip() + ("+" if changes.stdout.strip() else "")

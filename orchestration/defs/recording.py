@@ -101,9 +101,11 @@ def record_publication(session: Session, publication: Publication) -> None:
         metrics=metrics,
         quality=quality.body if quality else None,
         lock=session.project.root / "requirements.lock",
+        code=session.inputs.code,
         inputs=session.inputs.everything,
         operator=session.record.operator,
         holds=len({cell for held in session.record.holds for cell in held["cells"]}),
+        releases=[row.release for row in session.released],
     )
     states = definition_states(session.home.semantic_manifest)
     changes = definition_changes(before.body["metrics"] if before else {}, metrics, states)

@@ -220,14 +220,15 @@ def _inspect(
     kept = tuple(column for column in columns if kind == "evidence" or column.name not in _VOLATILE)
     select = f"SELECT {names(kept)} FROM {relation}"
     if name == "rejected_row":
-        kept, select = _REJECTED_COLUMNS, _rejected(con, relation)
+        kept, select = _REJECTED_COLUMNS, rejected_rows(con, relation)
     if name == "indicator_value":
         kept, select = _with_verdict(kept, relation, run.verdict)
     rows, digest = value_digest(con, f"({select})", kept)
     return Content(name, kind, select, kept, TableFacts("published", name, rows, digest))
 
 
-def _rejected(con: duckdb.DuckDBPyConnection, relation: str) -> str:
+def rejected_rows(con: duckdb.DuckDBPyConnection, relation: str) -> str:
+    """Give SQL for the rows of `published.rejected_row`."""
     database = database_of(con)
     is_noted = "seen" in tables_of(con, database, "quarantine")
     return _REJECTED.format(

@@ -146,9 +146,11 @@ def publication_body(
     metrics: Digests,
     quality: Body | None,
     lock: Path,
+    code: str,
     inputs: str,
     operator: str,
     holds: int = 0,
+    releases: Iterable[int] = (),
 ) -> Body:
     """Bind a publication to everything that it was made of."""
     shelf = Shelf(home.published.resolve())
@@ -164,10 +166,12 @@ def publication_body(
         "code_commit": publication.code_commit,
         "lock_sha256": file_digest(lock) if lock.is_file() else None,
         "compiler": compiled.VERSION,
+        "code_sha256": code,
         "inputs": inputs,
         "definitions_digest": publication.definitions_digest,
         "metrics": {name: dict(digests) for name, digests in metrics.items()},
         "extracts": list(_extracts(home)),
+        "releases": sorted(set(releases)),
         "quality": None if quality is None else dict(quality),
         "tables": [
             {"schema": table.schema, "table": table.name, "rows": table.rows, "digest": table.digest}

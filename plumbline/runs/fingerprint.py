@@ -14,12 +14,13 @@ _SUFFIXES = {".sql", ".yml", ".csv", ".py"}
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Digests (hex) of the transformations and of everything together.
+    """Digests (hex) of the transformations, of all code and seeds, and of everything together.
 
     The rows of seeds belong to everything only: what is made of them is made anew in every run.
     """
 
     models: str
+    code: str
     everything: str
 
 
@@ -32,10 +33,12 @@ def fingerprint(
     models = _digest_files(root, _MODEL_DIRECTORIES, project, suffixes=code)
     rules = _digest_files(root, _RULE_DIRECTORIES, [])
     seeds = _digest_files(root, ("seeds",), [])
-    total = hashlib.sha256(
-        "\n".join([models, rules, seeds, as_of, *sorted(loads), *sorted(decisions)]).encode()
-    )
-    return Fingerprint(models, total.hexdigest())
+    everything = [models, rules, seeds, as_of, *sorted(loads), *sorted(decisions)]
+    return Fingerprint(models, _joined([models, rules, seeds]), _joined(everything))
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def digest_definitions(root: Path) -> str:

@@ -1,0 +1,159 @@
+"""`plumb audit replay`: compute a publication again from its extracts, and compare."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plumbline.cli.parser import whole_number
+
+if TYPE_CHECKING:
+    from plumbline.audit.replay import Replay
+    from plumbline.project import Home
+
+_DIFFERS = 6
+_MORE = 10
+_NAMES = {
+    "code_sha256": "files of the project",
+    "lock_sha256": "lock file",
+    "compiler": "version of the compiler",
+    "definitions_digest": "definitions",
+}
+
+
+def register(commands: Any) -> argparse.ArgumentParser:
+    """Add the command to the group, and give its parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "replay",
+        help="compute a publication again from the extracts that it rests on, and compare",
+        description="Compute a publication again in a clean directory: exactly the extracts that its record "
+        "names, each held to its SHA-256, the as-of day of then, the project's code as it is now. Every "
+        "table and mart that comes out is compared with what was published. The state of the company is "
+        "only read.",
+        epilog="The directory is made under TMPDIR, and needs the room of the warehouse. "
+        "Exit codes: 0 everything comes out the same; 6 something differs, the first row and value "
+        "are named; 1 it cannot be replayed: an extract or the publication's file is missing or damaged.",
+    )
+    parser.add_argument(
+        "publication", nargs="?", metavar="PUBLICATION", help="as demo-000012 (default: the current one)"
+    )
+    parser.add_argument("--threads", type=whole_number, metavar="N", help="default: PLUMBLINE_THREADS, or 2")
+    parser.add_argument("--keep", action="store_true", help="keep the directory, to look at the warehouse")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what came out; exit code 6 when anything differs."""
+    from plumbline.audit.replay import find_publication, replay
+    from plumbline.cli.progress import TerminalProgress
+    from plumbline.cli.run import function_of
+    from plumbline.ledger import Ledger
+    from plumbline.project import Project
+    from plumbline.publication import Shelf
+    from plumbline.runs import install_progress
+
+    project, home = Project.find(), _home(options)
+    asked = find_publication(Ledger(home.ledger), Shelf(home.published.resolve()), options.publication)
+    install_progress(TerminalProgress())
+    with _clean(options) as clean:
+        recompute = function_of(project, "replayer")
+        found = replay(project, home, asked, clean, recompute, threads=_threads(options))
+        found = replace(found, kept=str(clean.root) if options.keep else "")
+    if options.format == "json":
+        print(json.dumps(found.as_json(), ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(_told(found)))
+    return _DIFFERS if found.differences else 0
+
+
+def _home(options: argparse.Namespace) -> Home:
+    from plumbline.cli.company import home_of
+    from plumbline.project import Home
+
+    return Home(options.home.resolve()) if options.home else home_of(options.company)
+
+
+def _threads(options: argparse.Namespace) -> int:
+    return max(1, options.threads or int(os.environ.get("PLUMBLINE_THREADS", "2")))
+
+
+@contextmanager
+def _clean(options: argparse.Namespace) -> Iterator[Home]:
+    """Give an empty home in a directory of its own, which goes again unless it is to be kept."""
+    from plumbline.project import Home
+
+    directory = Path(tempfile.mkdtemp(prefix="plumbline-replay-"))
+    try:
+        yield Home(directory)
+    finally:
+        if not options.keep:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _told(found: Replay) -> Iterator[str]:
+    yield (
+        f"Replayed {found.publication_id} as of {found.as_of}, from {found.extracts} extracts with "
+        f"{found.rows:,} rows, on {found.threads} thread{'s' * (found.threads > 1)}."
+    )
+    yield from _verdict(found)
+    equal = [table for table in found.tables if not table.difference]
+    for schema, what in (("published.", "tables"), ("marts.", "marts")):
+        those = [table for table in equal if table.table.startswith(schema)]
+        yield f"Equal: {len(those)} {what} with {sum(table.rows for table in those):,} rows"
+    yield from _limits(found)
+    yield from _code(found)
+    if found.kept:
+        yield f"Kept: {found.kept}"
+    yield f"Seconds: {found.seconds:.1f}"
+
+
+def _verdict(found: Replay) -> Iterator[str]:
+    differences = found.differences
+    if not differences:
+        yield "Everything comes out as it was published."
+        return
+    first, *others = differences
+    yield f"Not as published: {len(differences)} table{'s' * bool(others)}. The first:"
+    yield f"  {first.what[:1].upper()}{first.what[1:]}."
+    yield f"    where: {first.where}"
+    yield f"    published: {first.expected}"
+    yield f"    computed now: {first.found}"
+    yield f"    what to do: {first.todo}"
+    yield from (f"Also: {other.what} ({other.where})" for other in others[:_MORE])
+    if len(others) > _MORE:
+        yield f"and {len(others) - _MORE} more; --format json has them all"
+
+
+def _limits(found: Replay) -> Iterator[str]:
+    """Say what cannot be compared, and why."""
+    if found.left_out:
+        tables = sum(1 for table in found.tables if table.left_out)
+        yield (
+            f"Left out: {found.left_out:,} values in {tables} tables, which were held back then: they are of "
+            "an earlier publication, and rest on its extracts"
+        )
+    if found.recorded:
+        yield (
+            f"Not computed: verdicts, and {', '.join(found.recorded)}: what was checked and decided is "
+            "recorded; `plumb audit verify` holds it to the ledger"
+        )
+
+
+def _code(found: Replay) -> Iterator[str]:
+    files = "every file that counts is as recorded" if found.same_files else "not what was recorded"
+    yield f"Code: {files}{':' if found.code else f' (commit {found.commit[:12]})' if found.commit else ''}"
+    for change in found.code[:_MORE]:
+        old, new = (text[:12] for text in (change.recorded, change.now))
+        yield f"  {_NAMES.get(change.what, change.what)}: then {old}, now {new}"
+    if len(found.code) > _MORE:
+        yield f"  and {len(found.code) - _MORE} more; --format json has them all"
