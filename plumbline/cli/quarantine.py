@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
-import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from plumbline.cli.text import Column, pad, render_table
 from plumbline.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from plumbline.ledger import Ledger
     from plumbline.project import Home
     from plumbline.quarantine import Group, LandedRow, RefusedFile, Row
 
@@ -62,7 +62,7 @@ def register(subparsers: Any) -> None:
     )
     releasing.add_argument("--because", required=True, metavar="TEXT", help="why; it stays in the ledger")
     releasing.add_argument(
-        "--by", metavar="NAME", help="who decides (default: PLUMBLINE_USER, or the user of this machine)"
+        "--by", metavar="NAME", help="who decides (default: PLUMBLINE_USER, or git's user.email)"
     )
     releasing.set_defaults(run=release)
     exporting = commands.add_parser(
@@ -250,26 +250,39 @@ def _row_json(home: Home, row: Row) -> dict[str, Any]:
 
 def release(options: argparse.Namespace) -> int:
     """Record the release and say what comes of it."""
+    from plumbline.governance.people import operator
     from plumbline.ledger import open_ledger
     from plumbline.project import Project
-    from plumbline.quarantine import release_file, release_rows
 
-    home, by = _home(options), options.by or _somebody()
-    ledger = open_ledger(Project.find(), home, options.company).ledger
     if not options.because.strip():
         raise UsageError("a reason has words", where="--because", todo="Say why; it stays in the ledger.")
+    project, home = Project.find(), _home(options)
+    kept = open_ledger(project, home, options.company)
+    lines = _released(kept.ledger, home, options, options.by or operator(project.root))
+    for trouble in kept.show(strict=False):
+        print(f"warning: {trouble}", file=sys.stderr)
+    print("\n".join(lines))
+    return 0
+
+
+def _released(ledger: Ledger, home: Home, options: argparse.Namespace, by: str) -> list[str]:
+    """Record the release of a file or of rows; gives what to say of it."""
+    from plumbline.quarantine import release_file, release_rows
+
     company = "" if options.company == "demo" else f" --company {options.company}"
     if file := _file(home, options.what):
         record = release_file(ledger, home, file, by=by, why=options.because)
-        print(f"{file.source} ({file.about}) is closed by {by}: record {record.seq} of the ledger.")
-        print("Where it still lies in the source's folder, take it away: the next run would refuse it again.")
-        return 0
+        return [
+            f"{file.source} ({file.about}) is closed by {by}: record {record.seq} of the ledger.",
+            "Where it still lies in the source's folder, take it away: the next run would refuse it again.",
+        ]
     rows = _rows(home, options)
     record = release_rows(ledger, rows, by=by, why=options.because)
     many = f"{len(rows):,} row{'' if len(rows) == 1 else 's'}"
-    print(f"{many} of {rows[0].name} released by {by}: record {record.seq} of the ledger.")
-    print(f"The next `plumb run{company}` uses {'it' if len(rows) == 1 else 'them'}.")
-    return 0
+    return [
+        f"{many} of {rows[0].name} released by {by}: record {record.seq} of the ledger.",
+        f"The next `plumb run{company}` uses {'it' if len(rows) == 1 else 'them'}.",
+    ]
 
 
 def export(options: argparse.Namespace) -> int:
@@ -339,14 +352,6 @@ def _place(text: str) -> tuple[int, int]:
     if not (mark and load.isdecimal() and row.isdecimal()):
         raise UsageError(f"{text!r} names no row", where="--row", todo="Write LOAD:ROW, as `show` tells it.")
     return int(load), int(row)
-
-
-def _somebody() -> str:
-    """Name who acts: PLUMBLINE_USER, else the user of this machine."""
-    try:
-        return os.environ.get("PLUMBLINE_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
 
 
 def _pairs(lines: Mapping[str, str]) -> Iterator[str]:
