@@ -68,10 +68,11 @@ def register(subparsers: Any) -> None:
     logging.add_argument("--last", type=whole_number, metavar="N", help="only the newest N")
     logging.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
     logging.set_defaults(run=log)
-    from plumbline.cli import explain, replay
+    from plumbline.cli import explain, replay, report
 
     explain.register(commands)
     replay.register(commands)
+    report.register(commands)
     for parser in commands.choices.values():
         parser.add_argument("--company", default="demo", help="whose ledger (default: demo)")
         parser.add_argument(
