@@ -25,10 +25,13 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Asked:
-    """What somebody asks about, in words of their own; members are pairs of dimension and member."""
+    """What somebody asks about, in words of their own; members are pairs of dimension and member.
+
+    Without a period it is the newest whole one: of the grain, or the month.
+    """
 
     metric: str
-    period: str
+    period: str = ""
     by: tuple[tuple[str, str], ...] = ()
     grain: str = ""
 
@@ -126,7 +129,7 @@ def find_key(source: Source, vocabulary: Vocabulary, asked: Asked) -> tuple[Key,
     """Find the figure in a generation; DefinitionError that says what there is where it has none."""
     metric = vocabulary.metric(asked.metric)
     require_available(source, [metric])
-    grain, period = _period(vocabulary, asked)
+    grain, period = _period(vocabulary, asked) if asked.period else _newest(source, vocabulary, metric, asked)
     members = [(vocabulary.group_by(name, [metric]), text) for name, text in asked.by]
     finder = _Finder(source, metric, grain, period)
     return finder.find(members)
@@ -165,6 +168,20 @@ def _period(vocabulary: Vocabulary, asked: Asked) -> tuple[str, Period]:
             code="bad-range",
         )
     return wanted, Period(start, last_day(start, wanted))
+
+
+def _newest(source: Source, vocabulary: Vocabulary, metric: str, asked: Asked) -> tuple[str, Period]:
+    """Give the newest whole period that the metric has a figure of, by months where it has them."""
+    wanted = vocabulary.grain(asked.grain) if asked.grain and asked.grain != ALL else asked.grain
+    rows = source.connection.execute(
+        f"SELECT grain, max(period_start) FROM {_VALUES} WHERE metric = ? AND NOT is_partial GROUP BY grain",
+        [metric],
+    ).fetchall()
+    newest = dict(rows)
+    grain = next((each for each in (wanted or "month", *reversed(GRAINS)) if each in newest), ALL)
+    if wanted and wanted != grain:
+        return wanted, Period()
+    return grain, Period(newest.get(grain))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _DAMAGED = 6
 _EPILOG = """\
 Examples:
-  plumb audit explain gross_margin_rate --period 2026-10
+  plumb audit explain gross_margin_rate
   plumb audit explain 净销售额 --period 2026-Q3
   plumb audit explain net_sales --period 2026-10 --by product__category=Bikes
   plumb audit explain net_sales --period 2026-10 --format html --output net_sales.html
@@ -43,7 +43,11 @@ def register(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("metric", metavar="METRIC", help="name, label or synonym")
-    parser.add_argument("--period", required=True, help="2026-10-05, 2026-10, 2026-Q3, 2026 or all")
+    parser.add_argument(
+        "--period",
+        default="",
+        help="2026-10-05, 2026-10, 2026-Q3, 2026 or all (default: the last whole month)",
+    )
     parser.add_argument(
         "--by",
         action="append",

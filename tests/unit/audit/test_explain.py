@@ -78,6 +78,13 @@ def test_periods_are_given_as_people_write_them(published: Audited, period, grai
     assert published.explain("sales", period, grain=grain).figure.period_start == start
 
 
+@pytest.mark.parametrize(
+    ("grain", "start"), [("", date(2025, 2, 1)), ("year", date(2024, 1, 1)), ("quarter", date(2024, 4, 1))]
+)
+def test_without_a_period_it_is_the_newest_whole_one(published: Audited, grain, start) -> None:
+    assert published.explain("sales", "", grain=grain).figure.period_start == start
+
+
 def test_a_metric_is_found_by_its_chinese_name(published: Audited) -> None:
     assert published.explain("销售额", "2025-02").figure.metric == "sales"
 
