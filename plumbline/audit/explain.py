@@ -9,11 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from plumbline.audit.book import Book
 from plumbline.audit.explain_calculation import Calculation, calculate, exact
 from plumbline.audit.explain_figure import Asked, Figure, Key, find_key
 from plumbline.audit.explain_origin import Origin, OriginReader, read_rows
 from plumbline.audit.explain_record import (
-    Book,
     Decided,
     Line,
     Past,
@@ -228,6 +228,8 @@ class _Explainer:
             return lineage, ""
         except PlumblineError as error:
             return None, f"{error.what}: {error.why}" if error.why else error.what
+        except (LookupError, TypeError, ValueError):
+            return None, "what is kept of the models was made by another version; the next run makes it anew"
 
     def _definition(self, made: Source, definitions: Definitions, metric: str) -> Definition:
         rows = read_rows(

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from plumbline.audit.book import Book
 from plumbline.audit.explain_calculation import exact
 from plumbline.audit.explain_figure import Key, members_of
 from plumbline.audit.explain_origin import read_rows
 from plumbline.errors import PlumblineError
-from plumbline.ledger import Break, Record, Seen, Witnessing, WitnessUnreachable, check_chain
+from plumbline.ledger import Record, Seen, WitnessUnreachable
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from plumbline.project import Home
     from plumbline.serving.reader import Source
-
-_KEPT = ("load", "definition", "quality", "publication", "heal", "hold", "release", "restatement")
-ABANDONED = "publication abandoned"
 
 
 @dataclass(frozen=True)
@@ -45,52 +43,6 @@ class WitnessWord:
     what: str
 
 
-@dataclass
-class Book:
-    """The ledger, read once with every link checked."""
-
-    witnessing: Witnessing
-    records: dict[str, list[Record]] = field(default_factory=dict)
-    hashes: dict[int, str] = field(default_factory=dict)
-    breaks: list[Break] = field(default_factory=list)
-
-    @classmethod
-    def read(cls, witnessing: Witnessing) -> Book:
-        """Read it; where the chain does not hold is kept in `breaks`."""
-        book = cls(witnessing)
-        for found in check_chain(witnessing.ledger.lines()):
-            if isinstance(found, Break):
-                book.breaks.append(found)
-                continue
-            book.hashes[found.seq] = found.hash
-            if found.kind in _KEPT:
-                book.records.setdefault(found.kind, []).append(found)
-        return book
-
-    def of(self, kind: str) -> Sequence[Record]:
-        """Give the records of a kind, oldest first."""
-        return self.records.get(kind, ())
-
-    def publication(self, publication_id: str) -> Record | None:
-        """Give the record of a publication."""
-        found = (r for r in reversed(self.of("publication")) if r.body["publication_id"] == publication_id)
-        return next(found, None)
-
-    def quality(self, run_id: str) -> Record | None:
-        """Give the record of what the checks of a run found."""
-        return next((r for r in reversed(self.of("quality")) if r.body["run_id"] == run_id), None)
-
-    def loads(self) -> dict[int, tuple[str, int]]:
-        """Give digest and number of the record of every load."""
-        bodies = ((record.body, record.seq) for record in self.of("load"))
-        return {body["load"]: (body["sha256"], seq) for body, seq in bodies}
-
-    def abandoned(self) -> set[str]:
-        """Name the publications that were recorded, and never seen by anybody."""
-        bodies = (record.body for record in self.of("heal"))
-        return {body["publication_id"] for body in bodies if body["what"] == ABANDONED}
-
-
 def lines_about(book: Book, metric: str, publication: Record | None, run_id: str) -> Iterator[Line]:
     """Give the records that speak of a figure: its definition, the checks, its publication."""
     last = publication.seq if publication else max(book.hashes, default=0)
@@ -98,6 +50,17 @@ def lines_about(book: Book, metric: str, publication: Record | None, run_id: str
     own = [record for record in changes if record.body["metric"] == metric]
     for record in own[-1:]:
         yield _line(record, f"definition of {metric} {record.body['change']}")
+    for record in book.of("approval"):
+        body = record.body
+        if body["subject"] == metric and record.seq <= last:
+            yield _line(record, f"approved by {body['by']}: {body['reason']}")
+    for record in book.of("restatement"):
+        told = [each for each in record.body["metrics"] if each["metric"] == metric]
+        for each in told if record.seq <= last else ():
+            figures = f"{each['figures']} figure{'' if each['figures'] == 1 else 's'}"
+            yield _line(
+                record, f"{figures} of {metric} restated in {record.body['publication_id']}: {each['state']}"
+            )
     if quality := book.quality(run_id):
         body = quality.body
         found = ", ".join(f"{body[name]} {name}" for name in ("passed", "failed", "skipped", "error"))

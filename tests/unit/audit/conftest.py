@@ -86,7 +86,8 @@ class Audited(Company):
             operator="Li Na",
         )
         ledger = self.witnessing.ledger
-        ledger.append("load", {"load": 2, "system": "erp", "table": "sales_order_header", "sha256": "a2"})
+        load = {"load": 2, "system": "erp", "table": "sales_order_header", "sha256": "a2", "rows": 13}
+        ledger.append("load", load)
         ledger.append("definition", {"metric": "margin", "change": "new"})
         ledger.append("publication", body)
         self.witnessing.show()
