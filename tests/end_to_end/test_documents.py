@@ -182,3 +182,9 @@ def test_both_readmes_show_the_same_commands():
         for name in ("README.md", "README.zh-CN.md")
     ]
     assert commands[0] == commands[1]
+
+
+def test_the_guide_for_auditors_shows_the_same_in_both_languages():
+    guides = ROOT / "docs" / "guides"
+    shown = [list(steps(guides / f"prove-a-figure{suffix}.md")) for suffix in ("", ".zh-CN")]
+    assert shown[0] == shown[1]
