@@ -83,6 +83,7 @@ class Audited(Company):
             quality=None,
             lock=Path("none"),
             inputs="",
+            code="",
             operator="Li Na",
         )
         ledger = self.witnessing.ledger

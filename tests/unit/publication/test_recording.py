@@ -43,6 +43,7 @@ def record(home, ledger):
                 quality={"run_id": "run-1"},
                 lock=home.root / "requirements.lock",
                 inputs="inputs",
+                code="code",
                 operator="somebody",
             )
             ledger.append("publication", body)
