@@ -90,17 +90,25 @@ judged as (
 )
 """
 
+
+def _shown(figure: str) -> str:
+    """Write a figure for people: whole from a hundred on, else with four digits."""
+    return (
+        f"case when abs({figure}) >= 100 then format('{{:,.0f}}', {figure}) else printf('%.4g', {figure}) end"
+    )
+
+
 _EVIDENCE = (
     _JUDGED
-    + """
+    + f"""
 select
     count(*) as evaluated,
     count(*) filter (where value not between usual_from and usual_to) as unexpected,
     coalesce(
         list_aggregate(
             list_slice(list(
-                metric || ' is ' || printf('%.6g', cast(value as double)) || ', usual is '
-                    || printf('%.6g', usual_from) || ' to ' || printf('%.6g', usual_to)
+                metric || ' is ' || {_shown("cast(value as double)")} || ', usual is '
+                    || {_shown("usual_from")} || ' to ' || {_shown("usual_to")}
                 order by metric
             ) filter (where value not between usual_from and usual_to), 1, 3),
             'string_agg', '; '
