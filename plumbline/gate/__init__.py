@@ -20,7 +20,7 @@ from plumbline.gate.decide import (
     decide,
     doubts,
 )
-from plumbline.gate.hold import Hold, Holding, Previous, hold
+from plumbline.gate.holding import Hold, Holding, Previous, hold
 from plumbline.gate.restate import Restated, Restatement, restate
 from plumbline.gate.waive import Waiver, read_waivers, standing, waived, write_waivers
 
