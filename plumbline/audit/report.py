@@ -37,7 +37,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Section:
-    """One table of the report, with a note on what it tells."""
+    """One table of the report, with a note on what it tells; the first `urgent` rows are always shown."""
 
     key: str
     title: str
@@ -45,6 +45,7 @@ class Section:
     headings: tuple[Heading, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    urgent: int = 0
 
 
 @dataclass(frozen=True)
@@ -401,8 +402,11 @@ def _failures(given: _Reporting) -> Section:
         Heading("runs", "Of runs", "运行次数", True),
         Heading("newest", "Newest of these", "最近一次"),
     )
+    urgent = sum(bool(row[4] or row[5]) for row in rows)
     note = "Expectations that did not pass at least once. Skipped is never passed: it says nothing."
-    return Section("checks", "Failed and skipped checks", "未通过与跳过的检查", headings, tuple(rows), note)
+    return Section(
+        "checks", "Failed and skipped checks", "未通过与跳过的检查", headings, tuple(rows), note, urgent
+    )
 
 
 def _totals(given: _Reporting) -> Section:

@@ -11,6 +11,7 @@ from plumbline.quality.report.widgets import (
     WARNING_MARK,
     blank,
     chinese,
+    counted,
     grid,
     number_cell,
     section,
@@ -51,8 +52,8 @@ def _banner(report: Report) -> Html:
     else:
         mark, text, zh = PASSED_MARK, "The chain of the ledger is unbroken", "账本链条完整"
         more = "At the end of the period nothing was held back."
-    counts = (("publications", "publications"), ("waivers", "waivers"), ("restatements", "restated metrics"))
-    told = ", ".join(f"{len(report.section(key).rows)} {name}" for key, name in counts)
+    counts = (("publications", "publication"), ("waivers", "waiver"), ("restatements", "restated metric"))
+    told = ", ".join(counted(len(report.section(key).rows), name) for key, name in counts)
     words = element("strong", text, " ", chinese(zh))
     return element(
         "div", shape(mark), element("div", words, element("span", f"{more} {told}.")), class_=f"banner {mark}"
@@ -64,10 +65,12 @@ def _section(given: Section) -> Html:
         return section(given.key, given.title, given.zh, "", blank("None. 无。"))
     heads = [_head(heading) for heading in given.headings]
     rows = [[_cell(cell, head) for cell, head in zip(row, given.headings, strict=True)] for row in given.rows]
-    table = grid(heads, rows)
-    if len(rows) > _FOLDED:
-        table = element("details", element("summary", f"{len(rows):,} rows"), table)
-    return section(given.key, given.title, given.zh, given.note, joined((table,)))
+    shown = given.urgent if len(rows) > _FOLDED else len(rows)
+    parts = [grid(heads, rows[:shown])] if shown else []
+    if rest := rows[shown:]:
+        told = element("summary", counted(len(rest), "more row" if shown else "row"))
+        parts.append(element("details", told, grid(heads, rest)))
+    return section(given.key, given.title, given.zh, given.note, joined(parts))
 
 
 def _head(heading: Heading) -> Html:

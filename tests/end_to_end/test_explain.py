@@ -36,7 +36,7 @@ def explained(home, *arguments):
 def landed(home, figure, condition="true"):
     start, end = figure["period_start"], figure["period_end"]
     sql = LANDED.format(landing=home.landing, start=start, end=end, condition=condition)
-    return duckdb.sql(sql).fetchone()[0]
+    return duckdb.execute(sql).fetchone()[0]
 
 
 @pytest.mark.parametrize(

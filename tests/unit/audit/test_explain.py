@@ -1,6 +1,8 @@
 """One published figure, taken apart: everything that is said of it is so."""
 
 import json
+import subprocess
+import sys
 from datetime import date
 from decimal import Decimal
 
@@ -327,3 +329,13 @@ def test_restatements_of_just_this_figure_are_told(changed: Audited) -> None:
     assert (found.decisions[0].kind, found.decisions[0].by) == ("restatement", "Wang Fang")
     assert found.history[0].note == "restated from 0.5 to 0.4 (approved)"
     assert changed.explain("margin", "2025-01").decisions == ()
+
+
+def test_explaining_loads_neither_dbt_nor_dagster_nor_great_expectations() -> None:
+    code = (
+        "import sys, plumbline.audit.explain, plumbline.audit.explain_page, plumbline.audit.report,"
+        " plumbline.audit.report_page, plumbline.cli.explained;"
+        "print([name for name in ('dbt', 'dagster', 'great_expectations') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -224,6 +224,21 @@ def test_every_format_says_the_same(checked: Audited) -> None:
     assert "http" not in page
 
 
+def test_failed_checks_of_a_long_list_are_not_folded_away(company: Audited) -> None:
+    skipped = [
+        failed(column=f"c{number}", expected=f"c{number} is right", verdict="skipped") for number in range(50)
+    ]
+    company.checked(failed(column="amount"), *skipped)
+    company.day()
+    company.witnessing.ledger.append(
+        "quality", {"run_id": "run", "evaluated": 1, "passed": 0, "failed": 1, "skipped": 50, "error": 0}
+    )
+    page = render_report(report(company.home, company.witnessing, "shop"))
+    before, _, folded = page.partition("<summary>50 more rows</summary>")
+    assert "amount is never empty" in before
+    assert "c49 is right" in folded
+
+
 def test_the_period_stands_above_the_report(past: Past) -> None:
     found = report(past.home, past.witnessing, "shop", read_period("2026-Q3", "2026-Q3"))
     assert (found.start, found.end) == (date(2026, 7, 1), date(2026, 9, 30))
