@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```\s*$", re.MULTILINE | re.DOTALL)
@@ -14,6 +14,7 @@ _NUMBER = re.compile(r"(?:[▲▼=] )?(?:(?<![\w-])[-+])?\d[\d,.:-]*")
 _RULE = re.compile("─+")
 _LIGHT = re.compile(r"\b(green|amber|red)\b")
 _ROWS = re.compile(r"([\d,]+) of ([\d,]+) rows")
+_NEEDS = re.compile(r"needs=(?P<data>\S+)")
 _FILE = re.compile(r"(?P<mode>file|append)=(?P<name>\S+)")
 
 
@@ -22,13 +23,15 @@ class Command:
     """A line behind `$ ` in a console block, and the output shown below it.
 
     `console serves=URL` marks a command that goes on until it is stopped, and answers at URL. Of a
-    `console compared` block every shown line must come out, but for its numbers, lights and widths.
+    `console compared` block every shown line must come out, but for its numbers, lights and widths;
+    `console needs=DATA` is for readers who have that data set.
     """
 
     text: str
     shown: tuple[str, ...]
     serves: str = ""
     compared: bool = False
+    needs: str = ""
 
     @property
     def is_first_run(self) -> bool:
@@ -78,21 +81,26 @@ def steps(document: Path) -> Iterator[Command | File]:
         if target:
             yield File(target["name"], body, target["mode"] == "append")
         elif info.split()[:1] == ["console"]:
-            served = _SERVES.search(info)
-            yield from _commands(body, served["url"] if served else "", "compared" in info.split())
+            served, needed = _SERVES.search(info), _NEEDS.search(info)
+            of_block = {
+                "serves": served["url"] if served else "",
+                "compared": "compared" in info.split(),
+                "needs": needed["data"] if needed else "",
+            }
+            yield from (replace(command, **of_block) for command in _commands(body))
 
 
-def _commands(body: str, serves: str, compared: bool) -> Iterator[Command]:
+def _commands(body: str) -> Iterator[Command]:
     current: str | None = None
     shown: list[str] = []
     for line in body.splitlines():
         if line.startswith("$ "):
             if current is not None:
-                yield Command(current, tuple(shown), serves, compared)
+                yield Command(current, tuple(shown))
             current, shown = line[2:], []
         elif current is not None and current.endswith("\\"):
             current = current[:-1] + line.strip()
         else:
             shown.append(line)
     if current is not None:
-        yield Command(current, tuple(shown), serves, compared)
+        yield Command(current, tuple(shown))
