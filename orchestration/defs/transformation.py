@@ -22,6 +22,22 @@ from plumbline.warehouse import connect
 # The step that rests on all models.
 CANDIDATES = "candidates"
 _BUILT = {"model", "seed"}
+# The marts of what happened on a day; none of them has a row where no fact is on or before the as-of day.
+_FACTS = (
+    "orders",
+    "sales_quotas",
+    "store_traffic",
+    "leads",
+    "opportunities",
+    "tickets",
+    "calls",
+    "purchase_orders",
+    "work_orders",
+    "work_order_steps",
+    "machine_days",
+    "approval_steps",
+    "budgets",
+)
 _workers: list[DbtWorker] = []
 
 
@@ -182,13 +198,14 @@ def _note_built(session: Session) -> None:
 
 
 def _require_data(session: Session) -> None:
-    """Refuse to go on when every fact lies after the as-of date: the spine then has that one day only."""
+    """Refuse to go on when every fact lies after the as-of date: then no mart of facts has a row."""
+    facts = " union all ".join(f"(select 1 from marts.{name} limit 1)" for name in _FACTS)
     with connect(session.home.warehouse) as connection:
-        days, first = connection.execute(
-            "select (select count(*) from marts.time_spine_daily),"
+        there, first = connection.execute(
+            f"select (select count(*) from ({facts})),"
             " (select min(order_date) from staging.stg_erp__sales_order_header)"
         ).fetchall()[0]
-    if days <= 1 and first is not None and first > session.as_of:
+    if not there and first is not None and first > session.as_of:
         raise ConfigurationError(
             f"there is no data on or before {session.as_of}",
             where="--as-of",

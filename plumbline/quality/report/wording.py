@@ -61,6 +61,12 @@ _EXPECTED = (
     (r"only what is completed is within its service level", "只有已完成的才算时效达标"),
     (r"the targets of members add up to that of the company, within ([\d.]+) %",
      r"各成员目标之和等于公司目标（误差 \1 % 以内）"),
+    (r"the last whole (month|quarter|week|day) is as usual, against (.+) before",
+     r"最近一个完整周期与以往同期相比属于正常范围"),
+    (r"(.+): the last whole (month|quarter|week|day) is as usual, against (.+) before",
+     r"\1：最近一个完整周期与以往同期相比属于正常范围"),
+    (r"a figure that is computed from others equals its formula over those",
+     "由其他指标计算的数值等于其公式的结果"),
     (r"those of months add up to quarter and year, within ([\d.]+) %",
      r"各月目标之和等于季度与年度目标（误差 \1 % 以内）"),
 )  # fmt: skip
@@ -90,6 +96,15 @@ _FOUND = (
     (r"(?:skipped: )?no whole has a target beside those of its parts", "没有整体与部分同时设有目标"),
     (r"(?:skipped: )?no extract of (.+)", r"没有 \1 的提取数据"),
     (r"(?:skipped: )?no freshness is agreed for (\S+)", r"未约定 \1 的时效"),
+    (r"(?:skipped: )?no figure has been there long enough to tell what is usual",
+     "历史不足，无法判断是否正常"),
+    (r"(?:skipped: )?no figure is published together with those that it is computed from",
+     "没有与其计算来源一同发布的数值"),
+    (r"(?:skipped: )?no metric is computed from others", "没有由其他指标计算的指标"),
+    (r"([\d,]+) formulas computed again", r"重新计算了 \1 个公式"),
+    (r"([\d,]+) figures of (\S+) are as usual", r"\2 的 \1 个数值均属正常"),
+    (r"(\S+) is (\S+), usual is (\S+) to (\S+) \(of (\S+)\)", r"\5 的 \1 为 \2，正常范围为 \3 到 \4"),
+    (r"(\S+) is (\S+), usual is (\S+) to (\S+)", r"\1 为 \2，正常范围为 \3 到 \4"),
 )  # fmt: skip
 WORDS = {
     "critical": "严重",

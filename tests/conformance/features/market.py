@@ -495,6 +495,7 @@ METRICS = [
     ),
     metric("orders_on_spine", measure=taken("orders", join_to_timespine=True)),
     metric("orders_filled", measure=taken("orders", join_to_timespine=True, fill_nulls_with=0)),
+    metric("sales_filled", measure=taken("sales", join_to_timespine=True, fill_nulls_with=0)),
     metric("orders_or_zero", measure=taken("orders", fill_nulls_with=0)),
     metric("refunds_or_zero", measure=taken("refunded", fill_nulls_with=0)),
     metric(
@@ -582,13 +583,15 @@ def _aggregate_itself(item: dict[str, Any], measures: Mapping[str, dict[str, Any
         ]
         item["filter"] = {"where_filters": filters} if filters else None
     elif item["type"] == "cumulative":
-        params["cumulative_type_params"]["metric"] = params.pop("measure")
+        used = params.pop("measure")
+        # A metric that fills itself takes the place of the measure that was filled.
+        filled = "fill_nulls_with" in used
+        params["cumulative_type_params"]["metric"] = {"name": "sales_filled"} if filled else used
     elif item["type"] == "conversion":
         told = params["conversion_type_params"]
         told["base_metric"] = told.pop("base_measure")
         told["conversion_metric"] = told.pop("conversion_measure")
         if "fill_nulls_with" in told["conversion_metric"]:
-            # A metric that fills itself takes the place of the measure that was filled.
             told["conversion_metric"] = {"name": "orders_or_zero"}
 
 

@@ -4,15 +4,17 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from expectations import indicators, landing, marts, staging
+from plumbline.definitions import load
 from plumbline.landing import load_sources
 from plumbline.project import Home, Project
-from plumbline.quality import Freshness, StageContext, run_stage
+from plumbline.quality import Freshness, StageContext, formulas_of, run_stage
 from plumbline.warehouse.contents import inspect_contents
 
 STAGES = {"landing": landing, "staging": staging, "marts": marts, "indicators": indicators}
@@ -38,6 +40,7 @@ class Warehouse:
 
     def __init__(self, path: Path, project: Project) -> None:
         self.con = duckdb.connect(str(path))
+        self.formulas = formulas_of(load(path.parent / "semantic_manifest.json", project.root))
         sources = load_sources(project, "demo")
         self.freshness = {
             name: Freshness(system.freshness.warn_after_days, system.freshness.error_after_days)
@@ -46,7 +49,7 @@ class Warehouse:
 
     def judge(self, stage, *, kept=False):
         """Judge the suites of a stage; with what is kept of the judgements before, where that is `kept`."""
-        context = StageContext.of(self.con, self.freshness)
+        context = replace(StageContext.of(self.con, self.freshness), formulas=self.formulas)
         marts = inspect_contents(self.con) if kept else None
         return run_stage(self.con, stage, STAGES[stage].suites(), context=context, marts=marts)
 
@@ -58,6 +61,7 @@ class Warehouse:
 @pytest.fixture
 def warehouse(demo, tmp_path, project_root):
     copy = shutil.copy(demo.warehouse, tmp_path / "warehouse.duckdb")
-    opened = Warehouse(copy, Project(project_root))
+    shutil.copy(demo.semantic_manifest, tmp_path / "semantic_manifest.json")
+    opened = Warehouse(Path(copy), Project(project_root))
     yield opened
     opened.con.close()
