@@ -22,22 +22,22 @@ from plumbline.warehouse import connect
 # The step that rests on all models.
 CANDIDATES = "candidates"
 _BUILT = {"model", "seed"}
-# The marts of what happened on a day; none of them has a row where no fact is on or before the as-of day.
-_FACTS = (
-    "orders",
-    "sales_quotas",
-    "store_traffic",
-    "leads",
-    "opportunities",
-    "tickets",
-    "calls",
-    "purchase_orders",
-    "work_orders",
-    "work_order_steps",
-    "machine_days",
-    "approval_steps",
-    "budgets",
-)
+# The marts of what happened on a day, and that day.
+_FACTS = {
+    "orders": "order_date",
+    "sales_quotas": "quota_date",
+    "store_traffic": "traffic_date",
+    "leads": "created_date",
+    "opportunities": "created_date",
+    "tickets": "opened_date",
+    "calls": "call_date",
+    "purchase_orders": "order_date",
+    "work_orders": "start_date",
+    "work_order_steps": "actual_start_date",
+    "machine_days": "run_date",
+    "approval_steps": "started_date",
+    "budgets": "finance_date",
+}
 _workers: list[DbtWorker] = []
 
 
@@ -198,8 +198,11 @@ def _note_built(session: Session) -> None:
 
 
 def _require_data(session: Session) -> None:
-    """Refuse to go on when every fact lies after the as-of date: then no mart of facts has a row."""
-    facts = " union all ".join(f"(select 1 from marts.{name} limit 1)" for name in _FACTS)
+    """Refuse to go on when every fact lies after the as-of date."""
+    until = f"date '{session.as_of.isoformat()}'"
+    facts = " union all ".join(
+        f"(select 1 from marts.{name} where {day} <= {until} limit 1)" for name, day in _FACTS.items()
+    )
     with connect(session.home.warehouse) as connection:
         there, first = connection.execute(
             f"select (select count(*) from ({facts})),"

@@ -72,7 +72,8 @@ class Company:
         return dict(
             self.ask(
                 "select metric, md5(string_agg(concat_ws('|', grain, period_start, dimensions, members,"
-                " value), ';' order by all)) from published.indicator_value group by metric"
+                " value), ';' order by grain, period_start, dimensions, members))"
+                " from published.indicator_value group by metric"
             )
         )
 

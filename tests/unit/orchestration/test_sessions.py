@@ -120,6 +120,7 @@ def gate(session, monkeypatch):
     monkeypatch.setattr(publication, "publish", publish)
     monkeypatch.setattr(publication, "_reconciliation", lambda _: [])
     monkeypatch.setattr(publication, "record_quality", lambda *_: None)
+    monkeypatch.setattr(publication, "note_quarantine", lambda *_: None)
     monkeypatch.setattr(publication, "hold_back", lambda session, _, checks: ruled.extend(checks))
     monkeypatch.setattr("plumbline.quality.StageContext.of", lambda *_: None)
     monkeypatch.setattr("plumbline.quality.write_report", lambda *_, **__: "report.html")
