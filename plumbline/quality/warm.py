@@ -25,6 +25,7 @@ def warm_up() -> None:
     global _warming
     if _warming is None:
         _import_deprecated_modules_quietly()
+        _import_what_others_use_meanwhile()
         _warming = threading.Thread(target=_load, name="warm-up-quality", daemon=True)
         _warming.start()
 
@@ -77,3 +78,9 @@ def _import_deprecated_modules_quietly() -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         for name in ("sre_constants", "sre_parse"):
             importlib.import_module(name)
+
+
+def _import_what_others_use_meanwhile() -> None:
+    # A class that is defined registers itself with SQLAlchemy before its module is complete. Dagster's storage,
+    # which asks that registry for every statement, must not see a half of the mapper.
+    importlib.import_module("sqlalchemy.orm")

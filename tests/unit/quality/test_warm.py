@@ -45,3 +45,12 @@ def test_modules_that_no_rule_needs_are_imported_by_who_uses_them(run):
         "import scipy.stats\n"
         "assert scipy.stats.norm.cdf(0) == 0.5"
     )
+
+
+def test_what_others_use_meanwhile_is_whole_before_it_begins(run):
+    run(
+        "import plumbline.quality as quality, sys, threading\n"
+        "threading.Thread.start = lambda thread: None\n"
+        "quality.warm_up()\n"
+        "assert 'sqlalchemy.orm' in sys.modules and 'great_expectations' not in sys.modules"
+    )
