@@ -11,7 +11,7 @@ from typing import Any
 
 from plumbline.definitions import GRAINS, GroupBy, parse_group_by
 from plumbline.errors import DefinitionError, UsageError, did_you_mean
-from plumbline.serving.door import require_available
+from plumbline.serving.edition import require_available
 from plumbline.serving.periods import Period, first_day, last_day, read_whole_period
 from plumbline.serving.reader import Source
 from plumbline.serving.vocabulary import Vocabulary

@@ -305,6 +305,7 @@ def _dimension(item: Mapping[str, Any]) -> Dimension:
         expr=str(item.get("expr") or item["name"]),
         is_partition=bool(item.get("is_partition")),
         validity=next((part for part in ("start", "end") if validity.get(f"is_{part}")), ""),
+        person=meta.get("person") is True,
     )
 
 

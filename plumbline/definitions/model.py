@@ -172,6 +172,8 @@ class Dimension:
     is_partition: bool = False
     # "start" or "end" of the time in which a row of a slowly changing model is valid
     validity: str = ""
+    # whether its members are persons
+    person: bool = False
 
 
 @dataclass(frozen=True)

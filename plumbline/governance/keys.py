@@ -37,7 +37,7 @@ _META_KEYS = (
     "grains",
 )
 METRIC_META: Known = {**dict.fromkeys(_META_KEYS, _ANY), "owner": _OWNER}
-_ELEMENT_META: Known = {"meta": {"label_zh": _ANY}}
+_ELEMENT_META: Known = {"meta": {"label_zh": _ANY, "person": _ANY}}
 _CONVERSION: Known = {
     **dict.fromkeys(("entity", "calculation", "window", "constant_properties"), _ANY),
     "base_measure": _MEASURE_INPUT,

@@ -81,6 +81,6 @@ def _import_deprecated_modules_quietly() -> None:
 
 
 def _import_what_others_use_meanwhile() -> None:
-    # A class that is defined registers itself with SQLAlchemy before its module is complete. Dagster's storage,
-    # which asks that registry for every statement, must not see a half of the mapper.
+    # A class that is defined registers itself with SQLAlchemy before its module is complete. Dagster's
+    # storage, which asks that registry for every statement, must not see a half of the mapper.
     importlib.import_module("sqlalchemy.orm")

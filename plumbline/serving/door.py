@@ -7,14 +7,12 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from plumbline.compiler import compile as compile_query
 from plumbline.compiler import explain
-from plumbline.definitions import Definitions, load
+from plumbline.definitions import Definitions
 from plumbline.errors import DefinitionError
-from plumbline.indicators.coverage import Coverage, read_coverage, uncovered_sql, unsettled_sql
+from plumbline.indicators.coverage import uncovered_sql, unsettled_sql
 from plumbline.project import Home
 from plumbline.publication.labels import Label, label_column, labels_of
-from plumbline.publication.sql import identifier
 from plumbline.serving.answer import Answer, AnswerColumn
 from plumbline.serving.compare import (
     COMPARISONS,
@@ -27,11 +25,12 @@ from plumbline.serving.compare import (
     uncovered_parts,
 )
 from plumbline.serving.doubts import Doubt, doubt_on
+from plumbline.serving.edition import Edition, sentence
 from plumbline.serving.notes import Asked, notes
 from plumbline.serving.periods import Period
 from plumbline.serving.reader import Source, open_generation, open_live, open_publication
 from plumbline.serving.resolve import Question, Resolved, resolve
-from plumbline.serving.vocabulary import Vocabulary
+from plumbline.serving.suppress import suppressed_sql
 from plumbline.serving.wording import in_their_words
 
 if TYPE_CHECKING:
@@ -73,26 +72,41 @@ def ask(
     source: Source,
     question: Question,
     definitions: Definitions | None = None,
-    held: Doubt | None = None,
 ) -> Answer:
     """Answer a question from an open source; the answer lives as long as the source is open.
 
     `definitions` are those of the source, where they have been loaded already. A figure that is held is
-    answered from the publication that has its last good value, where `held` says why.
+    answered from the publication that has its last good value.
     """
-    definitions = definitions or load(source.manifest)
-    vocabulary = Vocabulary(definitions)
+    return answer(Edition(home, source, definitions=definitions), question)
+
+
+def answer(
+    edition: Edition,
+    question: Question,
+    role: str = "",
+    source: Source | None = None,
+    held: Doubt | None = None,
+) -> Answer:
+    """Answer a question as a role sees the figures, from the edition.
+
+    `source` reads the edition over a connection of its own; `held` says why a later one does not answer.
+    """
+    source = source or edition.source
+    vocabulary = edition.vocabulary(role)
     resolved = resolve(vocabulary, question)
-    require_available(source, resolved.metrics)
-    compiled = partial(compile_query, source.manifest, dialect="duckdb", cache=home.compiled)
-    coverage = read_coverage(source.connection, source.library)
+    edition.require_available(resolved.metrics)
     try:
-        sql = _sql(compiled, resolved, _mark(resolved, source.as_of, definitions, coverage))
+        sql = _sql(edition.compiled, resolved, _mark(resolved, source.as_of, edition))
     except DefinitionError as error:
         raise in_their_words(error, vocabulary, question, resolved) from None
     if doubt := doubt_on(source, resolved.metrics, sql, resolved.period):
-        return _last_good(home, source, question, doubt)
-    asked = Asked(source, definitions, question, resolved, compiled, coverage, held)
+        return _last_good(edition, question, role, source, doubt)
+    definitions = edition.definitions
+    limited_to = vocabulary.sight.limit_in_words() if resolved.limits else ""
+    asked = Asked(
+        source, definitions, question, resolved, edition.compiled, edition.coverage, held, limited_to
+    )
     return Answer(
         source,
         sql,
@@ -103,41 +117,17 @@ def ask(
     )
 
 
-def _last_good(home: Home, source: Source, question: Question, doubt: Doubt) -> Answer:
+def _last_good(edition: Edition, question: Question, role: str, source: Source, doubt: Doubt) -> Answer:
     """Answer from the last publication in which nothing of what is asked for was in doubt."""
     if not doubt.last_good:
         raise DefinitionError(
             f"{', '.join(question.metrics)}: held, and there is no earlier good figure",
-            why=_sentence(doubt.reason),
+            why=sentence(doubt.reason),
             todo="`plumb status` tells what is held, and whose it is to mend.",
             code="held",
         )
-    older = source.beside(open_publication(home, doubt.last_good))
-    return ask(home, older, question, held=doubt)
-
-
-def require_available(source: Source, metrics: Sequence[str]) -> None:
-    """Raise DefinitionError for the first metric that has no data behind it, saying why."""
-    placeholders = ", ".join("?" * len(metrics))
-    rows = source.connection.execute(
-        f"SELECT name, unavailable_reason FROM {identifier('warehouse', source.library, 'indicator')} "
-        f"WHERE NOT available AND name IN ({placeholders}) ORDER BY name",
-        list(metrics),
-    ).fetchall()
-    for name, reason in rows:
-        raise DefinitionError(
-            f"metric {name!r} is not available",
-            why=_sentence(reason),
-            todo="`plumb list metrics` tells which are.",
-            code="not-available",
-        )
-
-
-def _sentence(reason: str | None) -> str:
-    """Write a reason as a sentence; one that begins with the name of a table keeps it as it is."""
-    if not reason:
-        return ""
-    return f"{reason}." if "." in reason.split()[0] else f"{reason[:1].upper()}{reason[1:]}."
+    older = source.beside(open_publication(edition.home, doubt.last_good))
+    return answer(Edition(edition.home, older, edition.policy), question, role, held=doubt)
 
 
 def _sql(compiled: Any, resolved: Resolved, mark: str) -> str:
@@ -149,21 +139,26 @@ def _sql(compiled: Any, resolved: Resolved, mark: str) -> str:
     now = str(compiled(asked | _within(resolved.period)))
     if resolved.comparison:
         before = compiled(asked | _within(resolved.comparison.before(resolved.period)))
-        now = compare_sql(resolved.comparison, resolved.metrics, keys, now, before, mark)
+        now = compare_sql(resolved.comparison, asked["metrics"], keys, now, before, mark)
     elif mark:
         now = marked_sql(now, mark)
+    if resolved.small_groups:
+        now = suppressed_sql(now, resolved)
     return now + ordered_sql(order, resolved.limit)
 
 
 def _asked(resolved: Resolved) -> dict[str, Any]:
+    """Ask for the metrics, and for those that count small groups, of the rows that count."""
     keys = [item.column for item in resolved.group_by]
-    return {"metrics": list(resolved.metrics), "group_by": keys, "where": list(resolved.where)}
+    metrics = dict.fromkeys([*resolved.metrics, *(group.count for group in resolved.small_groups.values())])
+    return {"metrics": list(metrics), "group_by": keys, "where": [*resolved.where, *resolved.limits]}
 
 
-def _mark(resolved: Resolved, as_of: date | None, definitions: Definitions, coverage: Coverage) -> str:
+def _mark(resolved: Resolved, as_of: date | None, edition: Edition) -> str:
     """Write the column that tells partial periods; '' when the question has none."""
     if resolved.time is None:
         return ""
+    definitions, coverage = edition.definitions, edition.coverage
     period, time = resolved.period or Period(), resolved.time
     last = min((day for day in (period.end, as_of) if day), default=None)
 

@@ -18,8 +18,11 @@ from plumbline.serving.vocabulary import Vocabulary
 _WORST = ("held", "stale", "certified_with_warnings")
 
 
-def list_metrics(source: Source) -> list[dict[str, Any]]:
-    """List the metrics by domain and name, with verdicts, and why those without data are not available."""
+def list_metrics(source: Source, words: Vocabulary | None = None) -> list[dict[str, Any]]:
+    """List the metrics by domain and name, with verdicts, and why those without data are not available.
+
+    `words` are those of who asks; without them everything is listed, here and in all that follows.
+    """
     ruled = None if source.publication is None else verdicts(source)
     return [
         {
@@ -34,6 +37,7 @@ def list_metrics(source: Source) -> list[dict[str, Any]]:
             "reason": row.get("unavailable_reason") or "",
         }
         for row in sorted(_indicators(source), key=lambda row: (row.get("domain") or "", row["name"]))
+        if words is None or words.sight.sees(row["name"])
     ]
 
 
@@ -74,11 +78,13 @@ def verdicts(source: Source, metric: str = "") -> dict[str, dict[str, Any]]:
     return found
 
 
-def list_dimensions(source: Source, metrics: list[str]) -> list[dict[str, Any]]:
+def list_dimensions(
+    source: Source, metrics: Sequence[str], words: Vocabulary | None = None
+) -> list[dict[str, Any]]:
     """List what all of the given metrics (none: any) can be split by, `metric_time` first."""
-    vocabulary = Vocabulary(load(source.manifest))
+    vocabulary = words or Vocabulary(load(source.manifest))
     names = vocabulary.dimensions([vocabulary.metric(text) for text in metrics])
-    known = vocabulary.definitions.dimensions
+    known = vocabulary.splits
     time = {"name": "metric_time", "label": "Time of the metric", "label_zh": "指标时间", "type": "time"}
     found = [
         {
@@ -92,12 +98,14 @@ def list_dimensions(source: Source, metrics: list[str]) -> list[dict[str, Any]]:
     return [time, *found]
 
 
-def list_values(source: Source, dimension: str, metrics: Sequence[str] = ()) -> list[dict[str, Any]]:
+def list_values(
+    source: Source, dimension: str, metrics: Sequence[str] = (), words: Vocabulary | None = None
+) -> list[dict[str, Any]]:
     """List the members of a dimension in order, the one without a name last.
 
     With `metrics`, the dimension is the one that these can be split by.
     """
-    cursor = source.connection.execute(values_sql(source, dimension, metrics))
+    cursor = source.connection.execute(values_sql(source, dimension, metrics, words=words))
     (name,) = (column[0] for column in cursor.description)
     is_period = name.rpartition("__")[2] in STEPS
     return [{name: whole_day(value) if is_period else value} for (value,) in cursor.fetchall()]
@@ -111,15 +119,19 @@ def values_sql(
     *,
     limit: int | None = None,
     ends: bool = False,
+    words: Vocabulary | None = None,
 ) -> str:
     """Write SQL for the members of a dimension that meet the conditions, or for the first and the last."""
-    vocabulary = Vocabulary(load(source.manifest))
+    vocabulary = words or Vocabulary(load(source.manifest))
     names = [vocabulary.metric(text) for text in metrics]
     item = vocabulary.group_by(dimension, names)
     _require_reachable(vocabulary, names, item)
+    conditions = [vocabulary.where(text, ()) for text in where]
+    if vocabulary.sight.is_limited:
+        return _values_seen_sql(source, vocabulary, item, names, conditions, limit, ends)
     query = {
         "group_by": [item.column],
-        "where": [vocabulary.where(text, ()) for text in where],
+        "where": conditions,
         "order_by": [] if ends else [item.column],
         "limit": limit,
         "min_max_only": ends,
@@ -127,9 +139,42 @@ def values_sql(
     return compile(source.manifest, query)
 
 
+def _values_seen_sql(
+    source: Source,
+    vocabulary: Vocabulary,
+    item: GroupBy,
+    names: Sequence[str],
+    where: Sequence[str],
+    limit: int | None,
+    ends: bool,
+) -> str:
+    """Write SQL for the members that a role sees: those with a figure of a metric that it sees."""
+    metric = next(iter(names), "") or _first_split_by(vocabulary, item)
+    limits = vocabulary.sight.limits([metric])
+    query = {"metrics": [metric], "group_by": [item.column], "where": [*where, *limits]}
+    column = identifier(item.column)
+    shown = f"min({column}) AS {identifier(item.column + '__min')}, max({column}) AS "
+    shown = f"{shown}{identifier(item.column + '__max')}" if ends else f"DISTINCT {column}"
+    tail = "" if ends else f" ORDER BY {column} NULLS LAST"
+    tail += f" LIMIT {limit:d}" if limit is not None and not ends else ""
+    return f"SELECT {shown} FROM ({compile(source.manifest, query)}) AS seen{tail}"
+
+
+def _first_split_by(vocabulary: Vocabulary, item: GroupBy) -> str:
+    """Name a metric of the role's own rows that can be split by a dimension."""
+    for name in vocabulary.known:
+        if name not in vocabulary.sight.company_wide and item.name in vocabulary.dimensions([name]):
+            return name
+    raise DefinitionError(
+        f"the members of {item.name!r} cannot be told apart by the rows that this role sees",
+        todo="Name a metric that can be split by it.",
+        code="unreachable-dimension",
+    )
+
+
 def _require_reachable(vocabulary: Vocabulary, metrics: Sequence[str], item: GroupBy) -> None:
     possible = vocabulary.dimensions(metrics)
-    if item.name in vocabulary.definitions.dimensions and item.name not in possible:
+    if item.name in vocabulary.splits and item.name not in possible:
         raise DefinitionError(
             f"{', '.join(map(repr, metrics))} cannot be split by {item.name!r}",
             why="No key leads from the rows to that dimension.",
@@ -138,38 +183,47 @@ def _require_reachable(vocabulary: Vocabulary, metrics: Sequence[str], item: Gro
         )
 
 
-def list_entities(source: Source) -> list[dict[str, Any]]:
+def list_entities(source: Source, words: Vocabulary | None = None) -> list[dict[str, Any]]:
     """List the keys that metrics can be split by."""
-    return [{"name": name} for name in load(source.manifest).entities]
+    vocabulary = words or Vocabulary(load(source.manifest))
+    return [{"name": name} for name in vocabulary.keys]
 
 
-def list_saved_queries(source: Source) -> list[dict[str, Any]]:
+def list_saved_queries(source: Source, words: Vocabulary | None = None) -> list[dict[str, Any]]:
     """List the published wide tables: what they hold, by what they are split, and how many rows."""
     published = _published_tables(source)
-    return [
+    vocabulary = words or Vocabulary(load(source.manifest))
+    sight = vocabulary.sight
+    listed = [
         {
             "name": query.name,
             "label": query.label,
             "label_zh": published.get(query.name, ("", None))[0],
-            "metrics": list(query.metrics),
-            "by": [item.published for item in query.group_by],
-            "rows": published.get(query.name, ("", None))[1],
+            "metrics": [metric for metric in query.metrics if sight.sees(metric)],
+            "by": [item.published for item in query.group_by if sight.names(item.name)],
+            # How many there are would tell of rows that the role does not see.
+            "rows": None if sight.is_limited else published.get(query.name, ("", None))[1],
         }
-        for query in load(source.manifest).saved_queries.values()
+        for query in vocabulary.definitions.saved_queries.values()
     ]
+    return [entry for entry in listed if entry["metrics"]]
 
 
-def show_metric(source: Source, text: str) -> dict[str, Any]:
+def show_metric(source: Source, text: str, words: Vocabulary | None = None) -> dict[str, Any]:
     """Show everything the library says of one metric, since when it has data, and what it can be split by."""
-    definitions = load(source.manifest)
-    vocabulary = Vocabulary(definitions)
+    vocabulary = words or Vocabulary(load(source.manifest))
+    definitions = vocabulary.definitions
     name = vocabulary.metric(text)
     entry = next((row for row in _indicators(source) if row["name"] == name), {"name": name})
     first = data_from(definitions, read_coverage(source.connection, source.library), name)
     begun = {"data_from": first} if first else {}
     dimensions = ["metric_time", *vocabulary.dimensions([name])]
     quality = verdicts(source, name).get(name, {})
-    return {**entry, **quality, **begun, "dimensions": dimensions, "targets": _targets(source, name)}
+    sight = vocabulary.sight
+    # Targets are of the whole company, and come with what it reached.
+    seen = name not in sight.small_groups and (not sight.is_limited or name in sight.company_wide)
+    targets = _targets(source, name) if seen else []
+    return {**entry, **quality, **begun, "dimensions": dimensions, "targets": targets}
 
 
 def _targets(source: Source, metric: str) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ class Asked:
     compiled: Callable[..., str]
     coverage: Coverage = field(default_factory=dict)
     held: Doubt | None = None
+    limited_to: str = ""
 
     @property
     def data_from(self) -> date | None:
@@ -53,13 +54,27 @@ class Asked:
 
 def notes(asked: Asked, rows: Sequence[tuple[Any, ...]], partial: Sequence[date]) -> list[str]:
     """Say what a reader should know about the rows; `partial` are the periods counted in part only."""
-    found = [*_held(asked), *_waived(asked), *_partial(asked, partial), *_outside(asked, partial)]
+    found = [
+        *_limited(asked),
+        *_held(asked),
+        *_waived(asked),
+        *_partial(asked, partial),
+        *_outside(asked, partial),
+    ]
     with suppress(PlumblineError):
         found += _conditions(asked)
     empty = _without_figures(asked, rows)
     if not found and empty and asked.resolved.limit != 0:
         found.append(f"no rows of {', '.join(empty)} meet the question: no value, which is not zero")
     return found
+
+
+def _limited(asked: Asked) -> Iterator[str]:
+    """Say which rows count for who asks, and that small groups are left out."""
+    if asked.limited_to:
+        yield f"counts {asked.limited_to} only: that is what this role sees"
+    for name, group in asked.resolved.small_groups.items():
+        yield f"{name} is left out where {group.count} is below {group.at_least}"
 
 
 def _held(asked: Asked) -> Iterator[str]:
@@ -219,7 +234,8 @@ class _Condition:
         texts = [value.name for value in values if isinstance(value, exp.Literal) and value.is_string]
         if not (name and texts):
             return
-        members = [row[0] for row in self.asked.rows({"group_by": [name]}) if row[0] is not None]
+        query = {"group_by": [name], "where": [*self.asked.resolved.limits]}
+        members = [row[0] for row in self.asked.rows(query) if row[0] is not None]
         if len(members) >= _MEMBERS or not all(isinstance(member, str) for member in members):
             return
         for text in texts:
@@ -234,6 +250,8 @@ class _Condition:
 
     def _left_out(self, name: str) -> Iterator[str]:
         """Tell of rows without a name, which `!=` and NOT leave out, since no name is neither."""
+        if self.asked.resolved.metrics[0] in self.asked.resolved.small_groups:
+            return
         value = self._figure(name)
         if value:
             metric, figure = self.asked.resolved.metrics[0], f"{value:,.2f}".removesuffix(".00")
@@ -253,6 +271,7 @@ class _Condition:
         where[self.number] = text
         period = self.asked.resolved.period or Period()
         span = [day and day.isoformat() for day in (period.start, period.end)]
+        where += self.asked.resolved.limits
         query = {"metrics": [self.asked.resolved.metrics[0]], "where": where, "range": span}
         rows = self.asked.rows(query)
         return rows[0][0] if rows else None

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from plumbline.access import SmallGroup
 from plumbline.definitions import METRIC_TIME, GroupBy, Metric
 from plumbline.errors import DefinitionError, UsageError, did_you_mean
 from plumbline.serving.compare import PARTIAL, STEPS, Comparison
@@ -32,7 +33,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Resolved:
-    """The same question in names of the definitions; `words` are those that it was asked in, by name."""
+    """The same question in names of the definitions; `words` are those that it was asked in, by name.
+
+    `limits` are conditions on the rows that count for who asks; figures of `small_groups` are left out.
+    """
 
     metrics: tuple[str, ...]
     group_by: tuple[GroupBy, ...]
@@ -42,6 +46,8 @@ class Resolved:
     limit: int | None
     comparison: Comparison | None
     words: Mapping[str, str] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+    small_groups: Mapping[str, SmallGroup] = field(default_factory=dict)
 
     @property
     def time(self) -> GroupBy | None:
@@ -90,6 +96,8 @@ def resolve(vocabulary: Vocabulary, question: Question) -> Resolved:
         limit=question.limit,
         comparison=None,
         words=words,
+        limits=vocabulary.sight.limits(metrics),
+        small_groups=vocabulary.sight.counted(metrics),
     )
     require_periods(vocabulary, resolved)
     if question.compare:

@@ -57,6 +57,17 @@ def grain_unknown(text: str, known: Sequence[str], where: str = "", dimension: s
     return DefinitionError(f"unknown grain {text!r}", where=where, todo=hint, code="unknown-grain")
 
 
+def not_to_compare(condition: str, name: str) -> DefinitionError:
+    """Say that figures of small groups are not compared: who is left out would tell of them."""
+    return DefinitionError(
+        f"{name} cannot be compared in a condition",
+        where=condition,
+        why="Figures of small groups are left out, and a condition on them would tell what they are.",
+        todo="Compare dimensions, or other metrics.",
+        code="bad-condition",
+    )
+
+
 def not_asked_for(condition: str, word: str, name: str, metrics: Sequence[str]) -> DefinitionError:
     """Say that a condition is on a metric that the question does not ask for, and how to ask for it."""
     command = shlex.join(["plumb", "query", *metrics, name, "--where", condition])

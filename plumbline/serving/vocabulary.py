@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from plumbline.definitions import METRIC_TIME, TIMES, Definitions, GroupBy, parse_group_by
 from plumbline.errors import DefinitionError
+from plumbline.serving.sight import EVERYTHING, Sight
 from plumbline.serving.unknown import (
     ambiguous,
     bad_condition,
@@ -17,6 +18,7 @@ from plumbline.serving.unknown import (
     grain_unknown,
     metric_for_dimension,
     not_asked_for,
+    not_to_compare,
     period_in_condition,
     unknown,
     unknown_in_condition,
@@ -24,6 +26,7 @@ from plumbline.serving.unknown import (
 
 if TYPE_CHECKING:
     from plumbline.compiler.graph import Graph
+    from plumbline.definitions import Dimension, Metric
 
 _PERIODS = {
     "day": ("day", "daily", "日", "天"),
@@ -59,15 +62,31 @@ _KEYWORDS = {
 
 
 class Vocabulary:
-    """Find metrics and dimensions by what people call them."""
+    """Find metrics and dimensions by what people call them; what `sight` hides is nothing's name."""
 
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, definitions: Definitions, sight: Sight = EVERYTHING) -> None:
         self.definitions = definitions
+        self.sight = sight
         self._found: dict[str, set[str]] = {}
+
+    @cached_property
+    def known(self) -> Mapping[str, Metric]:
+        """The metrics that can be asked for, by name."""
+        return {name: metric for name, metric in self.definitions.metrics.items() if self.sight.sees(name)}
+
+    @cached_property
+    def splits(self) -> Mapping[str, Dimension]:
+        """The dimensions that can be named, by their full names."""
+        return {name: found for name, found in self.definitions.dimensions.items() if self.sight.names(name)}
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The entities that can be named."""
+        return tuple(name for name in self.definitions.entities if self.sight.names(name))
 
     def metric(self, text: str) -> str:
         """Name the metric; raises DefinitionError when none or several are called so."""
-        if text in self.definitions.metrics:
+        if text in self.known:
             return text
         found = self._metrics.get(_plain(text), [])
         if len(found) == 1:
@@ -81,9 +100,9 @@ class Vocabulary:
         item = parse_group_by(text)
         if item.name == METRIC_TIME:
             return GroupBy(METRIC_TIME, item.grain or grain or "day")
-        if item.name in self.definitions.dimensions:
+        if item.name in self.splits:
             return self._with_grain(item)
-        if item.name in self.definitions.entities:
+        if item.name in self.keys:
             return item
         found = self._dimensions_called(text, metrics)
         if len(found) == 1:
@@ -132,14 +151,14 @@ class Vocabulary:
     def dimensions(self, metrics: Sequence[str]) -> list[str]:
         """Name the dimensions that all of the metrics can be split by; without metrics all there are."""
         if not metrics:
-            return sorted(self.definitions.dimensions)
+            return sorted(self.splits)
         reachable = [self._reachable(name) for name in metrics]
         return sorted(set.intersection(*reachable))
 
     @cached_property
     def _metrics(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
-        for metric in self.definitions.metrics.values():
+        for metric in self.known.values():
             told = metric.governance
             words = (metric.name, metric.label, told.label_zh, *told.synonyms, *told.synonyms_zh)
             for word in dict.fromkeys(_plain(word) for word in words if word):
@@ -148,7 +167,7 @@ class Vocabulary:
 
     @property
     def _metrics_called(self) -> list[str]:
-        return [word for name in self.definitions.metrics for word in self._words_of(name)]
+        return [word for name in self.known for word in self._words_of(name)]
 
     def _words_of(self, metric: str) -> list[str]:
         """Give what a metric is called, for suggestions."""
@@ -178,11 +197,10 @@ class Vocabulary:
     def _dimension_meant(self, text: str) -> str:
         """Name the one dimension that a text means; '' when there is none, or more than one."""
         name = parse_group_by(text).name
-        known = name in self.definitions.dimensions
-        return name if known else self._only(self._dimensions_called(text, ()))
+        return name if name in self.splits else self._only(self._dimensions_called(text, ()))
 
     def _is_time(self, name: str) -> bool:
-        dimension = self.definitions.dimensions.get(name)
+        dimension = self.splits.get(name)
         return name == METRIC_TIME or bool(dimension and dimension.type == "time")
 
     @staticmethod
@@ -191,14 +209,14 @@ class Vocabulary:
 
     def _with_grain(self, item: GroupBy) -> GroupBy:
         """Give a time its own grain when none was asked for: the answer's column is named after it."""
-        dimension = self.definitions.dimensions[item.name]
+        dimension = self.splits[item.name]
         return GroupBy(item.name, item.grain or dimension.grain) if dimension.type == "time" else item
 
     def _dimensions_called(self, text: str, metrics: Sequence[str]) -> list[str]:
         word = _plain(text)
         named = [
             name
-            for name, dimension in self.definitions.dimensions.items()
+            for name, dimension in self.splits.items()
             if word in {_plain(dimension.label), _plain(dimension.label_zh), _plain(dimension.name)}
         ]
         reachable = set(self.dimensions(metrics))
@@ -206,27 +224,27 @@ class Vocabulary:
 
     def _words_for(self, metrics: Sequence[str]) -> list[str]:
         names = self.dimensions(metrics)
-        known = self.definitions.dimensions
+        known = self.splits
         labels = [word for name in names for word in (known[name].label, known[name].label_zh) if word]
         return [METRIC_TIME, *(f"{METRIC_TIME}__{grain}" for grain in _PERIODS), *names, *labels]
 
     def _is_path(self, name: str) -> bool:
-        return "__".join(name.split("__")[-2:]) in self.definitions.dimensions
+        return "__".join(name.split("__")[-2:]) in self.splits
 
     def _template(self, token: str, metrics: Sequence[str]) -> str:
         if token.startswith("'"):
             return token
         text = token.strip('"')
         item = parse_group_by(text)
-        dimension = self.definitions.dimensions.get(item.name)
-        if dimension is None and item.name != METRIC_TIME and item.name not in self.definitions.entities:
+        dimension = self.splits.get(item.name)
+        if dimension is None and item.name != METRIC_TIME and item.name not in self.keys:
             called = [] if token.upper() in _KEYWORDS else self._dimensions_called(text, metrics)
             if text in metrics or not called:
                 return self._metric_in(token, text)
             if len(called) != 1:
                 return token
             item = GroupBy(called[0])
-            dimension = self.definitions.dimensions[called[0]]
+            dimension = self.splits[called[0]]
         if item.name == METRIC_TIME or (dimension and dimension.type == "time"):
             return f"{{{{ TimeDimension('{item.name}', '{item.grain or 'day'}') }}}}"
         return f"{{{{ {'Dimension' if dimension else 'Entity'}('{item.name}') }}}}"
@@ -242,14 +260,18 @@ class Vocabulary:
         from plumbline.compiler.templates import read_template
 
         try:
-            names = bare_names(read_template(template), "duckdb")
+            read = read_template(template)
+            names = bare_names(read, "duckdb")
         except DefinitionError as error:
             raise bad_condition(text, self._blank_in(text) or error.why) from None
+        self.sight.require(read.references, text)
         for name in names:
-            if name in self.definitions.metrics and name not in metrics:
+            if name in self.known and name not in metrics:
                 raise not_asked_for(text, self._written(text, name), name, metrics)
             if name not in metrics:
                 raise self._unknown_in(text, name, metrics)
+            if name in self.sight.small_groups:
+                raise not_to_compare(text, name)
         if template.strip() in metrics:
             raise bad_condition(text, "It compares the metric with nothing.")
 
@@ -285,7 +307,7 @@ class Vocabulary:
     def _reachable(self, metric: str) -> set[str]:
         if metric not in self._found:
             models = list(dict.fromkeys(self._models_of(metric)))
-            self._found[metric] = {name for name in self.definitions.dimensions if self._leads(models, name)}
+            self._found[metric] = {name for name in self.splits if self._leads(models, name)}
         return self._found[metric]
 
     def _leads(self, models: Sequence[str], name: str) -> bool:

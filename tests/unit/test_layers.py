@@ -8,7 +8,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "replacing"),
     ("project", "yaml_lines"),
     ("definitions", "demo"),
-    ("governance", "compiler"),
+    ("governance", "compiler", "access"),
     ("warehouse",),
     ("landing",),
     ("lineage",),

@@ -1,0 +1,112 @@
+"""One generation as it is asked: its source, and what is read of it once for all questions."""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from plumbline.access import Policy
+from plumbline.compiler import compile as compile_query
+from plumbline.definitions import Definitions, load
+from plumbline.errors import DefinitionError
+from plumbline.indicators.coverage import Coverage, read_coverage
+from plumbline.project import Home
+from plumbline.publication.sql import identifier
+from plumbline.serving.reader import Source
+from plumbline.serving.sight import sight_of
+from plumbline.serving.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+class Edition:
+    """A source with its definitions, and the words that each role may use of them."""
+
+    def __init__(
+        self,
+        home: Home,
+        source: Source,
+        policy: Policy | None = None,
+        definitions: Definitions | None = None,
+    ) -> None:
+        self.home = home
+        self.source = source
+        self.policy = policy
+        self._given = definitions
+        self._words: dict[str, Vocabulary] = {}
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """The definitions that the figures were computed by."""
+        return self._given or load(self.source.manifest)
+
+    @cached_property
+    def compiled(self) -> Callable[..., str]:
+        """Compile a query of the compiler into SQL of the generation."""
+        return partial(compile_query, self.source.manifest, dialect="duckdb", cache=self.home.compiled)
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """From which day on the data cover what metrics count."""
+        return read_coverage(self.source.connection, self.source.library)
+
+    @cached_property
+    def _unavailable(self) -> dict[str, str | None]:
+        table = identifier("warehouse", self.source.library, "indicator")
+        rows = self.source.connection.execute(
+            f"SELECT name, unavailable_reason FROM {table} WHERE NOT available ORDER BY name"
+        ).fetchall()
+        return dict(rows)
+
+    def vocabulary(self, role: str = "") -> Vocabulary:
+        """Give the words that a role may use; without one, those of somebody who sees everything."""
+        if role not in self._words:
+            everything = self._words.setdefault("", Vocabulary(self.definitions))
+            if role:
+                policy = self.policy or Policy(self.home.root.name)
+                sight = sight_of(policy, role, everything)
+                self._words[role] = Vocabulary(self.definitions, sight)
+        return self._words[role]
+
+    def require_available(self, metrics: Sequence[str]) -> None:
+        """Raise DefinitionError for the first metric that has no data behind it, saying why."""
+        unavailable = self._unavailable
+        for name in sorted(metrics):
+            if name in unavailable:
+                raise _not_available(name, unavailable[name])
+
+    def read_ahead(self) -> None:
+        """Read now what would be read at the first question."""
+        self.vocabulary()
+        self.require_available(())
+        len(self.coverage)
+
+
+def require_available(source: Source, metrics: Sequence[str]) -> None:
+    """Raise DefinitionError for the first metric that has no data behind it, saying why."""
+    table = identifier("warehouse", source.library, "indicator")
+    placeholders = ", ".join("?" * len(metrics))
+    rows = source.connection.execute(
+        f"SELECT name, unavailable_reason FROM {table} "
+        f"WHERE NOT available AND name IN ({placeholders}) ORDER BY name",
+        list(metrics),
+    ).fetchall()
+    for name, reason in rows:
+        raise _not_available(name, reason)
+
+
+def _not_available(name: str, reason: str | None) -> DefinitionError:
+    return DefinitionError(
+        f"metric {name!r} is not available",
+        why=sentence(reason),
+        todo="`plumb list metrics` tells which are.",
+        code="not-available",
+    )
+
+
+def sentence(reason: str | None) -> str:
+    """Write a reason as a sentence; one that begins with the name of a table keeps it as it is."""
+    if not reason:
+        return ""
+    return f"{reason}." if "." in reason.split()[0] else f"{reason[:1].upper()}{reason[1:]}."
