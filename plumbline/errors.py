@@ -10,6 +10,7 @@ PlumblineError                 every mistake that a user can mend; shown without
 ├── GateError                  the quality gate refused to publish                  exit 3
 ├── DefinitionError            a metric, semantic model or query that cannot be     exit 2
 ├── LockedError                another run is at work                               exit 5
+├── LimitError                 a question took too long, or its answer is too large exit 1
 └── StorageError               the disk is full or a state file is damaged          exit 1
 """
 
@@ -106,6 +107,12 @@ class LedgerError(PlumblineError):
 
     exit_code = 6
     default_code = "damaged-ledger"
+
+
+class LimitError(PlumblineError):
+    """A question took longer, or its answer is larger, than is allowed."""
+
+    default_code = "limit"
 
 
 class StorageError(PlumblineError):

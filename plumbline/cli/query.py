@@ -150,7 +150,12 @@ def _explain(answer: Answer) -> None:
         print(f"-- {line}".rstrip())
     print(answer.sql)
     tables = ", ".join(answer.tables) or "no table"
-    print(f"-- calculated from {tables}; no published table is read", file=sys.stderr)
+    if answer.published_table:
+        print(
+            f"-- read from published table {answer.published_table}, which has these figures", file=sys.stderr
+        )
+    else:
+        print(f"-- calculated from {tables}; no published table has these figures", file=sys.stderr)
     print(f"-- {_origin(answer)}", file=sys.stderr)
 
 

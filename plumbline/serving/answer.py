@@ -17,6 +17,8 @@ from plumbline.serving.reader import Source
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
+    from plumbline.serving.doubts import Doubt
+
 _TABLE = re.compile(r'"warehouse"\."(?:\w+)"\."(\w+)"')
 Rows = Sequence[tuple[Any, ...]]
 
@@ -38,7 +40,11 @@ class AnswerColumn:
 
 
 class Answer:
-    """The answer to a question; the rows are read when they are asked for."""
+    """The answer to a question; the rows are read when they are asked for.
+
+    `published_table` is the table that has the figures already, '' where they are calculated from the marts;
+    `held` says why an earlier publication answers.
+    """
 
     def __init__(
         self,
@@ -49,6 +55,9 @@ class Answer:
         conditions: Sequence[str],
         notes: Callable[[Rows, Sequence[date]], list[str]],
         plan: Callable[[], str],
+        published_table: str = "",
+        metrics: Sequence[str] = (),
+        held: Doubt | None = None,
     ) -> None:
         self._source = source
         self._conditions = tuple(conditions)
@@ -56,6 +65,9 @@ class Answer:
         self._plan = plan
         self.sql = sql
         self.columns = columns
+        self.published_table = published_table
+        self.metrics = tuple(metrics)
+        self.held = held
 
     @property
     def plan(self) -> str:
@@ -69,14 +81,15 @@ class Answer:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Name the marts that the SQL reads."""
+        """Name the tables that the SQL reads: marts, or the published table that has the figures."""
         return tuple(dict.fromkeys(_TABLE.findall(self.sql)))
 
-    def rows(self) -> list[tuple[Any, ...]]:
-        """Read the rows; money is Decimal, whole days are dates."""
+    def rows(self, most: int | None = None) -> list[tuple[Any, ...]]:
+        """Read the rows (at most so many); money is Decimal, whole days are dates."""
         dates = [index for index, column in enumerate(self.columns) if column.is_date]
         with self._mending():
-            rows = self._source.connection.execute(self.sql).fetchall()
+            cursor = self._source.connection.execute(self.sql)
+            rows = cursor.fetchall() if most is None else cursor.fetchmany(most)
         if not dates:
             return rows
         return [

@@ -1,8 +1,8 @@
 """Questions that a published table answers exactly: it is read instead of the marts.
 
 A table covers a question that is split in the same way and asks for metrics that it has, over whole periods.
-Conditions may name what it is split by. The figures are the same to the digit, since the table was written by the
-same SQL; what is asked beyond that is calculated from the marts.
+Conditions may name what it is split by. The figures are the same to the digit, since the table was written by
+the same SQL; what is asked beyond that is calculated from the marts.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ class Covering:
 
 
 def covering(definitions: Definitions, resolved: Resolved, metrics: list[str]) -> Covering | None:
-    """Give the smallest published table that answers a question exactly; None where the marts must be read."""
+    """Give the smallest published table that answers a question exactly; None where marts must be read."""
     if resolved.time is None or resolved.comparison or not _whole(resolved.period, resolved.time.grain):
         return None
     found = (
-        query for query in definitions.saved_queries.values() if _covers(definitions, query, resolved, metrics)
+        query
+        for query in definitions.saved_queries.values()
+        if _covers(definitions, query, resolved, metrics)
     )
     query = min(found, key=lambda query: len(query.metrics), default=None)
     return Covering(query.name, _sql(query, resolved, metrics)) if query else None

@@ -24,6 +24,7 @@ from plumbline.serving.compare import (
     partial_sql,
     uncovered_parts,
 )
+from plumbline.serving.covering import covering
 from plumbline.serving.doubts import Doubt, doubt_on
 from plumbline.serving.edition import Edition, sentence
 from plumbline.serving.notes import Asked, notes
@@ -103,6 +104,9 @@ def answer(
     if doubt := doubt_on(source, resolved.metrics, sql, resolved.period):
         return _last_good(edition, question, role, source, doubt)
     definitions = edition.definitions
+    covered = covering(definitions, resolved, _asked(resolved)["metrics"]) if source.publication else None
+    if covered:
+        sql = _sql(edition.compiled, resolved, _mark(resolved, source.as_of, edition), covered.sql)
     limited_to = vocabulary.sight.limit_in_words() if resolved.limits else ""
     asked = Asked(
         source, definitions, question, resolved, edition.compiled, edition.coverage, held, limited_to
@@ -114,6 +118,9 @@ def answer(
         conditions=question.where,
         notes=partial(notes, asked),
         plan=lambda: explain(source.manifest, _asked(resolved)).plan,
+        published_table=covered.table if covered else "",
+        metrics=resolved.metrics,
+        held=held,
     )
 
 
@@ -130,13 +137,16 @@ def _last_good(edition: Edition, question: Question, role: str, source: Source, 
     return answer(Edition(edition.home, older, edition.policy), question, role, held=doubt)
 
 
-def _sql(compiled: Any, resolved: Resolved, mark: str) -> str:
-    """Write the SQL of a question; rows come in a fixed order even when none was asked for."""
+def _sql(compiled: Any, resolved: Resolved, mark: str, covered: str = "") -> str:
+    """Write the SQL of a question; rows come in a fixed order even when none was asked for.
+
+    `covered` reads the figures from a published table.
+    """
     asked = _asked(resolved)
     keys = asked["group_by"]
     order = list(resolved.order)
     order += [key for key in keys if key not in {name.removeprefix("-") for name in order}]
-    now = str(compiled(asked | _within(resolved.period)))
+    now = covered or str(compiled(asked | _within(resolved.period)))
     if resolved.comparison:
         before = compiled(asked | _within(resolved.comparison.before(resolved.period)))
         now = compare_sql(resolved.comparison, asked["metrics"], keys, now, before, mark)

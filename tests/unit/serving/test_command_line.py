@@ -190,7 +190,7 @@ def test_a_limit_of_no_rows_gives_none_and_a_negative_one_is_refused(plumb):
 
 def test_explain_tells_what_is_read(plumb):
     _, _, err = plumb("query", "net_sales", "--by", "product__category", "--explain")
-    assert "-- calculated from order_lines, products; no published table is read" in err
+    assert "-- calculated from order_lines, products; no published table has these figures" in err
 
 
 def test_a_condition_that_cannot_be_understood_exits_with_2(plumb):
