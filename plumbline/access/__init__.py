@@ -1,7 +1,16 @@
 """Who may see which figures: one policy for every way in, orchestration/access/<company>.yml."""
 
 from plumbline.access.persons import person_dimensions, person_entities
-from plumbline.access.policy import Account, Policy, Principal, Role, SmallGroup, load_policy, policy_file
+from plumbline.access.policy import (
+    Account,
+    Policy,
+    Principal,
+    Role,
+    SmallGroup,
+    load_policy,
+    policy_file,
+    undefined,
+)
 from plumbline.access.selection import EVERYTHING, NOTHING, Selection
 
 __all__ = [
@@ -17,4 +26,5 @@ __all__ = [
     "person_dimensions",
     "person_entities",
     "policy_file",
+    "undefined",
 ]

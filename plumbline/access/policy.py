@@ -17,14 +17,14 @@ accounts:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from plumbline.access.selection import EVERYTHING, NOTHING, Selection
-from plumbline.errors import ConfigurationError, UsageError, did_you_mean
+from plumbline.errors import UsageError, did_you_mean
 from plumbline.project import Project
 from plumbline.yaml_lines import FileReader, Place, YamlFile, read_yaml
 
@@ -246,27 +246,25 @@ class _Reader(FileReader):
         return Account(name, named)
 
 
-def require_known(
-    policy: Policy, metrics: frozenset[str], dimensions: frozenset[str], domains: frozenset[str]
-) -> None:
-    """Raise ConfigurationError for the first metric, dimension or domain that no definition has."""
-    where = str(policy.file or "")
+def undefined(
+    policy: Policy, metrics: Collection[str], dimensions: Collection[str], domains: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """Give what the policy names and no definition has: what it is, and what it could mean."""
+    for who, kind, names, known in _named(policy, metrics, dimensions, domains):
+        for name in names:
+            if name not in known:
+                hint = did_you_mean(name, sorted(known)) or "`plumb list` tells what there is."
+                yield f"{who} names {kind} {name!r}, which is not defined", hint
+
+
+def _named(
+    policy: Policy, metrics: Collection[str], dimensions: Collection[str], domains: Collection[str]
+) -> Iterator[tuple[str, str, tuple[str, ...], Collection[str]]]:
     for role in policy.roles.values():
         for choice in (role.metrics, role.company_wide):
-            _require(where, role.name, "metric", (*choice.names, *choice.but), metrics)
-            _require(where, role.name, "domain", choice.domains, domains)
-        _require(where, role.name, "dimension", tuple(role.rows), dimensions)
+            yield f"role {role.name}", "metric", (*choice.names, *choice.but), metrics
+            yield f"role {role.name}", "domain", choice.domains, domains
+        yield f"role {role.name}", "dimension", tuple(role.rows), dimensions
     for group in policy.small_groups:
-        _require(where, "small_groups", "metric", (group.count, *group.metrics.names), metrics)
-        _require(where, "small_groups", "domain", group.metrics.domains, domains)
-
-
-def _require(where: str, who: str, kind: str, named: tuple[str, ...], known: frozenset[str]) -> None:
-    for name in named:
-        if name not in known:
-            raise ConfigurationError(
-                f"{who} names {kind} {name!r}, which is not defined",
-                where=where,
-                todo=did_you_mean(name, sorted(known)) or "`plumb list` tells what there is.",
-                code=f"unknown-{kind}",
-            )
+        yield "small_groups", "metric", (group.count, *group.metrics.names, *group.metrics.but), metrics
+        yield "small_groups", "domain", group.metrics.domains, domains

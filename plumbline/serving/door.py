@@ -31,7 +31,7 @@ from plumbline.serving.notes import Asked, notes
 from plumbline.serving.periods import Period
 from plumbline.serving.reader import Source, open_generation, open_live, open_publication
 from plumbline.serving.resolve import Question, Resolved, resolve
-from plumbline.serving.suppress import suppressed_sql
+from plumbline.serving.suppress import not_counted, suppressed_sql
 from plumbline.serving.wording import in_their_words
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ def answer(
     try:
         sql = _sql(edition.compiled, resolved, _mark(resolved, source.as_of, edition))
     except DefinitionError as error:
+        if resolved.small_groups and error.code == "unreachable-dimension":
+            raise not_counted(error, resolved) from None
         raise in_their_words(error, vocabulary, question, resolved) from None
     if doubt := doubt_on(source, resolved.metrics, sql, resolved.period):
         return _last_good(edition, question, role, source, doubt)

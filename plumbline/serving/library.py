@@ -162,8 +162,9 @@ def _values_seen_sql(
 
 def _first_split_by(vocabulary: Vocabulary, item: GroupBy) -> str:
     """Name a metric of the role's own rows that can be split by a dimension."""
-    for name in vocabulary.known:
-        if name not in vocabulary.sight.company_wide and item.name in vocabulary.dimensions([name]):
+    for name, metric in vocabulary.known.items():
+        is_own = metric.type == "simple" and name not in vocabulary.sight.company_wide
+        if is_own and item.name in vocabulary.dimensions([name]):
             return name
     raise DefinitionError(
         f"the members of {item.name!r} cannot be told apart by the rows that this role sees",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from plumbline.definitions import Definitions
+from plumbline.access import load_policy, policy_file, undefined
+from plumbline.definitions import Definitions, Location
 from plumbline.governance import Finding, lint, lint_seeds
 from plumbline.project import Project
 from plumbline.serving.vocabulary import Vocabulary
@@ -21,4 +22,15 @@ def lint_project(
         *lint_seeds(
             project.root, definitions, project.companies(), lambda metric: vocabulary.dimensions([metric])
         ),
+        *_lint_policies(project, definitions),
     ]
+
+
+def _lint_policies(project: Project, definitions: Definitions) -> Iterator[Finding]:
+    """Check that what the policies name is defined; raises ConfigurationError for one that cannot be read."""
+    domains = {metric.governance.domain for metric in definitions.metrics.values()}
+    for company in project.companies():
+        file = policy_file(project, company).relative_to(project.root)
+        policy = load_policy(project, company)
+        for what, todo in undefined(policy, definitions.metrics, definitions.dimensions, domains):
+            yield Finding(Location(str(file), 1), what, todo, "not-defined")
