@@ -2,7 +2,8 @@
 
 A table covers a question that is split in the same way and asks for metrics that it has, over whole periods.
 Conditions may name what it is split by. The figures are the same to the digit, since the table was written by
-the same SQL; what is asked beyond that is calculated from the marts.
+the same SQL. The rows are the same, too: a table ends with the as-of date and has rows of all its metrics, so
+it is not read where a row could be one that has none of those asked for, or lies without the table.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from plumbline.compiler.templates import placeholder, read_template
-from plumbline.definitions import METRIC_TIME, Definitions, GroupBy, SavedQuery
+from plumbline.definitions import METRIC_TIME, Definitions, GroupBy, Metric, SavedQuery
 from plumbline.publication.sql import identifier
 from plumbline.serving.compare import STEPS
+from plumbline.serving.edition import Edition
 from plumbline.serving.periods import Period, first_day
 
 if TYPE_CHECKING:
+    from plumbline.serving.reader import Source
     from plumbline.serving.resolve import Resolved
 
 
@@ -30,31 +33,82 @@ class Covering:
     sql: str
 
 
-def covering(definitions: Definitions, resolved: Resolved, metrics: list[str]) -> Covering | None:
+def covering(edition: Edition, source: Source, resolved: Resolved, metrics: list[str]) -> Covering | None:
     """Give the smallest published table that answers a question exactly; None where marts must be read."""
-    if resolved.time is None or resolved.comparison or not _whole(resolved.period, resolved.time.grain):
+    if source.publication is None or resolved.time is None or resolved.comparison:
         return None
-    found = (
-        query
-        for query in definitions.saved_queries.values()
-        if _covers(definitions, query, resolved, metrics)
-    )
-    query = min(found, key=lambda query: len(query.metrics), default=None)
-    return Covering(query.name, _sql(query, resolved, metrics)) if query else None
+    if not _whole(resolved.period, resolved.time.grain):
+        return None
+    definitions = edition.definitions
+    found = [query for query in _alike(definitions, resolved) if _has(definitions, query, resolved, metrics)]
+    for query in sorted(found, key=lambda query: len(query.metrics)):
+        if _same_rows(edition, source, query, resolved, metrics):
+            return Covering(query.name, _sql(query, resolved, metrics))
+    return None
 
 
-def _covers(definitions: Definitions, query: SavedQuery, resolved: Resolved, metrics: list[str]) -> bool:
-    if query.where or query.limit is not None or not set(metrics).issubset(query.metrics):
-        return False
-    if set(query.group_by) != set(resolved.group_by):
+def _alike(definitions: Definitions, resolved: Resolved) -> Iterator[SavedQuery]:
+    """Give the saved queries that are split like the question, and leave nothing out."""
+    asked = set(resolved.group_by)
+    for query in definitions.saved_queries.values():
+        if not query.where and query.limit is None and set(query.group_by) == asked:
+            yield query
+
+
+def _has(definitions: Definitions, query: SavedQuery, resolved: Resolved, metrics: list[str]) -> bool:
+    if not set(metrics).issubset(query.metrics):
         return False
     conditions = [*resolved.where, *resolved.limits]
-    if not conditions:
-        return True
-    if any(_depends_on_all(definitions, name) for name in metrics):
+    if conditions and any(_depends_on_all(definitions, name) for name in metrics):
         return False
     keys = {item for item in query.group_by if item.name != METRIC_TIME}
     return all(_within(text, keys) for text in conditions)
+
+
+def _same_rows(
+    edition: Edition, source: Source, query: SavedQuery, resolved: Resolved, metrics: list[str]
+) -> bool:
+    """Tell whether no row of the table is one of other metrics only, and no row is missing in the table."""
+    if not _is_within(edition, source, resolved, metrics):
+        return False
+    names = tuple(sorted(metrics))
+    nothing = " AND ".join(f"{identifier(name)} IS NULL" for name in names)
+    table = identifier("warehouse", "published", query.name)
+    return edition.once(source, (query.name, *names), f"SELECT NOT EXISTS (FROM {table} WHERE {nothing})")
+
+
+def _is_within(edition: Edition, source: Source, resolved: Resolved, metrics: list[str]) -> bool:
+    """Tell whether all rows of the answer lie before the as-of date, where the table ends."""
+    as_of, period = source.as_of, resolved.period
+    if as_of is None:
+        return False
+    if period and period.end:
+        return period.end <= as_of
+    return all(_ends(edition, source, edition.definitions.metrics[name]) for name in metrics)
+
+
+def _ends(edition: Edition, source: Source, metric: Metric) -> bool:
+    """Tell whether a metric has no row without a time, or after the as-of date."""
+    if metric.type not in ("simple", "ratio", "derived") or not all(item.plain for item in metric.inputs):
+        return False
+    if any(taken.join_to_timespine for taken in metric.measures):
+        return False
+    own = all(_measured_before(edition, source, taken.name) for taken in metric.measures)
+    return own and all(
+        _ends(edition, source, edition.definitions.metrics[item.name]) for item in metric.inputs
+    )
+
+
+def _measured_before(edition: Edition, source: Source, measure: str) -> bool:
+    definitions = edition.definitions
+    model, found = definitions.model_of(measure), definitions.measure(measure)
+    time = model.dimension(found.time_dimension) if model and found else None
+    if model is None or time is None:
+        return False
+    late = (
+        f"SELECT 1 FROM {model.relation} WHERE ({time.expr}) IS NULL OR ({time.expr}) > DATE '{source.as_of}'"
+    )
+    return edition.once(source, (model.name, time.name), f"SELECT NOT EXISTS ({late})")
 
 
 def _within(condition: str, keys: set[GroupBy]) -> bool:

@@ -106,7 +106,7 @@ def answer(
     if doubt := doubt_on(source, resolved.metrics, sql, resolved.period):
         return _last_good(edition, question, role, source, doubt)
     definitions = edition.definitions
-    covered = covering(definitions, resolved, _asked(resolved)["metrics"]) if source.publication else None
+    covered = covering(edition, source, resolved, _asked(resolved)["metrics"])
     if covered:
         sql = _sql(edition.compiled, resolved, _mark(resolved, source.as_of, edition), covered.sql)
     limited_to = vocabulary.sight.limit_in_words() if resolved.limits else ""

@@ -35,6 +35,7 @@ class Edition:
         self.policy = policy
         self._given = definitions
         self._words: dict[str, Vocabulary] = {}
+        self._told: dict[tuple[str, ...], bool] = {}
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -75,6 +76,13 @@ class Edition:
         for name in sorted(metrics):
             if name in unavailable:
                 raise _not_available(name, unavailable[name])
+
+    def once(self, source: Source, key: tuple[str, ...], sql: str) -> bool:
+        """Ask what is so in the whole generation, once; the answer is kept under the key."""
+        if key not in self._told:
+            row = source.connection.execute(sql).fetchone()
+            self._told[key] = bool(row and row[0])
+        return self._told[key]
 
     def read_ahead(self) -> None:
         """Read now what would be read at the first question."""

@@ -72,7 +72,10 @@ def test_names_that_nothing_has_are_found(project):
     policy = write(project, SHOP)
     found = list(undefined(policy, ["headcount", "discount"], ["store__region"], ["sales", "people"]))
     assert found == [
-        ("role north names metric 'discounts', which is not defined", "Did you mean 'discount' or 'headcount'?")
+        (
+            "role north names metric 'discounts', which is not defined",
+            "Did you mean 'discount' or 'headcount'?",
+        )
     ]
 
 
