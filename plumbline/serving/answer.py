@@ -84,12 +84,11 @@ class Answer:
         """Name the tables that the SQL reads: marts, or the published table that has the figures."""
         return tuple(dict.fromkeys(_TABLE.findall(self.sql)))
 
-    def rows(self, most: int | None = None) -> list[tuple[Any, ...]]:
-        """Read the rows (at most so many); money is Decimal, whole days are dates."""
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Read the rows; money is Decimal, whole days are dates."""
         dates = [index for index, column in enumerate(self.columns) if column.is_date]
         with self._mending():
-            cursor = self._source.connection.execute(self.sql)
-            rows = cursor.fetchall() if most is None else cursor.fetchmany(most)
+            rows = self._source.connection.execute(self.sql).fetchall()
         if not dates:
             return rows
         return [

@@ -41,6 +41,7 @@ def covering(edition: Edition, source: Source, resolved: Resolved, metrics: list
         return None
     definitions = edition.definitions
     found = [query for query in _alike(definitions, resolved) if _has(definitions, query, resolved, metrics)]
+    found = [query for query in found if _is_there(edition, query, metrics)]
     for query in sorted(found, key=lambda query: len(query.metrics)):
         if _same_rows(edition, source, query, resolved, metrics):
             return Covering(query.name, _sql(query, resolved, metrics))
@@ -63,6 +64,13 @@ def _has(definitions: Definitions, query: SavedQuery, resolved: Resolved, metric
         return False
     keys = {item for item in query.group_by if item.name != METRIC_TIME}
     return all(_within(text, keys) for text in conditions)
+
+
+def _is_there(edition: Edition, query: SavedQuery, metrics: list[str]) -> bool:
+    """Tell whether the table was published with these columns, as one of another make may not be."""
+    return edition.published.get(query.name, frozenset()).issuperset(
+        [*(item.published for item in query.group_by), *metrics]
+    )
 
 
 def _same_rows(

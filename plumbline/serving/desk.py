@@ -260,8 +260,8 @@ class Visit:
         if found := self._answers.get(key):
             return self._bound(found, question, limits)
         with self._timed(limits.seconds):
-            given = answer(self._opened.edition, question, self.role, self._source)
-            values = given.rows(limits.rows + 1)
+            given = self._asked(question, limits)
+            values = given.rows()
             reply = self._reply(given, values, limits)
         self._answers.keep(key, reply)
         return reply
@@ -308,6 +308,12 @@ class Visit:
         for other in self._source.others:
             other.connection.interrupt()
 
+    def _asked(self, question: Question, limits: Limits) -> Answer:
+        """Ask for no more rows than the limit, and one that tells that there are more."""
+        most = limits.rows + 1
+        limit = most if question.limit is None else min(question.limit, most)
+        return self.explain(replace(question, limit=limit))
+
     def _reply(self, given: Answer, values: list[tuple[Any, ...]], limits: Limits) -> Reply:
         publication = given.publication
         assert publication is not None
@@ -336,7 +342,7 @@ class Visit:
         """Give a kept answer what it needs to be read again, in this visit."""
         return replace(
             reply,
-            _table=lambda: self.explain(question).arrow(),
+            _table=lambda: self._asked(question, limits).arrow(),
             _plan=lambda: self.explain(question).plan,
             limits=limits,
         )

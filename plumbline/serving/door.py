@@ -12,7 +12,7 @@ from plumbline.definitions import Definitions
 from plumbline.errors import DefinitionError
 from plumbline.indicators.coverage import uncovered_sql, unsettled_sql
 from plumbline.project import Home
-from plumbline.publication.labels import Label, label_column, labels_of
+from plumbline.publication.labels import Label, label_column
 from plumbline.serving.answer import Answer, AnswerColumn
 from plumbline.serving.compare import (
     COMPARISONS,
@@ -105,18 +105,15 @@ def answer(
         raise in_their_words(error, vocabulary, question, resolved) from None
     if doubt := doubt_on(source, resolved.metrics, sql, resolved.period):
         return _last_good(edition, question, role, source, doubt)
-    definitions = edition.definitions
     covered = covering(edition, source, resolved, _asked(resolved)["metrics"])
     if covered:
         sql = _sql(edition.compiled, resolved, _mark(resolved, source.as_of, edition), covered.sql)
     limited_to = vocabulary.sight.limit_in_words() if resolved.limits else ""
-    asked = Asked(
-        source, definitions, question, resolved, edition.compiled, edition.coverage, held, limited_to
-    )
+    asked = Asked(edition, source, question, resolved, held, limited_to)
     return Answer(
         source,
         sql,
-        _columns(definitions, resolved),
+        _columns(edition.labels, resolved),
         conditions=question.where,
         notes=partial(notes, asked),
         plan=lambda: explain(source.manifest, _asked(resolved)).plan,
@@ -189,8 +186,7 @@ def _within(period: Period | None) -> dict[str, Any]:
     return {"range": [start and start.isoformat(), end and end.isoformat()]}
 
 
-def _columns(definitions: Definitions, resolved: Resolved) -> tuple[AnswerColumn, ...]:
-    labels = labels_of(definitions)
+def _columns(labels: dict[str, Label], resolved: Resolved) -> tuple[AnswerColumn, ...]:
     columns = []
     for item in resolved.group_by:
         label = label_column(item.column, labels) or Label(item.column)

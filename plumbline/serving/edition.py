@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from plumbline.access import Policy
 from plumbline.compiler import compile as compile_query
-from plumbline.definitions import Definitions, load
+from plumbline.definitions import METRIC_TIME, Definitions, load
 from plumbline.errors import DefinitionError
 from plumbline.indicators.coverage import Coverage, read_coverage
 from plumbline.project import Home
-from plumbline.publication.sql import identifier
+from plumbline.publication.labels import Label, labels_of
+from plumbline.publication.sql import identifier, tables_of
+from plumbline.serving.answer import whole_day
 from plumbline.serving.reader import Source
 from plumbline.serving.sight import sight_of
 from plumbline.serving.vocabulary import Vocabulary
+from plumbline.serving.waivers import Standing, all_standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,6 +57,33 @@ class Edition:
         return read_coverage(self.source.connection, self.source.library)
 
     @cached_property
+    def published(self) -> dict[str, frozenset[str]]:
+        """The columns of each published table."""
+        tables = tables_of(self.source.connection, "warehouse", "published")
+        return {name: frozenset(column.name for column in columns) for name, columns in tables.items()}
+
+    @cached_property
+    def labels(self) -> dict[str, Label]:
+        """What metrics, dimensions and tables are called."""
+        return labels_of(self.definitions)
+
+    @cached_property
+    def first_day(self) -> date | None:
+        """The first day of the calendar that the figures are counted in."""
+        day = f"{METRIC_TIME}__day"
+        sql = self.compiled({"group_by": [day], "order_by": [day], "limit": 1})
+        row = self.source.connection.execute(sql).fetchone()
+        return whole_day(row[0]) if row else None
+
+    @cached_property
+    def _waivers(self) -> tuple[Standing, ...]:
+        return tuple(all_standing(self.source.connection)) if self.source.publication else ()
+
+    def waivers(self, metrics: Sequence[str]) -> list[Standing]:
+        """The waivers that let one of the metrics through."""
+        return [waiver for waiver in self._waivers if not waiver.metrics.isdisjoint(metrics)]
+
+    @cached_property
     def _unavailable(self) -> dict[str, str | None]:
         table = identifier("warehouse", self.source.library, "indicator")
         rows = self.source.connection.execute(
@@ -88,7 +119,7 @@ class Edition:
         """Read now what would be read at the first question."""
         self.vocabulary()
         self.require_available(())
-        len(self.coverage)
+        _ = self.coverage, self.published, self.labels, self.first_day, self._waivers
 
 
 def require_available(source: Source, metrics: Sequence[str]) -> None:

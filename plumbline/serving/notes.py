@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from plumbline.definitions import METRIC_TIME, Definitions
+from plumbline.definitions import Definitions
 from plumbline.errors import PlumblineError, did_you_mean
-from plumbline.indicators.coverage import Coverage, data_from, unsettled_sql
+from plumbline.indicators.coverage import data_from, unsettled_sql
 from plumbline.serving.doubts import Doubt
+from plumbline.serving.edition import Edition
 from plumbline.serving.periods import Period, last_day
 from plumbline.serving.reader import Source
 from plumbline.serving.resolve import Question, Resolved
-from plumbline.serving.waivers import standing_waivers
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -31,24 +31,27 @@ _NAMED = 3
 class Asked:
     """A question with what is needed to ask further ones about its answer."""
 
+    edition: Edition
     source: Source
-    definitions: Definitions
     question: Question
     resolved: Resolved
-    compiled: Callable[..., str]
-    coverage: Coverage = field(default_factory=dict)
     held: Doubt | None = None
     limited_to: str = ""
 
     @property
+    def definitions(self) -> Definitions:
+        """The definitions that the figures were computed by."""
+        return self.edition.definitions
+
+    @property
     def data_from(self) -> date | None:
         """The first day of which the data have all that the metrics count."""
-        known = (data_from(self.definitions, self.coverage, name) for name in self.resolved.metrics)
+        known = (data_from(self.definitions, self.edition.coverage, name) for name in self.resolved.metrics)
         return max((day for day in known if day), default=None)
 
     def rows(self, query: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Answer a query of the compiler, at most some thousand rows."""
-        sql = self.compiled(query)
+        sql = self.edition.compiled(query)
         return self.source.connection.execute(sql).fetchmany(_MEMBERS)
 
 
@@ -89,7 +92,7 @@ def _held(asked: Asked) -> Iterator[str]:
 def _waived(asked: Asked) -> Iterator[str]:
     """Say that a check failed and somebody let the figures through."""
     if asked.source.publication and not asked.held:
-        waivers = standing_waivers(asked.source.connection, asked.resolved.metrics)
+        waivers = asked.edition.waivers(asked.resolved.metrics)
         yield from (f"certified with warnings: {waiver.told}" for waiver in waivers)
 
 
@@ -154,7 +157,7 @@ def _outside(asked: Asked, partial: Sequence[date]) -> Iterator[str]:
     elif as_of and period.end and period.end > as_of and not partial:
         whole = ": do not compare it with a whole one" if asked.resolved.comparison else ""
         yield f"the range ends on {period.end}; the data end on {as_of}, the as-of date{whole}"
-    first = _first_day(asked) if period.end else None
+    first = asked.edition.first_day if period.end else None
     if first and period.end and period.end < first:
         yield f"the range ends on {period.end}, before {first}, the first day with data"
     elif not partial:
@@ -174,15 +177,6 @@ def _before_data(asked: Asked, period: Period) -> Iterator[str]:
             f"the range that it is compared with begins on {before.start}; the data begin on {first}: "
             "the change says little"
         )
-
-
-def _first_day(asked: Asked) -> date | None:
-    rows = asked.rows({"group_by": [f"{METRIC_TIME}__day"], "order_by": [f"{METRIC_TIME}__day"], "limit": 1})
-    return _day(rows[0][0]) if rows else None
-
-
-def _day(value: Any) -> date:
-    return value.date() if isinstance(value, datetime) else value
 
 
 # -- conditions
