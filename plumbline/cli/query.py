@@ -14,7 +14,8 @@ from plumbline.cli.text import SHARES, Column, render_table
 from plumbline.errors import DefinitionError, UsageError
 
 if TYPE_CHECKING:
-    from plumbline.serving import Answer
+    from plumbline.project import Home
+    from plumbline.serving import Answer, Question, Source
     from plumbline.serving.answer import AnswerColumn
 
 _EPILOG = """\
@@ -98,13 +99,20 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--live", action="store_true", help="ask the private warehouse, not what is published"
     )
+    parser.add_argument(
+        "--as",
+        dest="role",
+        default="",
+        metavar="ROLE",
+        help="answer as a role sees the figures (orchestration/access/<company>.yml)",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the answer on stdout, and where it comes from on stderr."""
     from plumbline.cli.company import home_of
-    from plumbline.serving import Question, ask, open_generation, open_live
+    from plumbline.serving import Question, open_generation, open_live
     from plumbline.serving.vocabulary import is_chinese
 
     home = home_of(options.company)
@@ -121,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
     )
     with open_live(home) if options.live else open_generation(home, sealed=True) as source:
         try:
-            answer = ask(home, source, question)
+            answer = _ask(home, source, question, options.role)
         except DefinitionError as error:
             raise _without_dashes(error, question.metrics) or error from None
         if options.explain:
@@ -129,6 +137,21 @@ def run(options: argparse.Namespace) -> int:
         else:
             _print(answer, options.format, chinese=is_chinese((*question.metrics, *question.by)))
     return 0
+
+
+def _ask(home: Home, source: Source, question: Question, role: str) -> Answer:
+    """Ask as whoever sits at this machine, who sees everything; or as a role."""
+    from plumbline.serving import ask
+
+    if not role:
+        return ask(home, source, question)
+    from plumbline.access import load_policy
+    from plumbline.project import Project
+    from plumbline.serving.door import answer
+    from plumbline.serving.edition import Edition
+
+    policy = load_policy(Project.find(), home.root.name)
+    return answer(Edition(home, source, policy), question, role)
 
 
 def _without_dashes(error: DefinitionError, words: Sequence[str]) -> UsageError | None:

@@ -219,3 +219,23 @@ def test_words_in_the_wrong_place_are_told_with_the_right_one(plumb, words, told
     code, out, err = plumb(*words)
     assert (code, out) == (2, "")
     assert told in err
+
+
+POLICY = """
+roles:
+  online: {metrics: {names: [net_sales]}, rows: {order__channel: [online]}}
+"""
+
+
+def test_figures_are_shown_as_a_role_sees_them(plumb, tmp_path):
+    policy = tmp_path / "orchestration" / "access" / "demo.yml"
+    policy.parent.mkdir(parents=True)
+    policy.write_text(POLICY, encoding="utf-8")
+    code, out, err = plumb("query", "net_sales", "--as", "online", "--format", "csv")
+    assert (code, out) == (0, "net_sales\n359.500001\n")
+    assert "counts order__channel online only: that is what this role sees" in err
+    assert plumb("query", "orders", "--as", "online")[::2] == (
+        2,
+        "error: unknown metric 'orders' [unknown-metric]\n  `plumb list metrics` names them all.\n",
+    )
+    assert "'sales' is no role of demo" in plumb("query", "net_sales", "--as", "sales")[2]
