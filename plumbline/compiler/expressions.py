@@ -32,6 +32,7 @@ _CALLED = (
         exp.If,
         exp.Cast,
         exp.TryCast,
+        exp.Try,
         exp.Coalesce,
         exp.Nullif,
         exp.Greatest,

@@ -121,6 +121,13 @@ def test_what_takes_too_long_is_ended(desk):
         assert error.value.code == "query-timeout"
 
 
+def test_what_takes_too_long_with_a_condition_is_no_bad_condition(desk):
+    with desk.visit() as visit:
+        slowed(visit)
+        with pytest.raises(LimitError):
+            visit.ask(Question(("net_sales",), where=("order__channel = 'online'",)), Limits(seconds=0.05))
+
+
 def test_a_question_can_be_cancelled_by_another_thread(desk):
     with desk.visit() as visit:
         connection = slowed(visit)

@@ -162,6 +162,20 @@ def test_a_condition_does_not_tell_the_figures_of_small_groups(refused):
     )
 
 
+@pytest.mark.parametrize("text", ["heart", "store"])
+def test_a_condition_does_not_fail_on_rows_that_do_not_count(seen, text):
+    probe = f"cast(case when order__channel = '{text}' then 'told' else '1' end as int) = 1"
+    assert seen("online", "net_sales", where=(probe,)) == [(Decimal("359.500001"),)]
+
+
+def test_an_error_does_not_tell_values_of_rows_that_do_not_count(refused, seen):
+    probe = ("cast(order__channel as int) = 1",)
+    assert "store" in refused("all", "net_sales", where=probe) or "online" in refused(
+        "all", "net_sales", where=probe
+    )
+    assert seen("online", "net_sales", where=probe) == [(None,)]
+
+
 def test_members_are_those_of_the_rows_that_count(desk):
     with desk.visit(Principal("ann", "online")) as visit:
         assert visit.values("order__channel") == ["online"]
