@@ -32,7 +32,6 @@ _CALLED = (
         exp.If,
         exp.Cast,
         exp.TryCast,
-        exp.Try,
         exp.Coalesce,
         exp.Nullif,
         exp.Greatest,

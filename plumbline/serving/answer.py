@@ -58,7 +58,6 @@ class Answer:
         published_table: str = "",
         metrics: Sequence[str] = (),
         held: Doubt | None = None,
-        is_limited: bool = False,
     ) -> None:
         self._source = source
         self._conditions = tuple(conditions)
@@ -69,7 +68,6 @@ class Answer:
         self.published_table = published_table
         self.metrics = tuple(metrics)
         self.held = held
-        self._is_limited = is_limited
 
     @property
     def plan(self) -> str:
@@ -142,9 +140,7 @@ class Answer:
         except duckdb.InterruptException:
             raise
         except duckdb.Error as error:
-            # What the database says of a value may be one that the reader must not see.
-            why = "" if self._is_limited else str(error).splitlines()[0]
-            raise _bad_condition(self._conditions, why) from None
+            raise _bad_condition(self._conditions, str(error).splitlines()[0]) from None
 
 
 def _bad_condition(conditions: Sequence[str], why: str) -> DefinitionError:

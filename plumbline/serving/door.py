@@ -120,7 +120,6 @@ def answer(
         published_table=covered.table if covered else "",
         metrics=resolved.metrics,
         held=held,
-        is_limited=vocabulary.sight.is_limited,
     )
 
 

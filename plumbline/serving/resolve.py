@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -90,7 +90,7 @@ def resolve(vocabulary: Vocabulary, question: Question) -> Resolved:
     resolved = Resolved(
         metrics=metrics,
         group_by=tuple(group_by),
-        where=tuple(_guarded(vocabulary, text, metrics) for text in question.where),
+        where=tuple(vocabulary.where(text, metrics) for text in question.where),
         period=read_period(question.start, question.end),
         order=(),
         limit=question.limit,
@@ -105,12 +105,6 @@ def resolve(vocabulary: Vocabulary, question: Question) -> Resolved:
         resolved = replace(resolved, comparison=comparison)
     order = tuple(_order(vocabulary, resolved, text) for text in question.order)
     return replace(resolved, order=order)
-
-
-def _guarded(vocabulary: Vocabulary, text: str, metrics: Sequence[str]) -> str:
-    """Write a condition; for a role with limited rows one that fails on none, which would tell of others."""
-    condition = vocabulary.where(text, metrics)
-    return f"TRY({condition})" if vocabulary.sight.is_limited else condition
 
 
 def require_periods(vocabulary: Vocabulary, resolved: Resolved) -> None:
