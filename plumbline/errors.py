@@ -9,6 +9,7 @@ PlumblineError                 every mistake that a user can mend; shown without
 │   └── RefusedExtract         read, inspected and refused; it is in quarantine
 ├── GateError                  the quality gate refused to publish                  exit 3
 ├── DefinitionError            a metric, semantic model or query that cannot be     exit 2
+├── AccessError                who asks is not known, or may not                    exit 2
 ├── LockedError                another run is at work                               exit 5
 ├── LimitError                 a question took too long, or its answer is too large exit 1
 └── StorageError               the disk is full or a state file is damaged          exit 1
@@ -93,6 +94,13 @@ class DefinitionError(PlumblineError):
 
     exit_code = 2
     default_code = "definition"
+
+
+class AccessError(PlumblineError):
+    """Who asks is not known, or may not do this."""
+
+    exit_code = 2
+    default_code = "access"
 
 
 class LockedError(PlumblineError):
