@@ -198,12 +198,17 @@ def _print(answer: Answer, style: str, *, chinese: bool) -> None:
         sys.stdout.buffer.write(write(answer.arrow()))
         return
     rows = answer.rows()
-    if style == "table":
-        lines = table_lines(answer.columns, rows, chinese=chinese)
+    if style == "csv":
+        print(formats.csv_text(names, rows), end="")
     else:
-        lines = (formats.json_lines if style == "json" else formats.csv_lines)(names, rows)
-    for line in lines:
-        print(line)
+        is_table = style == "table"
+        told = (
+            table_lines(answer.columns, rows, chinese=chinese)
+            if is_table
+            else formats.json_lines(names, rows)
+        )
+        for line in told:
+            print(line)
     if style == "table":
         print(f"{_count(len(rows))} · {_origin(answer)}", file=sys.stderr)
     for note in answer.notes(rows):

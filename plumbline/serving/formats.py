@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
 
+# Also in the full width of Chinese keyboards, which some spreadsheets take for the same.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
 def json_lines(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
     """Write rows as a JSON array of objects, one per line; DECIMAL digits are written as they are."""
     keys = [json.dumps(name, ensure_ascii=False) for name in names]
@@ -25,13 +29,20 @@ def json_lines(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[
     yield "]"
 
 
-def csv_lines(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
-    """Write rows as CSV with a header; an empty cell is NULL."""
+def csv_text(names: Sequence[str], rows: Sequence[Sequence[Any]], *, end: str = "\n") -> str:
+    """Write rows as CSV with a header; an empty cell is NULL, and no text is a formula."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([plain(value) for value in row] for row in rows)
-    yield from buffer.getvalue().splitlines()
+    writer = csv.writer(buffer, lineterminator=end)
+    writer.writerow(map(no_formula, names))
+    writer.writerows(
+        [no_formula(value) if isinstance(value, str) else plain(value) for value in row] for row in rows
+    )
+    return buffer.getvalue()
+
+
+def no_formula(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet would calculate; figures are no texts, and stay."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def plain(value: Any) -> str:

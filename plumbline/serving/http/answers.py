@@ -1,0 +1,141 @@
+"""Answers as they go over the wire: JSON with every digit, CSV without formulas, Arrow IPC."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from plumbline.errors import LimitError, PlumblineError
+from plumbline.serving import formats
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+JSON, CSV, ARROW = "json", "csv", "arrow"
+MEDIA = {
+    JSON: "application/json",
+    CSV: "text/csv; charset=utf-8",
+    ARROW: "application/vnd.apache.arrow.stream",
+}
+_ACCEPTED = {
+    "application/json": JSON,
+    "application/*": JSON,
+    "*/*": JSON,
+    "text/csv": CSV,
+    "text/*": CSV,
+    "application/vnd.apache.arrow.stream": ARROW,
+}
+# Characters of a header: what is longer is said in the body of JSON alone.
+_LONGEST_HEADER = 4_000
+_INDENT = "\n"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A finished answer: its bytes, what they are, and what else a program should know."""
+
+    content: bytes
+    media: str = MEDIA[JSON]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    rows: int | None = None
+
+
+def exact_json(value: Any) -> str:
+    """Write anything as JSON; decimals are numbers with all their digits, days and times ISO texts."""
+    if isinstance(value, Mapping):
+        pairs = (
+            f"{json.dumps(str(name), ensure_ascii=False)}: {exact_json(item)}" for name, item in value.items()
+        )
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list | tuple | frozenset | set):
+        return "[" + ", ".join(map(exact_json, value)) + "]"
+    if isinstance(value, Decimal):
+        return format(value, "f") if value.is_finite() else "null"
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else "null"
+    if isinstance(value, date | datetime):
+        return f'"{value.isoformat()}"'
+    if value is None or isinstance(value, bool | int | str):
+        return json.dumps(value, ensure_ascii=False)
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def json_written(
+    envelope: Mapping[str, Any], name: str, lines: Iterable[str], most: int, rows: int
+) -> Written:
+    """Write an envelope whose last member `name` is a list of lines that are JSON already."""
+    head = exact_json(envelope)[:-1]
+    content = bytearray(f"{head}{', ' if envelope else ''}{json.dumps(name)}: ".encode())
+    for line in lines:
+        content += line.strip().encode() + b"\n"
+        if len(content) > most:
+            raise too_large(most)
+    content[-1:] = b"}"
+    return Written(bytes(content), MEDIA[JSON], rows=rows)
+
+
+def csv_written(
+    names: Sequence[str], rows: Sequence[Sequence[Any]], headers: Mapping[str, str], most: int
+) -> Written:
+    """Write rows as CSV."""
+    content = formats.csv_text(names, rows, end="\r\n").encode()
+    if len(content) > most:
+        raise too_large(most)
+    return Written(content, MEDIA[CSV], headers, len(rows))
+
+
+def arrow_written(
+    table: pa.Table, envelope: Mapping[str, Any], headers: Mapping[str, str], most: int
+) -> Written:
+    """Write a table as an Arrow stream; the envelope is metadata of its schema, `plumbline`."""
+    if table.nbytes > most:
+        raise too_large(most)
+    told = {**(table.schema.metadata or {}), b"plumbline": exact_json(envelope).encode()}
+    content = formats.arrow_bytes(table.replace_schema_metadata(told))
+    return Written(content, MEDIA[ARROW], headers, table.num_rows)
+
+
+def header_text(value: Any) -> str:
+    """Write what a header can hold: JSON in ASCII, cut where it is too long."""
+    text = json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= _LONGEST_HEADER else json.dumps("too long for a header; ask for JSON")
+
+
+def chosen_format(accept: str, wanted: str) -> str:
+    """Choose how to answer: by ?format=, or by the first known type of Accept."""
+    if wanted:
+        return wanted
+    if not accept:
+        return JSON
+    offers = sorted((_offer(text) for text in accept.split(",")), key=lambda offer: -offer[1])
+    for media, weight in offers:
+        if weight > 0 and media in _ACCEPTED:
+            return _ACCEPTED[media]
+    raise PlumblineError(
+        f"no answer can be written as {accept[:200]!r}",
+        todo=f"Accept one of {', '.join(kind.partition(';')[0] for kind in MEDIA.values())}.",
+        code="not-acceptable",
+    )
+
+
+def _offer(text: str) -> tuple[str, float]:
+    media, *parameters = (part.strip() for part in text.split(";"))
+    weights = [part[2:] for part in parameters if part.startswith("q=")]
+    try:
+        return media.lower(), float(weights[0]) if weights else 1.0
+    except ValueError:
+        return media.lower(), 0.0
+
+
+def too_large(most: int) -> LimitError:
+    """Say that an answer has more bytes than one may have."""
+    return LimitError(
+        f"the answer has more than {most // 1_000_000} MB",
+        todo="Split less finely, ask for a shorter period, or give a limit.",
+        code="answer-too-large",
+    )
