@@ -108,12 +108,13 @@ class Answer:
         time, mark = found
         return sorted({row[time] for row in rows if row[mark]})
 
-    def arrow(self) -> pa.Table:
-        """Read the rows as an Arrow table; whole days are dates, counts are int64."""
+    def arrow(self, most: int | None = None) -> pa.Table:
+        """Read the rows (at most so many) as an Arrow table; whole days are dates, counts are int64."""
         import pyarrow as pa
 
         with self._mending():
-            table = self._source.connection.sql(self.sql).to_arrow_table()
+            found = self._source.connection.sql(self.sql)
+            table = (found if most is None else found.limit(most)).to_arrow_table()
         for index, (column, kind) in enumerate(zip(self.columns, table.schema.types, strict=True)):
             wanted = pa.date32() if column.is_date and pa.types.is_timestamp(kind) else None
             if kind == pa.decimal128(38, 0):

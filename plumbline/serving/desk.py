@@ -266,6 +266,15 @@ class Visit:
         self._answers.keep(key, reply)
         return reply
 
+    def table(self, question: Question, limits: Limits = Limits()) -> Reply:
+        """Answer as `ask` does, for who takes an Arrow table: no figure becomes a Python value."""
+        with self._timed(limits.seconds):
+            given = answer(self._opened.edition, question, self.role, self._source)
+            table = given.arrow(limits.rows + 1)
+            reply = self._reply(given, _telling(table, given.columns), limits)
+        cut = table.num_rows > limits.rows
+        return replace(reply, values=(), is_cut=cut, _table=lambda: table)
+
     def explain(self, question: Question) -> Answer:
         """Give the answer unread: its SQL, its plan, and where it would be read from."""
         return answer(self._opened.edition, question, self.role, self._source)
@@ -374,6 +383,25 @@ class Visit:
             raise _cancelled() if self._cancelled else _too_long(seconds) from None
         finally:
             timer.cancel()
+
+
+def _telling(table: pa.Table, columns: Sequence[AnswerColumn]) -> list[tuple[Any, ...]]:
+    """Give the rows that the notes of an answer rest on: one with a value in each column that has any, and
+    one for each period that is counted in part only."""
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
+
+    if not table.num_rows:
+        return []
+    marks = [index for index, column in enumerate(columns) if column.is_mark]
+    times = [index for index, column in enumerate(columns) if column.is_marked]
+    places = [pc.index(pc.is_valid(column), True).as_py() for column in table.columns]
+    found = [None if at < 0 else column[at].as_py() for at, column in zip(places, table.columns, strict=True)]
+    rows = [tuple(False if index in marks else value for index, value in enumerate(found))]
+    for time, mark in zip(times, marks, strict=True):
+        for day in table.column(time).filter(table.column(mark)).unique().to_pylist():
+            known = {time: day, mark: True}
+            rows.append(tuple(known.get(index) for index in range(len(columns))))
+    return rows
 
 
 def _marts(tables: Sequence[str]) -> str:
