@@ -9,6 +9,7 @@ seasons are usual in this way; halvings and doublings are not.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import ClassVar
 
 from sqlglot import exp
@@ -155,22 +156,36 @@ class UsualValues(Evidence):
         return self._bound(_OFFENDERS, context)
 
     def _bound(self, sql: str, context: StageContext) -> exp.Query:
-        season = SEASONS[self.grain]
         query = query_in(sql)
         if self.metrics:
             figures = query.ctes[0].this
             figures.where(exp.column("metric", "figures").isin(*self.metrics), copy=False)
-        given = {
-            "as_of": context.as_of,
-            "grain": self.grain,
-            "step": season.step,
-            "least": season.least,
-            "settling": season.settling,
-            "threshold": THRESHOLD,
-            "normal": _NORMAL,
-            "least_spread": _LEAST_SPREAD,
-        }
-        return bind(query, given)
+        return bind(query, _given(self.grain, context.as_of))
+
+
+def _given(grain: str, as_of: date) -> dict[str, object]:
+    """Give what the queries are bound to."""
+    season = SEASONS[grain]
+    return {
+        "as_of": as_of,
+        "grain": grain,
+        "step": season.step,
+        "least": season.least,
+        "settling": season.settling,
+        "threshold": THRESHOLD,
+        "normal": _NORMAL,
+        "least_spread": _LEAST_SPREAD,
+    }
+
+
+def unusual_sql(grain: str, as_of: date, database: str, schema: str) -> str:
+    """Write SQL for the figures of the newest whole month or day that are not as usual, read elsewhere."""
+    query = bind(query_in(_OFFENDERS), _given(grain, as_of))
+    for table in query.find_all(exp.Table):
+        if table.db == "candidates":
+            table.set("db", exp.to_identifier(schema))
+            table.set("catalog", exp.to_identifier(database))
+    return query.sql("duckdb")
 
 
 def usual_values(*metrics: str, grain: str) -> UsualValues:
