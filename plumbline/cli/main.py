@@ -30,6 +30,8 @@ COMMANDS = (
     "waiver",
     "restatement",
     "audit",
+    "serve",
+    "token",
     "ui",
 )
 

@@ -26,7 +26,7 @@ def register(subparsers: Any) -> None:
         "create",
         help="make a token and print it, once",
         description="Make a token. It is printed on standard output, and nowhere else.",
-        epilog="Example: plumb token create --account li.na --expires 90d --note 'Excel on the desk of Li Na'",
+        epilog="Example: plumb token create --account li.na --expires 90d --note 'Excel of Li Na'",
     )
     creating.add_argument("--account", required=True, metavar="NAME", help="whose: an account of the policy")
     creating.add_argument("--role", default="", help="only for this role of the account")

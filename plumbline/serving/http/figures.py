@@ -1,0 +1,129 @@
+"""/query: a question becomes an answer, with all that vouches for it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from plumbline.errors import LimitError
+from plumbline.serving.desk import Limits, Reply, Visit
+from plumbline.serving.formats import json_lines
+from plumbline.serving.http.answers import (
+    ARROW,
+    CSV,
+    Written,
+    arrow_written,
+    chosen_format,
+    csv_written,
+    header_text,
+    json_written,
+)
+from plumbline.serving.http.asked import Format, QuestionAsked, QuestionParameters
+from plumbline.serving.http.served import Served
+from plumbline.serving.resolve import Question
+
+
+def add_query(router: APIRouter, served: Served, described: dict[str, Any]) -> None:
+    """Add GET and POST /query."""
+
+    @router.get("/query", summary="Ask for figures", **described)
+    async def ask(request: Request, asked: Annotated[QuestionParameters, Query()]) -> Response:
+        return await _answer(served, request, asked.question(), asked.format or "")
+
+    @router.post("/query", summary="Ask for figures, with the question as the body", **described)
+    async def ask_by_body(
+        request: Request,
+        asked: QuestionAsked,
+        format: Annotated[Format | None, Query(description="In place of the header Accept.")] = None,
+    ) -> Response:
+        return await _answer(served, request, asked.question(), format or "")
+
+
+async def _answer(served: Served, request: Request, question: Question, wanted: str) -> Response:
+    style = chosen_format(request.headers.get("accept", ""), wanted)
+    figures = _Figures(served, question, style)
+    names = (question.metrics, question.by)
+    return await served.reply(request, repr((question, style)), figures.written, names=names)
+
+
+class _Figures:
+    def __init__(self, served: Served, question: Question, style: str) -> None:
+        self._served = served
+        self._question = question
+        self._style = style
+        self._most = served.limits.megabytes * 1_000_000
+
+    def written(self, visit: Visit) -> Written:
+        """Ask, and write the answer."""
+        limits = self._served.limits
+        if self._style == ARROW:
+            reply = visit.table(self._question, Limits(limits.seconds, limits.arrow_rows))
+            self._require_whole(reply)
+            return arrow_written(
+                reply.arrow(), self._envelope(visit, reply), self._headers(reply), self._most
+            )
+        reply = visit.ask(self._question, Limits(limits.seconds, limits.rows))
+        self._require_whole(reply)
+        if self._style == CSV:
+            return csv_written(reply.names, reply.rows(), self._headers(reply), self._most)
+        rows = reply.rows()
+        lines = json_lines(reply.names, rows)
+        return json_written(self._envelope(visit, reply), "data", lines, self._most, len(rows))
+
+    def _require_whole(self, reply: Reply) -> None:
+        """Refuse to give a part: whoever adds it up would have a wrong figure."""
+        if reply.truncated:
+            raise LimitError(
+                f"the answer has more than {reply.limits.rows:,} rows",
+                todo="Split less finely, ask for a shorter period, or give a limit.",
+                code="too-many-rows",
+            )
+
+    def _envelope(self, visit: Visit, reply: Reply) -> dict[str, Any]:
+        """Say what the figures are, and what vouches for them."""
+        labels = {column.name: column.label for column in reply.columns}
+        metrics = [
+            {
+                "name": name,
+                "label": labels[name].label,
+                "label_zh": labels[name].label_zh,
+                "unit": labels[name].unit,
+                "verdict": reply.verdicts[name],
+                "definition_version": reply.definitions[name],
+            }
+            for name in reply.metrics
+        ]
+        columns = [
+            {
+                "name": column.name,
+                "label": column.label.label,
+                "label_zh": column.label.label_zh,
+                "unit": column.label.unit,
+                "kind": "dimension" if column.is_key else "mark" if column.is_mark else "figure",
+            }
+            for column in reply.columns
+        ]
+        told = {**self._served.envelope(visit), **_answered_by(visit, reply)}
+        told |= {"metrics": metrics, "columns": columns, "notes": reply.notes, "origin": reply.origin}
+        return told if self._style == ARROW else {**told, "row_count": len(reply.values)}
+
+    def _headers(self, reply: Reply) -> dict[str, str]:
+        """Say the same in headers, where the body has figures alone."""
+        return {
+            "plumbline-verdicts": header_text(reply.verdicts),
+            "plumbline-definitions": header_text(reply.definitions),
+            "plumbline-notes": header_text(list(reply.notes)),
+            "plumbline-publication": reply.publication.publication_id,
+            "plumbline-as-of": reply.as_of.isoformat(),
+        }
+
+
+def _answered_by(visit: Visit, reply: Reply) -> dict[str, Any]:
+    """Name the publication of figures that are held: an earlier one than that which answers."""
+    if reply.publication.publication_id == visit.publication.publication_id:
+        return {}
+    held = {"id": reply.publication.publication_id, "as_of": reply.as_of}
+    return {"answered_by": held}

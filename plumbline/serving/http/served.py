@@ -1,0 +1,182 @@
+"""What all routes share: who asks, the generation that answers, and how an answer goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from plumbline.access.policy import EVIDENCE, QUERY
+from plumbline.errors import AccessError, PlumblineError
+from plumbline.serving.desk import Desk, Visit
+from plumbline.serving.http.answers import MEDIA, Written, exact_json
+from plumbline.serving.http.identity import Asker, Gate
+from plumbline.serving.http.kept import Kept, is_known, tag_of
+from plumbline.serving.http.work import Job, Workers
+from plumbline.serving.lookout import Lookout
+from plumbline.serving.settings import HttpLimits
+
+if TYPE_CHECKING:
+    from plumbline.serving.http.guard import Told
+
+_VARY = "Accept, Authorization, Plumbline-Role"
+Work = Callable[[Visit], Written]
+Named = tuple[Sequence[str], Sequence[str]]
+# How many names of one request stand in the log.
+_LOGGED = 50
+
+
+class Auditor(Protocol):
+    """Takes a published figure apart; stands above this layer, so it is handed in."""
+
+    def explain(
+        self,
+        metric: str,
+        *,
+        period: str,
+        by: tuple[tuple[str, str], ...],
+        grain: str,
+        publication: str,
+    ) -> Mapping[str, Any]:
+        """Give everything that can be said of one published figure."""
+
+    def publications(self) -> list[dict[str, Any]]:
+        """Give what the ledger says of each publication, the newest first."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """One company, as it is served over HTTP."""
+
+    company: str
+    desk: Desk
+    gate: Gate
+    limits: HttpLimits
+    workers: Workers
+    kept: Kept
+    auditor: Auditor | None = None
+
+    async def reply(
+        self,
+        request: Request,
+        key: str,
+        work: Work,
+        *,
+        scope: str = QUERY,
+        keep: bool = True,
+        names: Named = ((), ()),
+    ) -> Response:
+        """Answer by some work on one generation; `key` tells what is asked from all else at this address.
+
+        `names` are metrics and dimensions in the words of who asks, for the log.
+        """
+        asker: Asker = request.state.asker
+        told: Told = request.scope["plumbline"]
+        asker.require(scope)
+
+        def worked(job: Job) -> Response:
+            with self.desk.visit(asker.principal) as visit:
+                job.holds(visit)
+                told.add(**known_names(visit, *names))
+                try:
+                    return self._answered(request, told, visit, key, work, scope, keep)
+                finally:
+                    job.done()
+
+        return await self.workers.run(request, worked, self.limits.seconds)
+
+    def _answered(
+        self, request: Request, told: Told, visit: Visit, key: str, work: Work, scope: str, keep: bool
+    ) -> Response:
+        """Give what is kept, or what the client has already; or do the work."""
+        told.add(publication=visit.publication.publication_id)
+        if scope == EVIDENCE:
+            require_evidence(visit)
+        tag = tag_of(visit.etag, visit.role, request.url.path, key)
+        headers = {"etag": f'"{tag}"', "vary": _VARY, "cache-control": "private, no-cache"}
+        if is_known(tag, request.headers.get("if-none-match", "")):
+            told.add(cached=True)
+            return Response(status_code=304, headers=headers)
+        written = self.kept.get(tag)
+        told.add(cached=written is not None)
+        if written is None:
+            written = work(visit)
+            if keep:
+                self.kept.keep(tag, written)
+        told.add(rows=written.rows)
+        named = {**headers, **publication_headers(visit), **written.headers}
+        return Response(written.content, headers=named, media_type=written.media)
+
+    def envelope(self, visit: Visit) -> dict[str, Any]:
+        """Say which publication answers, as of which day, and for whom."""
+        publication = visit.publication
+        return {
+            "company": self.company,
+            "publication": {
+                "id": publication.publication_id,
+                "generation": publication.generation,
+                "published_at": publication.published_at,
+                "verdict": publication.verdict,
+            },
+            "as_of": publication.as_of,
+            "role": visit.role or None,
+        }
+
+    def listed(self, visit: Visit, name: str, entries: list[Any], offset: int, limit: int) -> Written:
+        """Write one page of a list."""
+        page = entries[offset : offset + limit]
+        following = offset + limit if offset + limit < len(entries) else None
+        told = {"total": len(entries), "offset": offset, "next_offset": following, name: page}
+        return written({**self.envelope(visit), **told}, rows=len(page))
+
+
+def written(content: Mapping[str, Any], rows: int | None = None) -> Written:
+    """Write an answer that is one JSON object."""
+    return Written(exact_json(content).encode(), MEDIA["json"], rows=rows)
+
+
+def publication_headers(visit: Visit) -> dict[str, str]:
+    """Say in headers which publication answers."""
+    publication = visit.publication
+    return {
+        "plumbline-publication": publication.publication_id,
+        "plumbline-as-of": publication.as_of.isoformat(),
+    }
+
+
+def known_names(visit: Visit, metrics: Sequence[str], dimensions: Sequence[str]) -> dict[str, Any]:
+    """Give the names in the definitions that words mean; the log keeps no word that is none of them."""
+    found, split = [], []
+    for text in metrics[:_LOGGED]:
+        with suppress(PlumblineError):
+            found.append(visit.words.metric(text))
+    for text in dimensions[:_LOGGED]:
+        with suppress(PlumblineError):
+            split.append(visit.words.group_by(text, found).column)
+    return {"metrics": tuple(found), "dimensions": tuple(split)}
+
+
+def lookout(visit: Visit) -> Lookout:
+    """Look at what stands beside figures, as who asks."""
+    return Lookout(visit.source.connection, visit.publication.as_of, visit.words.sight)
+
+
+def require_evidence(visit: Visit) -> None:
+    """Raise AccessError where the role may not see how figures came about."""
+    role = visit.words.sight.role
+    if role and not role.evidence:
+        raise AccessError(
+            f"role {role.name!r} does not see evidence",
+            todo="The policy gives it to roles with `evidence: true`.",
+            code="not-in-role",
+        )
+
+
+def day(text: str | None) -> date | None:
+    """Read a day that was checked by its pattern."""
+    return date.fromisoformat(text) if text else None
