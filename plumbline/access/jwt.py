@@ -118,13 +118,7 @@ class Verifier:
     def _key(self, number: object, algorithm: str) -> Any:
         """Give the key that a token names; keys are read again where it is not known."""
         with self._lock:
-            if self._read_at is None or (self._settings.jwks_url and self._is_older(self._read_at, _FRESH)):
-                self._read()
-            if (
-                self._find(number) is None
-                and self._settings.jwks_url
-                and self._is_older(self._tried_at, _AGAIN)
-            ):
+            if self._read_at is None or self._should_fetch(number):
                 self._read()
             found = self._find(number)
         if found is None:
@@ -132,6 +126,12 @@ class Verifier:
         if getattr(found, "algorithm_name", algorithm) != algorithm:
             raise _refused("the token is signed in another way than its key is for")
         return getattr(found, "key", found)
+
+    def _should_fetch(self, number: object) -> bool:
+        """Tell whether keys of a URL are old, or lack one; nobody makes us ask the provider all the time."""
+        if not self._settings.jwks_url or not self._is_older(self._tried_at, _AGAIN):
+            return False
+        return self._is_older(self._read_at, _FRESH) or self._find(number) is None
 
     def _find(self, number: object) -> Any:
         if number is None and len(self._keys) == 1:
