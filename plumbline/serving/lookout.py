@@ -14,24 +14,23 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from plumbline.indicators.library import edge_rows, formula
 from plumbline.publication.sql import tables_of
 from plumbline.serving.sight import EVERYTHING, Sight
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from plumbline.definitions import Definitions
+
 Row = dict[str, Any]
 _SEASONS = ("month", "day")
-_TREE = """
-SELECT name, label, label_zh, type, formula, unit, domain, level, available
-FROM warehouse.published.indicator ORDER BY domain, name"""
-_EDGES = "SELECT parent, child, role FROM warehouse.published.indicator_edge ORDER BY parent, role, child"
 _TARGETS = """
 SELECT * FROM warehouse.published.target
 WHERE period_start <= $day AND period_end >= $day
     AND ($metric = '' OR metric = $metric) AND ($grain = '' OR grain = $grain)
 ORDER BY metric, grain, period_start, dimension, member"""
-# Of each metric and breakdown, the newest period that has a light.
+# Of periods that run: those that are over do not change any more.
 _LIGHTS = """
 SELECT metric, grain, period_start, period_end, dimensions, members, value, target, attainment, light, unit,
     is_partial, verdict, definition_version
@@ -65,30 +64,43 @@ class Lookout:
 
     connection: DuckDBPyConnection
     as_of: date
+    definitions: Definitions
     sight: Sight = EVERYTHING
 
     def tree(self, metric: str = "") -> list[Row]:
         """List the metrics with what each is made of; `metric`: it and all below it."""
-        nodes = [row for row in self._rows(_TREE) if self.sight.sees(row["name"])]
-        names = {row["name"] for row in nodes}
         children: dict[str, list[Row]] = {}
-        for edge in self._rows(_EDGES):
-            if {edge["parent"], edge["child"]} <= names:
-                children.setdefault(edge["parent"], []).append(
-                    {"metric": edge["child"], "role": edge["role"]}
-                )
-        wanted = _below(metric, children) if metric else names
-        inputs = {child["metric"] for found in children.values() for child in found}
+        for parent, child, role in edge_rows(self.definitions):
+            children.setdefault(parent, []).append({"metric": child, "role": role})
+        seen = {
+            name: [child for child in children.get(name, ()) if self.sight.sees(child["metric"])]
+            for name in self.definitions.metrics
+            if self.sight.sees(name)
+        }
+        inputs = {child["metric"] for found in seen.values() for child in found}
         return [
-            {**row, "inputs": children.get(row["name"], []), "is_root": row["name"] not in inputs}
-            for row in nodes
-            if row["name"] in wanted
+            {
+                **self._node(name, is_whole=len(seen[name]) == len(children.get(name, ()))),
+                "inputs": seen[name],
+                "is_root": name not in inputs,
+            }
+            for name in sorted(_below(metric, seen) if metric else seen)
         ]
 
-    def synonyms(self) -> dict[str, Row]:
-        """Give the other words for each metric."""
-        sql = "SELECT name, synonyms, synonyms_zh FROM warehouse.published.indicator"
-        return {row["name"]: row for row in self._rows(sql)}
+    def _node(self, name: str, *, is_whole: bool) -> Row:
+        """Describe a metric; a formula names its inputs, so it is told to who sees them all."""
+        metric = self.definitions.metrics[name]
+        told = metric.governance
+        return {
+            "name": name,
+            "label": metric.label or name,
+            "label_zh": told.label_zh,
+            "type": metric.type,
+            "formula": formula(self.definitions, metric) if is_whole else None,
+            "unit": told.unit,
+            "domain": told.domain,
+            "level": told.level,
+        }
 
     def targets(self, metric: str = "", grain: str = "", on: date | None = None) -> list[Row]:
         """List the targets of the periods that a day lies in, by default those that are running."""
@@ -103,7 +115,7 @@ class Lookout:
 
     def verdicts(self) -> list[Row]:
         """List the figures that are not simply certified, by metric and breakdown, and why."""
-        found = self._rows(_VERDICTS)
+        found = self._rows(_VERDICTS) if self._has("indicator_value") else []
         return [_by(row) for row in found if self._sees_breakdown(row["metric"], row["dimensions"])]
 
     def checks(self) -> dict[str, list[Row]]:
@@ -113,7 +125,7 @@ class Lookout:
         return {"stages": self._rows(_STAGES), "failed": self._rows(_CHECKS)}
 
     def _lights(self) -> Iterator[Row]:
-        for row in self._rows(_LIGHTS, {"day": self.as_of}):
+        for row in self._rows(_LIGHTS, {"day": self.as_of}) if self._has("indicator_value") else ():
             members = json.loads(row["members"]) if row["members"] else {}
             if self._sees(row["metric"], members) and self._is_enough(row):
                 yield {"kind": "light", **_without(row, "dimensions"), "members": members}
@@ -126,7 +138,7 @@ class Lookout:
     def _anomalies(self) -> Iterator[Row]:
         from plumbline.quality.anomalies import unusual_sql
 
-        for grain in _SEASONS:
+        for grain in _SEASONS if self._has("indicator_value") else ():
             sql = unusual_sql(grain, self.as_of, "warehouse", "published")
             for row in self._rows(sql):
                 if self._sees(row["metric"], {}) and row["metric"] not in self.sight.small_groups:

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from plumbline.definitions import Governance
 from plumbline.serving.desk import Limits, Visit
 from plumbline.serving.http.asked import DimensionsAsked, MetricsAsked, TreeAsked, ValuesAsked
 from plumbline.serving.http.served import Served, lookout, written
 
 Named = Annotated[str, Path(max_length=200, description="Name, label or synonym.", examples=["net_sales"])]
-_SEARCHED = ("name", "label", "label_zh", "synonyms", "synonyms_zh", "domain")
+_SEARCHED = ("name", "label", "label_zh", "domain")
 
 
 def add_catalogue(router: APIRouter, served: Served, described: Mapping[str, Any]) -> None:
@@ -63,19 +64,19 @@ def add_catalogue(router: APIRouter, served: Served, described: Mapping[str, Any
 def _found(visit: Visit, asked: MetricsAsked) -> list[dict[str, Any]]:
     """Give the metrics that are asked for; every word must stand somewhere in the entry."""
     words = _folded(asked.search).split()
-    synonyms = lookout(visit).synonyms() if words else {}
     return [
         entry
         for entry in visit.metrics()
         if (not asked.domain or entry["domain"] == asked.domain)
         and (not asked.level or entry["level"] == asked.level)
         and asked.available in (None, entry["available"])
-        and _has(words, {**entry, **synonyms.get(entry["name"], {})})
+        and _has(words, entry, visit.words.definitions.metrics[entry["name"]].governance)
     ]
 
 
-def _has(words: Iterable[str], entry: Mapping[str, Any]) -> bool:
-    text = _folded(" ".join(str(entry.get(name) or "") for name in _SEARCHED))
+def _has(words: Iterable[str], entry: Mapping[str, Any], told: Governance) -> bool:
+    named = [str(entry[name] or "") for name in _SEARCHED]
+    text = _folded(" ".join([*named, *told.synonyms, *told.synonyms_zh]))
     return all(word in text for word in words)
 
 

@@ -163,7 +163,8 @@ def known_names(visit: Visit, metrics: Sequence[str], dimensions: Sequence[str])
 
 def lookout(visit: Visit) -> Lookout:
     """Look at what stands beside figures, as who asks."""
-    return Lookout(visit.source.connection, visit.publication.as_of, visit.words.sight)
+    words = visit.words
+    return Lookout(visit.source.connection, visit.publication.as_of, words.definitions, words.sight)
 
 
 def require_evidence(visit: Visit) -> None:
