@@ -15,6 +15,7 @@ from plumbline.publication.labels import Label
 from plumbline.serving.reader import Source
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa  # type: ignore[import-untyped]
 
     from plumbline.serving.doubts import Doubt
@@ -43,7 +44,7 @@ class Answer:
     """The answer to a question; the rows are read when they are asked for.
 
     `published_table` is the table that has the figures already, '' where they are calculated from the marts;
-    `held` says why an earlier publication answers.
+    `held` says why an earlier publication answers; `discreet`: errors tell no value.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Answer:
         columns: tuple[AnswerColumn, ...],
         *,
         conditions: Sequence[str],
+        discreet: bool = False,
         notes: Callable[[Rows, Sequence[date]], list[str]],
         plan: Callable[[], str],
         published_table: str = "",
@@ -61,6 +63,7 @@ class Answer:
     ) -> None:
         self._source = source
         self._conditions = tuple(conditions)
+        self._discreet = discreet
         self._notes = notes
         self._plan = plan
         self.sql = sql
@@ -141,7 +144,15 @@ class Answer:
         except duckdb.InterruptException:
             raise
         except duckdb.Error as error:
-            raise _bad_condition(self._conditions, str(error).splitlines()[0]) from None
+            raise _bad_condition(self._conditions, self._told(error)) from None
+
+    def _told(self, error: duckdb.Error) -> str:
+        """Say why a condition fails; to a role without the value that it failed on."""
+        import duckdb
+
+        if self._discreet and not isinstance(error, duckdb.BinderException):
+            return "A value cannot be compared in this way."
+        return str(error).splitlines()[0]
 
 
 def _bad_condition(conditions: Sequence[str], why: str) -> DefinitionError:

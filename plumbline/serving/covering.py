@@ -153,7 +153,7 @@ def _sql(query: SavedQuery, resolved: Resolved, metrics: list[str]) -> str:
 
 
 def _conditions(resolved: Resolved) -> Iterator[str]:
-    for text in (*resolved.where, *resolved.limits):
+    for text in resolved.conditions:
         read = read_template(text)
         sql = read.sql
         for number, reference in enumerate(read.references):

@@ -115,6 +115,7 @@ def answer(
         sql,
         _columns(edition.labels, resolved),
         conditions=question.where,
+        discreet=vocabulary.sight.role is not None,
         notes=partial(notes, asked),
         plan=lambda: explain(source.manifest, _asked(resolved)).plan,
         published_table=covered.table if covered else "",
@@ -160,7 +161,7 @@ def _asked(resolved: Resolved) -> dict[str, Any]:
     """Ask for the metrics, and for those that count small groups, of the rows that count."""
     keys = [item.column for item in resolved.group_by]
     metrics = dict.fromkeys([*resolved.metrics, *(group.count for group in resolved.small_groups.values())])
-    return {"metrics": list(metrics), "group_by": keys, "where": [*resolved.where, *resolved.limits]}
+    return {"metrics": list(metrics), "group_by": keys, "where": resolved.conditions}
 
 
 def _mark(resolved: Resolved, as_of: date | None, edition: Edition) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -265,8 +265,8 @@ class _Condition:
         where[self.number] = text
         period = self.asked.resolved.period or Period()
         span = [day and day.isoformat() for day in (period.start, period.end)]
-        where += self.asked.resolved.limits
-        query = {"metrics": [self.asked.resolved.metrics[0]], "where": where, "range": span}
+        conditions = replace(self.asked.resolved, where=tuple(where)).conditions
+        query = {"metrics": [self.asked.resolved.metrics[0]], "where": conditions, "range": span}
         rows = self.asked.rows(query)
         return rows[0][0] if rows else None
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from plumbline.access import SmallGroup
+from plumbline.compiler.templates import read_template
 from plumbline.definitions import METRIC_TIME, GroupBy, Metric
 from plumbline.errors import DefinitionError, UsageError, did_you_mean
 from plumbline.serving.compare import PARTIAL, STEPS, Comparison
@@ -56,6 +57,14 @@ class Resolved:
         return min(times, key=lambda item: list(STEPS).index(item.grain), default=None)
 
     @property
+    def conditions(self) -> list[str]:
+        """Give all conditions; where rows are limited, other conditions look at the rows that count alone.
+
+        Otherwise a condition that fails on a value would tell of rows that are not seen.
+        """
+        return [*(guarded(text, self.limits) for text in self.where), *self.limits]
+
+    @property
     def figures(self) -> tuple[str, ...]:
         """Name the columns with figures: the metrics, then what they are compared with."""
         return self.comparison.columns(self.metrics) if self.comparison else self.metrics
@@ -70,6 +79,13 @@ class Resolved:
         """Name something as the question does, with its name in the definitions where that is another."""
         word = self.words.get(name, name)
         return repr(word) if word == name else f"{word!r} ({name})"
+
+
+def guarded(condition: str, limits: Sequence[str]) -> str:
+    """Let a condition on dimensions look at the rows that meet the limits alone; CASE goes no further."""
+    if not limits or not read_template(condition).references:
+        return condition
+    return f"CASE WHEN {' AND '.join(limits)} THEN ({condition}) ELSE FALSE END"
 
 
 def resolve(vocabulary: Vocabulary, question: Question) -> Resolved:

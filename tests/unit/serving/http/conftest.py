@@ -99,6 +99,13 @@ def running(home, *, operator=False, limits=LIMITS, policy=POLICY, auditor=None,
         desk.close()
 
 
+@contextmanager
+def asking(home, **limits):
+    """Serve a company to its operator with limits that are easily met, and give a client."""
+    with running(home, operator=True, limits=replace(LIMITS, **limits)) as server, server.client() as client:
+        yield client
+
+
 class FakeAuditor:
     """Says what it was asked; the real one is tested with the audit."""
 

@@ -145,15 +145,14 @@ def test_a_body_that_is_no_json_is_a_problem(ann):
 
 
 def test_too_many_rows_are_no_part_of_an_answer(published):
-    from tests.unit.serving.http.conftest import running, smaller
+    from tests.unit.serving.http.conftest import asking
 
     asked = {"metrics": "net_sales", "by": "product__category"}
-    with running(published.home, operator=True, limits=smaller(rows=2, arrow_rows=2)) as server:
-        with server.client() as client:
-            for style in ("json", "csv", "arrow"):
-                found = client.get("/query", params={**asked, "format": style})
-                assert (found.status_code, found.json()["code"]) == (422, "too-many-rows")
-            assert client.get("/query", params={**asked, "limit": 2}).json()["row_count"] == 2
+    with asking(published.home, rows=2, arrow_rows=2) as client:
+        for style in ("json", "csv", "arrow"):
+            found = client.get("/query", params={**asked, "format": style})
+            assert (found.status_code, found.json()["code"]) == (422, "too-many-rows")
+        assert client.get("/query", params={**asked, "limit": 2}).json()["row_count"] == 2
 
 
 @pytest.mark.parametrize(

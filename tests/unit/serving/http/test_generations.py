@@ -75,9 +75,8 @@ def test_publications_under_load_give_no_error_and_no_mix(shop):
                     continue
                 number = int(found.headers["plumbline-publication"].rpartition("-")[2])
                 rows = found.text.splitlines()[1:] if style == "csv" else found.json()["data"]
-                total = sum(
-                    float(row.rpartition(",")[2] if style == "csv" else row["net_sales"]) for row in rows
-                )
+                figures = (row.rpartition(",")[2] if style == "csv" else row["net_sales"] for row in rows)
+                total = sum(map(float, figures))
                 seen.add(number)
                 if number > 1 and total != 6 * number:
                     wrong.append((number, total))

@@ -8,7 +8,7 @@ import pytest
 
 from plumbline.serving.desk import Visit
 from plumbline.serving.http import server as server_module
-from tests.unit.serving.http.conftest import running, smaller
+from tests.unit.serving.http.conftest import asking, running, smaller
 
 ASKED = {"metrics": "net_sales"}
 ENDLESS = "SELECT count(*) FROM range(100000000000) AS a(x) WHERE x % 7 = 3"
@@ -54,9 +54,9 @@ def test_a_large_body_is_refused_whether_or_not_it_tells_its_size(operator):
 
 def test_a_body_that_comes_too_slowly_is_refused(published):
     head = b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{"
-    with running(published.home, operator=True, limits=smaller(body_seconds=1)) as server:
-        with raw(server, head) as connection:
-            assert connection.recv(100).startswith(b"HTTP/1.1 408")
+    limits = smaller(body_seconds=1)
+    with running(published.home, operator=True, limits=limits) as server, raw(server, head) as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 408")
 
 
 def test_a_head_that_comes_too_slowly_is_not_waited_for(published, monkeypatch):
@@ -74,10 +74,9 @@ def test_a_head_that_comes_too_slowly_is_not_waited_for(published, monkeypatch):
 
 
 def test_a_question_that_takes_too_long_is_ended(published, endless):
-    with running(published.home, operator=True, limits=smaller(seconds=1, threads=1)) as server:
-        with server.client() as client:
-            assert code(client.get("/query", params={"metrics": "orders"})) == (504, "query-timeout")
-            assert client.get("/query", params=ASKED).status_code == 200
+    with asking(published.home, seconds=1, threads=1) as client:
+        assert code(client.get("/query", params={"metrics": "orders"})) == (504, "query-timeout")
+        assert client.get("/query", params=ASKED).status_code == 200
 
 
 def test_work_ends_when_the_client_has_gone(published, endless):
@@ -104,11 +103,10 @@ def test_more_questions_than_can_wait_are_turned_away(published, endless):
 
 
 def test_an_answer_of_too_many_bytes_is_refused(published):
-    with running(published.home, operator=True, limits=smaller(megabytes=0)) as server:
-        with server.client() as client:
-            for style in ("json", "csv", "arrow"):
-                found = client.get("/query", params={**ASKED, "format": style})
-                assert code(found) == (422, "answer-too-large")
+    with asking(published.home, megabytes=0) as client:
+        for style in ("json", "csv", "arrow"):
+            found = client.get("/query", params={**ASKED, "format": style})
+            assert code(found) == (422, "answer-too-large")
 
 
 def test_names_and_conditions_have_a_length(operator):
@@ -118,6 +116,6 @@ def test_names_and_conditions_have_a_length(operator):
 
 
 def test_what_is_no_http_is_refused(published):
-    with running(published.home, operator=True) as server:
-        with raw(server, b"\x16\x03\x01\x00\xff nonsense\r\n\r\n") as connection:
-            assert connection.recv(100).startswith(b"HTTP/1.1 400")
+    nonsense = b"\x16\x03\x01\x00\xff nonsense\r\n\r\n"
+    with running(published.home, operator=True) as server, raw(server, nonsense) as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 400")
