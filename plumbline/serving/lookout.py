@@ -116,7 +116,9 @@ class Lookout:
     def verdicts(self) -> list[Row]:
         """List the figures that are not simply certified, by metric and breakdown, and why."""
         found = self._rows(_VERDICTS) if self._has("indicator_value") else []
-        return [_by(row) for row in found if self._sees_breakdown(row["metric"], row["dimensions"])]
+        seen = [_by(row) for row in found if self._sees_breakdown(row["metric"], row["dimensions"])]
+        # Reasons count rows, also those that a role with limited rows does not see.
+        return [{**row, "reason": None, "figures": None} for row in seen] if self.sight.is_limited else seen
 
     def checks(self) -> dict[str, list[Row]]:
         """Count the checks of the publication, and list those that failed, with examples of rows."""
@@ -133,7 +135,8 @@ class Lookout:
     def _held(self) -> Iterator[Row]:
         for row in self._rows(_HOLDS) if self._has("hold") else ():
             if self._sees_breakdown(row["metric"], row["dimensions"]):
-                yield {"kind": "held", **_by(row)}
+                told = {"reason": None, "todo": None} if self.sight.is_limited else {}
+                yield {"kind": "held", **_by(row), **told}
 
     def _anomalies(self) -> Iterator[Row]:
         from plumbline.quality.anomalies import unusual_sql

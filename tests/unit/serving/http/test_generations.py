@@ -62,7 +62,7 @@ def test_an_error_has_no_tag(ann):
 
 
 def test_publications_under_load_give_no_error_and_no_mix(shop):
-    """In generation n each of the six lines is worth n: every answer must be 6n of the publication it names."""
+    """In generation n each of the six lines is worth n: every answer is 6n of the publication it names."""
     seen, wrong = set(), []
     stop = threading.Event()
 
