@@ -168,12 +168,10 @@ def test_a_condition_does_not_fail_on_rows_that_do_not_count(seen, text):
     assert seen("online", "net_sales", where=(probe,)) == [(Decimal("359.500001"),)]
 
 
-def test_an_error_does_not_tell_values_of_rows_that_do_not_count(refused, seen):
-    probe = ("cast(order__channel as int) = 1",)
-    assert "store" in refused("all", "net_sales", where=probe) or "online" in refused(
-        "all", "net_sales", where=probe
-    )
-    assert seen("online", "net_sales", where=probe) == [(None,)]
+def test_an_error_does_not_tell_values(refused):
+    told = refused("online", "net_sales", where=("cast(order__channel as int) = 1",))
+    assert "A value cannot be compared in this way." in told
+    assert "store" not in told
 
 
 def test_members_are_those_of_the_rows_that_count(desk):
