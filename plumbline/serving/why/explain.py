@@ -64,12 +64,20 @@ class Moved:
     members: int = 10
 
 
-def explain_change(ask: Ask, definitions: Definitions, moved: Moved) -> Why:
+def explain_change(
+    ask: Ask,
+    definitions: Definitions,
+    moved: Moved,
+    hides: Callable[[Sequence[str]], bool] = lambda metrics: False,
+) -> Why:
     """Split the change of a metric between two periods.
+
+    `hides` tells whether figures of members are left out for who asks: what is hidden must not come out as
+    the difference of what is shown.
 
     Raises DefinitionError and UsageError as a question does; `notes` and `told` say what cannot be split.
     """
-    return _Explainer(ask, definitions, moved, _before(moved)).explain()
+    return _Explainer(ask, definitions, moved, _before(moved), hides).explain()
 
 
 def _before(moved: Moved) -> Period:
@@ -104,6 +112,7 @@ class _Explainer:
     definitions: Definitions
     moved: Moved
     before: Period
+    hides: Callable[[Sequence[str]], bool]
     notes: list[str] = field(default_factory=list)
 
     def explain(self) -> Why:
@@ -249,6 +258,9 @@ class _Explainer:
         return sorted(found, key=lambda name: (-found[name], list(found).index(name)))[:_DIMENSIONS]
 
     def _dimension(self, metric: Metric, dimension: str, change: Decimal) -> DimensionSplit:
+        if self.hides([metric.name, *(item.name for item in metric.inputs)]):
+            column, before, after = self._members(metric.name, dimension)
+            return replace(self._split(column, NOT_ADDITIVE, beside(before, after), change), told=_HIDDEN)
         if adds_up(self.definitions, metric):
             column, before, after = self._members(metric.name, dimension)
             return self._split(column, ADDS_UP, differences(before, after), change)
@@ -310,6 +322,7 @@ class _Explainer:
         )
 
 
+_HIDDEN = "Figures of small groups are left out, so the change is not split over the members."
 _APART = (
     "No two members share what is counted, in either period: here their contributions add up to the change."
 )
