@@ -32,6 +32,7 @@ COMMANDS = (
     "audit",
     "serve",
     "token",
+    "mcp",
     "ui",
 )
 

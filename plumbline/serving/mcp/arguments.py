@@ -53,15 +53,17 @@ class SearchMetrics(Arguments):
     query: str = Field(
         description="Words or a whole question, in English or Chinese: 'gross margin', '上月华东毛利率同比'."
     )
-    limit: int = Field(10, ge=1, le=50, description="At most so many metrics, the best first.")
+    limit: int = Field(default=10, ge=1, le=50, description="At most so many metrics, the best first.")
 
 
 class ListMetrics(Arguments):
-    domain: str | None = Field(None, description="Only this domain, such as sales or production.")
-    level: Literal["strategic", "process", "operational"] | None = Field(None, description="Only this level.")
+    domain: str | None = Field(default=None, description="Only this domain, such as sales or production.")
+    level: Literal["strategic", "process", "operational"] | None = Field(
+        default=None, description="Only this level."
+    )
     available_only: bool = Field(False, description="Leave out metrics without data behind them.")
-    limit: int = Field(100, ge=1, le=500, description="At most so many metrics.")
-    offset: int = Field(0, ge=0, description="Leave out so many from the start: for the next page.")
+    limit: int = Field(default=100, ge=1, le=500, description="At most so many metrics.")
+    offset: int = Field(default=0, ge=0, description="Leave out so many from the start: for the next page.")
 
 
 class DescribeMetric(Arguments):
@@ -78,8 +80,8 @@ class ListDimensions(Arguments):
 class ListValues(Arguments):
     dimension: str = Field(description="Name or label of a dimension: product__category, 销售渠道.")
     metrics: Names = Field(default_factory=list, description="The metrics that it is to split.")
-    contains: str = Field("", description="Only members with these letters in them, in any case.")
-    limit: int = Field(100, ge=1, le=1000, description="At most so many members.")
+    contains: str = Field(default="", description="Only members with these letters in them, in any case.")
+    limit: int = Field(default=100, ge=1, le=1000, description="At most so many members.")
 
 
 class _Figures(Arguments):
@@ -93,51 +95,58 @@ class _Figures(Arguments):
 class QueryMetrics(_Figures):
     metrics: Names = Field(min_length=1, description="Names, labels or synonyms of metrics: ['net_sales'].")
     by: Names = Field(default_factory=list, description="Dimensions to split by: ['product__category'].")
-    start: str | None = Field(None, description=f"First day of the range, included: {_DAY}.")
-    end: str | None = Field(None, description=f"Last day of the range, included: {_DAY}.")
+    start: str | None = Field(default=None, description=f"First day of the range, included: {_DAY}.")
+    end: str | None = Field(default=None, description=f"Last day of the range, included: {_DAY}.")
     grain: Literal["day", "week", "month", "quarter", "year"] | None = Field(
-        None, description="Split by periods of this length; without it, one figure for the whole range."
+        default=None,
+        description="Split by periods of this length; without it, one figure for the whole range.",
     )
     order: Names = Field(
         default_factory=list, description="Columns to order by, with - first for descending: ['-net_sales']."
     )
-    limit: int = Field(100, ge=1, le=1000, description="At most so many rows; `truncated` tells of more.")
+    limit: int = Field(
+        default=100, ge=1, le=1000, description="At most so many rows; `truncated` tells of more."
+    )
     compare: Literal["previous", "year-ago"] | None = Field(
-        None, description="Put the figures of the period before, or of a year ago, and the change beside."
+        default=None,
+        description="Put the figures of the period before, or of a year ago, and the change beside.",
     )
 
 
 class Compare(_Figures):
     metrics: Names = Field(min_length=1, description="Names, labels or synonyms of metrics: ['net_sales'].")
     start: str | None = Field(
-        None, description=f"First day of the period: {_DAY}. Default: the last whole month."
+        default=None, description=f"First day of the period: {_DAY}. Default: the last whole month."
     )
-    end: str | None = Field(None, description="Last day of the period. Default: that of `start`.")
+    end: str | None = Field(default=None, description="Last day of the period. Default: that of `start`.")
     versus: Literal["previous", "year-ago"] = Field(
-        "previous", description="The period of the same length before, or the same one a year ago."
+        default="previous", description="The period of the same length before, or the same one a year ago."
     )
     by: Names = Field(default_factory=list, description="Dimensions to split by.")
     order: Names = Field(default_factory=list, description="Columns to order by: ['-net_sales__change'].")
-    limit: int = Field(100, ge=1, le=1000, description="At most so many rows.")
+    limit: int = Field(default=100, ge=1, le=1000, description="At most so many rows.")
 
 
 class WhyMoved(_Figures):
     metric: str = Field(description="Name, label or synonym of one metric.")
     start: str | None = Field(
-        None, description=f"First day of the period: {_DAY}. Default: the last whole month."
+        default=None, description=f"First day of the period: {_DAY}. Default: the last whole month."
     )
-    end: str | None = Field(None, description="Last day of the period. Default: that of `start`.")
+    end: str | None = Field(default=None, description="Last day of the period. Default: that of `start`.")
     versus: str = Field(
-        "previous", description="previous, year-ago, or the first day of another period: 2025-Q3, 2025-10-01."
+        default="previous",
+        description="previous, year-ago, or the first day of another period: 2025-Q3, 2025-10-01.",
     )
     versus_end: str | None = Field(
-        None, description="Last day of the other period. Default: that of `versus`."
+        default=None, description="Last day of the other period. Default: that of `versus`."
     )
     by: Names = Field(
         default_factory=list,
         description="Dimensions to split the change over. Default: those that the metric is published by.",
     )
-    members: int = Field(10, ge=1, le=50, description="Name at most so many members of each dimension.")
+    members: int = Field(
+        default=10, ge=1, le=50, description="Name at most so many members of each dimension."
+    )
 
 
 class Quality(Arguments):
@@ -147,9 +156,9 @@ class Quality(Arguments):
 class Audit(Arguments):
     metric: str = Field(description="Name, label or synonym of one metric.")
     period: str = Field(
-        "", description="2026-10-05, 2026-10, 2026-Q3, 2026 or all. Default: the last whole month."
+        default="", description="2026-10-05, 2026-10, 2026-Q3, 2026 or all. Default: the last whole month."
     )
-    grain: str = Field("", description="The period of this length that `period` lies in.")
+    grain: str = Field(default="", description="The period of this length that `period` lies in.")
     members: Annotated[dict[str, str], BeforeValidator(_members)] = Field(
         default_factory=dict, description="The member of a breakdown: {'product__category': 'Bikes'}."
     )

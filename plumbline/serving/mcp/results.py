@@ -14,8 +14,8 @@ class Answer(BaseModel):
     """What every answer says: which publication, as of when, by which definitions, and what to know."""
 
     company: str = ""
-    publication_id: str = Field("", description="The publication that answers; cite it.")
-    as_of: str = Field("", description="The last business day in the figures.")
+    publication_id: str = Field(default="", description="The publication that answers; cite it.")
+    as_of: str = Field(default="", description="The last business day in the figures.")
     published_at: str = ""
     definitions: dict[str, str] = Field(
         default_factory=dict, description="Version of the definition of each metric."
@@ -39,9 +39,9 @@ class MetricEntry(BaseModel):
     unit: str
     available: bool
     verdict: str
-    reason: str = Field("", description="Why it is not available.")
+    reason: str = Field(default="", description="Why it is not available.")
     description: str = ""
-    score: float | None = Field(None, description="How well it fits what was searched for.")
+    score: float | None = Field(default=None, description="How well it fits what was searched for.")
 
 
 class MetricList(Answer):
@@ -128,7 +128,7 @@ class Figures(Answer):
     row_count: int
     truncated: bool
     how_to_narrow: str = ""
-    origin: str = Field("", description="What was read: a published table, or marts.")
+    origin: str = Field(default="", description="What was read: a published table, or marts.")
 
 
 class Comparison(Figures):
@@ -153,9 +153,9 @@ class MemberEntry(BaseModel):
     after: Cell
     contribution: Cell = Field(description="What it adds to the change; null where members do not add up.")
     share: Cell
-    mix: Cell = Field(None, description="Because its weight changed.")
-    rate: Cell = Field(None, description="Because its own figure changed.")
-    count: int = Field(1, description="How many members this stands for.")
+    mix: Cell = Field(default=None, description="Because its weight changed.")
+    rate: Cell = Field(default=None, description="Because its own figure changed.")
+    count: int = Field(default=1, description="How many members this stands for.")
 
 
 class DimensionPart(BaseModel):
@@ -165,8 +165,8 @@ class DimensionPart(BaseModel):
     method: str = Field(description="adds up, mix and rate, or not additive.")
     told: str
     members: list[MemberEntry]
-    rest: MemberEntry | None = Field(None, description="All members that are not named.")
-    unattributed: Cell = Field(None, description="What no member has.")
+    rest: MemberEntry | None = Field(default=None, description="All members that are not named.")
+    unattributed: Cell = Field(default=None, description="What no member has.")
 
 
 class WhyAnswer(Answer):
@@ -266,4 +266,4 @@ class Mistake(BaseModel):
     todo: str = ""
     did_you_mean: list[str] = Field(default_factory=list)
     valid_values: list[str] = Field(default_factory=list)
-    try_next: dict[str, Any] | None = Field(None, description="A tool and its arguments that help.")
+    try_next: dict[str, Any] | None = Field(default=None, description="A tool and its arguments that help.")

@@ -1,0 +1,83 @@
+"""Where a tool works: one visit, and what all answers say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from plumbline.access import Principal
+from plumbline.access.policy import EVIDENCE
+from plumbline.definitions import Metric
+from plumbline.publication import Publication
+from plumbline.serving.desk import Limits, Reply, Visit
+from plumbline.serving.mcp.cells import text
+from plumbline.serving.resolve import Question
+
+
+class Evidence(Protocol):
+    """Take one published figure apart, as JSON: what `plumb audit explain --format json` gives."""
+
+    def __call__(
+        self, metric: str, period: str, members: Mapping[str, str], grain: str
+    ) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a tool works with: somebody's visit, the way to evidence, and how long an answer may take."""
+
+    visit: Visit
+    evidence: Evidence | None = None
+    seconds: float = 30.0
+
+    def ask(self, question: Question, rows: int = 100_000) -> Reply:
+        """Answer a question; `rows` is the most that are given."""
+        return self.visit.ask(question, Limits(self.seconds, rows))
+
+    @property
+    def principal(self) -> Principal | None:
+        """Who asks; None for the operator of this machine."""
+        return self.visit.principal
+
+    def metric(self, words: str) -> Metric:
+        """Find a metric that who asks may see."""
+        return self.visit.words.known[self.visit.words.metric(words)]
+
+    def sees_evidence(self) -> bool:
+        """Tell whether who asks may see how figures came about."""
+        sight = self.visit.words.sight
+        if self.principal is None:
+            return True
+        return bool(sight.role and sight.role.evidence) and EVIDENCE in self.principal.scopes
+
+    def facts(self, metrics: Iterable[str] = ()) -> dict[str, Any]:
+        """Say what every answer says, of what is published now."""
+        verdicts = {entry["name"]: entry["verdict"] for entry in self.visit.metrics()}
+        known = self.visit.words.known
+        names = list(metrics)
+        return {
+            **_published(self.visit.publication),
+            "definitions": {name: known[name].governance.version for name in names},
+            "verdicts": {name: verdicts[name] for name in names},
+            "notes": [],
+        }
+
+
+def facts_of(reply: Reply) -> dict[str, Any]:
+    """Say what every answer says, of the publication that this one is from."""
+    return {
+        **_published(reply.publication),
+        "definitions": dict(reply.definitions),
+        "verdicts": dict(reply.verdicts),
+        "notes": list(reply.notes),
+    }
+
+
+def _published(publication: Publication) -> dict[str, Any]:
+    return {
+        "company": publication.company,
+        "publication_id": publication.publication_id,
+        "as_of": text(publication.as_of),
+        "published_at": text(publication.published_at),
+    }

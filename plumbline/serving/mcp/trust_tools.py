@@ -1,0 +1,167 @@
+"""Tools about whether a figure can be believed: its checks, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from plumbline.errors import DefinitionError, PlumblineError
+from plumbline.publication.sql import identifier
+from plumbline.serving.mcp import arguments as given
+from plumbline.serving.mcp import results
+from plumbline.serving.mcp.cells import text
+from plumbline.serving.mcp.room import Room
+
+_HOLDS = "SELECT dimensions, verdict, reason, held_since, last_good, owner"
+_WAIVERS = "SELECT waiver_id, table_name, expectation, metrics, reason, waived_by, valid_until"
+_ORDINARY = ("passed", "skipped")
+_LINES = 10
+
+
+def quality(room: Room, asked: given.Quality) -> results.QualityAnswer:
+    """Tell the verdict on a metric, what is held or waived of it, and the checks it rests on."""
+    metric = room.metric(asked.metric)
+    facts = room.facts([metric.name])
+    shown = room.visit.show(metric.name)
+    checks, findings, why_none = _checks(room, metric.name)
+    return results.QualityAnswer(
+        **facts,
+        metric=metric.name,
+        label=metric.label,
+        label_zh=metric.governance.label_zh,
+        verdict=facts["verdicts"][metric.name],
+        reason=text(shown.get("verdict_reason") or shown.get("unavailable_reason")),
+        holds=[_hold(row) for row in _rows(room, "hold", _HOLDS, "metric = ?", metric.name)],
+        waivers=[
+            _waiver(row)
+            for row in _rows(room, "waiver", _WAIVERS, "state = 'valid' AND metrics IS NOT NULL")
+            if metric.name in str(row["metrics"]).split(", ")
+        ],
+        checks=checks,
+        findings=findings,
+        evidence=why_none,
+    )
+
+
+def _checks(room: Room, metric: str) -> tuple[dict[str, int], list[results.CheckEntry], str]:
+    """Give the checks on what the newest figure rests on, where who asks may see them."""
+    if refused := _refusal(room, metric):
+        return {}, [], refused
+    try:
+        found = _explained(room, metric, "", {}, "")
+    except PlumblineError as error:
+        return {}, [], error.what
+    origin = found["origin"]
+    findings = [_check(check) for check in origin["checks"] if check["verdict"] not in _ORDINARY]
+    return dict(origin["checks_by_verdict"]), findings, ""
+
+
+def _refusal(room: Room, metric: str) -> str:
+    """Say why somebody does not see the evidence of a metric; '' for who does.
+
+    Evidence is of the whole company: it is nothing for a role that sees certain rows alone.
+    """
+    sight = room.visit.words.sight
+    if not room.sees_evidence():
+        return "your role does not see how figures came about"
+    if room.evidence is None:
+        return "this server does not open evidence"
+    if sight.is_limited and metric not in sight.company_wide:
+        return f"your role sees {sight.limit_in_words()} alone, and evidence is of the whole company"
+    return "figures of small groups are left out for your role" if sight.counted([metric]) else ""
+
+
+def _explained(
+    room: Room, metric: str, period: str, members: Mapping[str, str], grain: str
+) -> Mapping[str, Any]:
+    assert room.evidence is not None
+    return room.evidence(metric, period, members, grain)
+
+
+def audit(room: Room, asked: given.Audit) -> results.AuditAnswer:
+    """Take one published figure apart, back to the files that it was made of."""
+    metric = room.metric(asked.metric)
+    for dimension in asked.members:
+        room.visit.words.group_by(dimension, [metric.name])
+    if refused := _refusal(room, metric.name):
+        raise DefinitionError(
+            f"the evidence of {metric.name} is not for you",
+            why=f"{refused[:1].upper()}{refused[1:]}.",
+            todo="The tool quality tells the verdict, describe_metric the definition.",
+            code="no-evidence",
+        )
+    found = _explained(room, metric.name, asked.period, asked.members, asked.grain)
+    figure, published = found["figure"], found["published"]
+    return results.AuditAnswer(
+        company=found["company"],
+        publication_id=published["publication_id"],
+        as_of=published["as_of"],
+        published_at=published["published_at"],
+        definitions={metric.name: found["definition"]["version"]},
+        verdicts={metric.name: figure["verdict"]},
+        notes=list(found["notes"]),
+        metric=metric.name,
+        period=figure["period"],
+        value=figure["value"],
+        proven=found["proven"]["whole"],
+        explanation=_bounded(found),
+    )
+
+
+def _bounded(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what an agent needs: of the checks those with findings, of long lists the newest."""
+    origin = dict(found["origin"])
+    origin["checks"] = [check for check in origin["checks"] if check["verdict"] not in _ORDINARY]
+    shortened = {name: found[name][-_LINES:] for name in ("lines", "history", "decisions")}
+    kept = ("figure", "definition", "published", "calculation", "proven")
+    return {**{name: found[name] for name in kept}, "origin": origin, **shortened}
+
+
+def _check(check: Mapping[str, Any]) -> results.CheckEntry:
+    names = (
+        "stage",
+        "table",
+        "columns",
+        "verdict",
+        "severity",
+        "expected",
+        "message",
+        "owner",
+        "why",
+        "todo",
+    )
+    return results.CheckEntry(**{name: text(check[name]) for name in names})
+
+
+def _hold(row: Mapping[str, Any]) -> results.HoldEntry:
+    return results.HoldEntry(
+        breakdown=row["dimensions"] or "total",
+        verdict=row["verdict"],
+        reason=text(row["reason"]),
+        held_since=text(row["held_since"]),
+        last_good=text(row["last_good"]),
+        owner=text(row["owner"]),
+    )
+
+
+def _waiver(row: Mapping[str, Any]) -> results.WaiverEntry:
+    return results.WaiverEntry(
+        waiver_id=row["waiver_id"],
+        check=f"{row['table_name']}: {row['expectation']}",
+        reason=row["reason"],
+        waived_by=row["waived_by"],
+        valid_until=text(row["valid_until"]),
+    )
+
+
+def _rows(room: Room, table: str, select: str, where: str, *values: str) -> list[dict[str, Any]]:
+    """Read a table of the generation; a generation of an older make may lack it."""
+    import duckdb
+
+    relation = identifier("warehouse", "published", table)
+    try:
+        cursor = room.visit.source.connection.execute(f"{select} FROM {relation} WHERE {where}", list(values))
+    except duckdb.CatalogException:
+        return []
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
