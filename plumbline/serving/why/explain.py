@@ -163,7 +163,7 @@ class _Explainer:
         name = _figures(now)[0]
         self.notes += now.notes
         then = self._ask((name,), self.before)
-        self.notes += [f"{_days(self.before)}: {note}" for note in then.notes]
+        self.notes += [f"{_days(self.before)}: {note}" for note in then.notes if note not in now.notes]
         return _Figures(_only(then, name), _only(now, name)), name
 
     def _ask(
@@ -246,7 +246,9 @@ class _Explainer:
             try:
                 yield self._dimension(metric, name, change)
             except DefinitionError as error:
-                self.notes.append(f"not split by {name}: {error.what}")
+                # What somebody does not see has no name for them.
+                if error.code != "unknown-dimension":
+                    self.notes.append(f"not split by {name}: {error.what}")
 
     def _published_by(self, metric: Metric) -> list[str]:
         """Name the dimensions that the metric is published by, the commonest first."""
@@ -284,10 +286,15 @@ class _Explainer:
 
     def _shares(self, metric: Metric, quotient: Quotient, dimension: str, change: Decimal) -> DimensionSplit:
         inputs = {item.column: item for item in metric.inputs}
-        asked = {
-            name: self._members(inputs[name].name, dimension, inputs[name], metric.filters)
-            for name in quotient.inputs
-        }
+        try:
+            asked = {
+                name: self._members(inputs[name].name, dimension, inputs[name], metric.filters)
+                for name in quotient.inputs
+            }
+        except DefinitionError as error:
+            if error.code != "unknown-metric":
+                raise
+            return self._beside(metric, dimension, change)
         column = next(iter(asked.values()))[0]
         before = _cells(quotient, {name: found[1] for name, found in asked.items()})
         after = _cells(quotient, {name: found[2] for name, found in asked.items()})
