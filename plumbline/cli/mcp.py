@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from plumbline.serving.mcp.room import Evidence
+    from plumbline.project import Home, Project
 
 _EPILOG = """\
 An agent starts this command itself; by hand it waits for messages and says
@@ -56,22 +57,32 @@ def run(options: argparse.Namespace) -> int:
         pass  # what is missing is said now, and not to the agent
     from plumbline.serving.mcp.stdio import run_stdio
 
-    run_stdio(desk, principal, evidence=evidence_of(project, options.company))
+    run_stdio(desk, principal, auditor=_Auditor(project, home))
     return 0
 
 
-def evidence_of(project: Any, company: str) -> Evidence:
-    """Give what takes a published figure apart, as JSON."""
+@dataclass(frozen=True)
+class _Auditor:
+    project: Project
+    home: Home
 
-    def evidence(metric: str, period: str, members: Mapping[str, str], grain: str) -> Mapping[str, Any]:
+    def explain(
+        self,
+        metric: str,
+        *,
+        period: str = "",
+        by: tuple[tuple[str, str], ...] = (),
+        grain: str = "",
+        publication: str = "",
+    ) -> Mapping[str, Any]:
+        """Take a published figure apart."""
         from plumbline.audit.explain import explain
         from plumbline.audit.explain_figure import Asked
         from plumbline.governance.trust import load_trust
         from plumbline.ledger import witnessed_ledger
 
-        home = project.home(company)
-        witnessing = witnessed_ledger(home, load_trust(project, company))
-        asked = Asked(metric, period, tuple(members.items()), grain)
-        return explain(home, witnessing, company, asked, project=project).as_json()
-
-    return evidence
+        company = self.home.root.name
+        witnessing = witnessed_ledger(self.home, load_trust(self.project, company))
+        asked = Asked(metric, period, by, grain)
+        told = explain(self.home, witnessing, company, asked, publication=publication, project=self.project)
+        return told.as_json()

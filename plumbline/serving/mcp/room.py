@@ -15,11 +15,17 @@ from plumbline.serving.mcp.cells import text
 from plumbline.serving.resolve import Question
 
 
-class Evidence(Protocol):
-    """Take one published figure apart, as JSON: what `plumb audit explain --format json` gives."""
+class Auditor(Protocol):
+    """Takes one published figure apart, as JSON; stands above this layer, so it is handed in."""
 
-    def __call__(
-        self, metric: str, period: str, members: Mapping[str, str], grain: str
+    def explain(
+        self,
+        metric: str,
+        *,
+        period: str = "",
+        by: tuple[tuple[str, str], ...] = (),
+        grain: str = "",
+        publication: str = "",
     ) -> Mapping[str, Any]: ...
 
 
@@ -28,7 +34,7 @@ class Room:
     """What a tool works with: somebody's visit, the way to evidence, and how long an answer may take."""
 
     visit: Visit
-    evidence: Evidence | None = None
+    auditor: Auditor | None = None
     seconds: float = 30.0
 
     def ask(self, question: Question, rows: int = 100_000) -> Reply:

@@ -16,11 +16,12 @@ from pydantic import ValidationError
 
 from plumbline import __version__
 from plumbline.access import Principal
+from plumbline.access.policy import QUERY
 from plumbline.errors import PlumblineError, did_you_mean
 from plumbline.serving.desk import Desk, Visit
 from plumbline.serving.mcp import documents, mistakes, texts
-from plumbline.serving.mcp.results import Answer, Mistake
-from plumbline.serving.mcp.room import Evidence, Room
+from plumbline.serving.mcp.results import Answer, Figures, Mistake
+from plumbline.serving.mcp.room import Auditor, Room
 from plumbline.serving.mcp.tools import TOOLS, Tool
 
 Context = ServerRequestContext[Any, Any]
@@ -36,14 +37,29 @@ _UNEXPECTED = Mistake(
 )
 
 
+_NOT_IN_SCOPE = Mistake(code="not-in-scope", what="the token is not for query", todo="Ask for one that is.")
+
+
+@dataclass(frozen=True)
+class Called:
+    """What the log is told of a call: the metrics answered, how many rows, and the code of a mistake."""
+
+    tool: str
+    metrics: tuple[str, ...] = ()
+    rows: int | None = None
+    publication: str = ""
+    code: str = ""
+
+
 @dataclass(frozen=True)
 class Ways:
-    """How the server gets at figures: the desk, who asks, and evidence (None: nobody sees any)."""
+    """How the server gets at figures: the desk, who asks, evidence (None: nobody sees any), and the log."""
 
     desk: Desk
     principal: Callable[[Context], Principal | None]
-    evidence: Evidence | None = None
+    auditor: Auditor | None = None
     seconds: float = 30.0
+    tell: Callable[[Context, Called], None] = lambda context, called: None
 
 
 def build_server(ways: Ways) -> Server[Any]:
@@ -78,33 +94,37 @@ class _Answering:
             hint = did_you_mean(given.name, list(TOOLS)) or f"There are {', '.join(TOOLS)}."
             raise MCPError(code=types.INVALID_PARAMS, message=f"there is no tool {given.name!r}. {hint}")
         principal = self.ways.principal(context)
-        return await _in_thread(lambda visits: self._answer(tool, given.arguments or {}, principal, visits))
+        told = await _in_thread(lambda visits: self._answer(tool, given.arguments or {}, principal, visits))
+        self.ways.tell(context, _called(tool, told))
+        return _given(told) if isinstance(told, Answer) else _refused(told)
 
     def _answer(
         self, tool: Tool, given: Mapping[str, Any], principal: Principal | None, visits: list[Visit]
-    ) -> types.CallToolResult:
+    ) -> Answer | Mistake:
         """Answer a call; whatever goes wrong is told as the result of the tool."""
+        if principal and QUERY not in principal.scopes:
+            return _NOT_IN_SCOPE
         try:
             arguments = tool.arguments.model_validate(dict(given))
         except ValidationError as error:
-            return _refused(mistakes.misfitting(error, tool.arguments))
+            return mistakes.misfitting(error, tool.arguments)
         try:
             with self.ways.desk.visit(principal) as visit:
                 visits.append(visit)
                 try:
-                    return _given(tool.run(self._room(visit), arguments))
+                    return tool.run(self._room(visit), arguments)
                 except PlumblineError as error:
-                    return _refused(mistakes.told(error, visit, given))
+                    return mistakes.told(error, visit, given)
         except PlumblineError as error:
-            return _refused(mistakes.told(error, None, given))
+            return mistakes.told(error, None, given)
         except Exception:
             _log.exception("the tool %s failed", tool.name)
-            return _refused(_UNEXPECTED)
+            return _UNEXPECTED
         finally:
             visits.clear()
 
     def _room(self, visit: Visit) -> Room:
-        return Room(visit, self.ways.evidence, self.ways.seconds)
+        return Room(visit, self.ways.auditor, self.ways.seconds)
 
     async def list_resources(self, context: Context, given: Any) -> types.ListResourcesResult:
         return types.ListResourcesResult(resources=_RESOURCES)
@@ -116,6 +136,8 @@ class _Answering:
         self, context: Context, given: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         principal, uri = self.ways.principal(context), str(given.uri)
+        if principal and QUERY not in principal.scopes:
+            raise MCPError(code=types.INVALID_PARAMS, message=_NOT_IN_SCOPE.what)
         text = await _in_thread(lambda visits: self._read(uri, principal, visits))
         contents = types.TextResourceContents(uri=uri, text=text, mime_type="text/markdown")
         return types.ReadResourceResult(contents=[contents])
@@ -146,6 +168,13 @@ class _Answering:
             raise MCPError(code=types.INVALID_PARAMS, message=f"{error.what}. {error.todo}") from None
         message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
         return types.GetPromptResult(description=prompt.description, messages=[message])
+
+
+def _called(tool: Tool, told: Answer | Mistake) -> Called:
+    if isinstance(told, Mistake):
+        return Called(tool.name, code=told.code)
+    rows = told.row_count if isinstance(told, Figures) else None
+    return Called(tool.name, tuple(told.definitions), rows, told.publication_id)
 
 
 async def _in_thread(work: Callable[[list[Visit]], Given]) -> Given:

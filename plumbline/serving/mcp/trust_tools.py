@@ -47,8 +47,9 @@ def _checks(room: Room, metric: str) -> tuple[dict[str, int], list[results.Check
     """Give the checks on what the newest figure rests on, where who asks may see them."""
     if refused := _refusal(room, metric):
         return {}, [], refused
+    assert room.auditor is not None
     try:
-        found = _explained(room, metric, "", {}, "")
+        found = room.auditor.explain(metric)
     except PlumblineError as error:
         return {}, [], error.what
     origin = found["origin"]
@@ -64,25 +65,18 @@ def _refusal(room: Room, metric: str) -> str:
     sight = room.visit.words.sight
     if not room.sees_evidence():
         return "your role does not see how figures came about"
-    if room.evidence is None:
+    if room.auditor is None:
         return "this server does not open evidence"
     if sight.is_limited and metric not in sight.company_wide:
         return f"your role sees {sight.limit_in_words()} alone, and evidence is of the whole company"
     return "figures of small groups are left out for your role" if sight.counted([metric]) else ""
 
 
-def _explained(
-    room: Room, metric: str, period: str, members: Mapping[str, str], grain: str
-) -> Mapping[str, Any]:
-    assert room.evidence is not None
-    return room.evidence(metric, period, members, grain)
-
-
 def audit(room: Room, asked: given.Audit) -> results.AuditAnswer:
     """Take one published figure apart, back to the files that it was made of."""
     metric = room.metric(asked.metric)
-    for dimension in asked.members:
-        room.visit.words.group_by(dimension, [metric.name])
+    words = room.visit.words
+    members = {words.group_by(name, [metric.name]).column: text for name, text in asked.members.items()}
     if refused := _refusal(room, metric.name):
         raise DefinitionError(
             f"the evidence of {metric.name} is not for you",
@@ -90,7 +84,9 @@ def audit(room: Room, asked: given.Audit) -> results.AuditAnswer:
             todo="The tool quality tells the verdict, describe_metric the definition.",
             code="no-evidence",
         )
-    found = _explained(room, metric.name, asked.period, asked.members, asked.grain)
+    assert room.auditor is not None
+    by = tuple(members.items())
+    found = room.auditor.explain(metric.name, period=asked.period, by=by, grain=asked.grain)
     figure, published = found["figure"], found["published"]
     return results.AuditAnswer(
         company=found["company"],

@@ -1,43 +1,45 @@
-"""The protocol over HTTP: an ASGI app that a web server mounts; each request says who asks."""
+"""The protocol over HTTP: an ASGI app to mount in a web server; each request says who asks."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.datastructures import Headers
-from starlette.routing import Route
 
 from plumbline.access import Principal
 from plumbline.errors import PlumblineError
 from plumbline.serving.desk import Desk
-from plumbline.serving.mcp.room import Evidence
-from plumbline.serving.mcp.server import Context, Ways, build_server
+from plumbline.serving.mcp.room import Auditor
+from plumbline.serving.mcp.server import Called, Context, Ways, build_server
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-# Says who asks; raises PlumblineError, or gives None, for nobody. Names of headers are in small letters.
+# Says who asks; raises PlumblineError for nobody. None is the operator of this machine, who sees everything.
 Authenticate = Callable[[Mapping[str, str]], Principal | None]
-_WHO = "plumbline.principal"
+_WHO, _LOG = "plumbline.principal", "plumbline"
 _MOST_BYTES = 256 * 1024
+_FORBIDDEN = ("not-in-scope", "not-its-role", "not-in-role", "cross-site")
+
+
+class Told(Protocol):
+    """What is told of a request for the log, where the web server keeps one in the scope."""
+
+    def add(self, **parts: Any) -> None: ...
 
 
 class McpApp:
-    """The ASGI app of one company. Nothing is kept between requests, so any number of processes may serve it.
+    """The app of one company. Nothing is kept between requests: any number of processes may serve it.
 
     ```python
-    mcp = McpApp(desk, authenticate)
-    app = FastAPI(lifespan=lambda app: mcp.running())
-    app.router.routes.append(mcp.route("/mcp"))
+    app.router.routes.append(Route("/mcp", McpApp(desk, authenticate)))
     ```
-    `hosts` are the names that requests may be sent to ("127.0.0.1:8080"); with none, any. `anonymous` lets
-    requests in as the operator of this machine, who sees everything: for loopback without accounts only.
+    `hosts` are the names that requests may be sent to ("127.0.0.1:8080"); with none, any.
     """
 
     def __init__(
@@ -45,48 +47,59 @@ class McpApp:
         desk: Desk,
         authenticate: Authenticate,
         *,
-        evidence: Evidence | None = None,
+        auditor: Auditor | None = None,
         seconds: float = 30.0,
         hosts: Sequence[str] = (),
-        anonymous: bool = False,
     ) -> None:
         self._authenticate = authenticate
-        self._anonymous = anonymous
-        self._manager = StreamableHTTPSessionManager(
-            build_server(Ways(desk, _who, evidence, seconds)),
-            json_response=True,
-            stateless=True,
-            security_settings=_security(hosts),
-            max_request_body_size=_MOST_BYTES,
-        )
-
-    def running(self) -> AbstractAsyncContextManager[None]:
-        """Be ready for requests as long as the block lasts; once only."""
-        return self._manager.run()
-
-    def route(self, path: str = "/mcp") -> Route:
-        """Give the route to add to an app."""
-        return Route(path, endpoint=self, methods=["GET", "POST", "DELETE"], include_in_schema=False)
+        self._server = build_server(Ways(desk, _who, auditor, seconds, _tell))
+        self._security = _security(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it with 401 when it does not say who asks."""
-        headers = Headers(scope=scope)
+        """Answer a request, or refuse it where it does not say who asks."""
         try:
-            principal = await anyio.to_thread.run_sync(self._authenticate, dict(headers))
+            scope[_WHO] = await anyio.to_thread.run_sync(self._authenticate, Headers(scope=scope))
         except PlumblineError as error:
-            await _refuse(send, error.what, error.code)
+            _log(scope, code=error.code)
+            await _refuse(send, error)
             return
-        if principal is None and not self._anonymous:
-            await _refuse(send, "no token was given", "no-token")
-            return
-        scope[_WHO] = principal
-        await self._manager.handle_request(scope, receive, send)
+        if principal := scope[_WHO]:
+            _log(scope, account=principal.account, role=principal.role)
+        manager = StreamableHTTPSessionManager(
+            self._server,
+            json_response=True,
+            stateless=True,
+            security_settings=self._security,
+            max_request_body_size=_MOST_BYTES,
+        )
+        async with manager.run():
+            await manager.handle_request(scope, receive, send)
 
 
 def _who(context: Context) -> Principal | None:
-    """Give who asks; what did not come through the app is refused."""
-    principal: Principal | None = context.request.scope[_WHO]  # type: ignore[union-attr]
+    """Give who asks; what did not come through the app has no place for it, and fails."""
+    assert context.request is not None
+    principal: Principal | None = context.request.scope[_WHO]
     return principal
+
+
+def _tell(context: Context, called: Called) -> None:
+    """Tell the log of the web server what was asked, and how it went."""
+    if context.request is not None:
+        _log(
+            context.request.scope,
+            way="mcp",
+            metrics=called.metrics,
+            rows=called.rows,
+            publication=called.publication,
+            code=called.code,
+        )
+
+
+def _log(scope: Scope, **parts: Any) -> None:
+    told: Told | None = scope.get(_LOG)
+    if told is not None:
+        told.add(**parts)
 
 
 def _security(hosts: Sequence[str]) -> TransportSecuritySettings:
@@ -97,12 +110,14 @@ def _security(hosts: Sequence[str]) -> TransportSecuritySettings:
     )
 
 
-async def _refuse(send: Send, what: str, code: str) -> None:
-    body = json.dumps({"error": code, "error_description": what}, ensure_ascii=False).encode()
+async def _refuse(send: Send, error: PlumblineError) -> None:
+    told = {"error": error.code, "error_description": error.what, "todo": error.todo}
+    body = json.dumps(told, ensure_ascii=False).encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"www-authenticate", b'Bearer realm="plumbline"'),
     ]
-    await send({"type": "http.response.start", "status": 401, "headers": headers})
+    status = 403 if error.code in _FORBIDDEN else 401
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
