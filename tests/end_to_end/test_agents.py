@@ -68,12 +68,17 @@ def test_every_tool_answers_about_the_built_in_company(answers, tool, demo_home)
 def test_figures_are_those_of_the_command_line(answers, demo_home):
     asked = ("净销售额", "毛利率", "--by", "product__category", "--from", "2026-10", "--to", "2026-10")
     printed = plumb("query", *asked, "--format", "json", home=demo_home.root.parent)
-    expected = json.loads(printed.stdout, parse_float=str)
+    expected = json.loads(printed.stdout, parse_float=Decimal)
     rows = answers["query_metrics"].structured_content["rows"]
-    assert [
-        {name: value if isinstance(value, str | None) else str(value) for name, value in row.items()}
-        for row in rows
-    ] == [{name: value if value is None else str(value) for name, value in row.items()} for row in expected]
+    assert [exactly(row) for row in rows] == [exactly(row) for row in expected]
+
+
+def exactly(row):
+    """Give numbers as the digits that were sent."""
+    return {
+        name: Decimal(str(value)) if isinstance(value, int | float | Decimal) else value
+        for name, value in row.items()
+    }
 
 
 def test_a_chinese_question_finds_the_metric(answers):
