@@ -82,7 +82,7 @@ def audit(room: Room, asked: given.Audit) -> results.AuditAnswer:
             f"the evidence of {metric.name} is not for you",
             why=f"{refused[:1].upper()}{refused[1:]}.",
             todo="The tool quality tells the verdict, describe_metric the definition.",
-            code="no-evidence",
+            code="evidence-closed",
         )
     assert room.auditor is not None
     by = tuple(members.items())
