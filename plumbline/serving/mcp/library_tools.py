@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from plumbline.serving.desk import Limits
 from plumbline.serving.mcp import arguments as given
 from plumbline.serving.mcp import results
 from plumbline.serving.mcp.cells import cell, text
@@ -145,7 +144,7 @@ def list_values(room: Room, asked: given.ListValues) -> results.ValueList:
     """List the members of a dimension, in order."""
     names = [room.metric(words).name for words in asked.metrics]
     looked_through = _LOOKED_THROUGH if asked.contains else asked.limit + 1
-    values = room.visit.values(asked.dimension, names, Limits(room.seconds, looked_through))
+    values = room.visit.values(asked.dimension, names, room.limits(looked_through))
     wanted = asked.contains.casefold()
     found = [value for value in values if wanted in text(value).casefold()]
     truncated = len(found) > asked.limit

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, Protocol
 
 from plumbline.access import Principal
@@ -13,6 +14,8 @@ from plumbline.publication import Publication
 from plumbline.serving.desk import Limits, Reply, Visit
 from plumbline.serving.mcp.cells import text
 from plumbline.serving.resolve import Question
+
+_LEAST_SECONDS = 0.1
 
 
 class Auditor(Protocol):
@@ -36,10 +39,16 @@ class Room:
     visit: Visit
     auditor: Auditor | None = None
     seconds: float = 30.0
+    begun: float = field(default_factory=monotonic)
 
     def ask(self, question: Question, rows: int = 100_000) -> Reply:
         """Answer a question; `rows` is the most that are given."""
-        return self.visit.ask(question, Limits(self.seconds, rows))
+        return self.visit.ask(question, self.limits(rows))
+
+    def limits(self, rows: int) -> Limits:
+        """Give what is left of the time of the call to its next question."""
+        left = self.seconds - (monotonic() - self.begun)
+        return Limits(max(left, _LEAST_SECONDS), rows)
 
     @property
     def principal(self) -> Principal | None:
