@@ -39,7 +39,6 @@ def _members(value: Any) -> Any:
 
 
 Names = Annotated[list[str], BeforeValidator(_names)]
-Texts = Annotated[list[str], BeforeValidator(_several)]
 _DAY = "2026-01-31, 2026-01, 2026-Q1 or 2026"
 
 
@@ -84,17 +83,20 @@ class ListValues(Arguments):
     limit: int = Field(default=100, ge=1, le=1000, description="At most so many members.")
 
 
-class _Figures(Arguments):
-    where: Texts = Field(
-        default_factory=list,
+Conditions = Annotated[
+    list[str],
+    BeforeValidator(_several),
+    Field(
         description="Conditions that must all hold: \"product__category = 'Bikes'\". Values stand in single "
-        "quotes; list_values names them. A metric that is asked for may be compared: 'net_sales > 1000'.",
-    )
+        "quotes; list_values names them. A metric that is asked for may be compared: 'net_sales > 1000'."
+    ),
+]
 
 
-class QueryMetrics(_Figures):
+class QueryMetrics(Arguments):
     metrics: Names = Field(min_length=1, description="Names, labels or synonyms of metrics: ['net_sales'].")
     by: Names = Field(default_factory=list, description="Dimensions to split by: ['product__category'].")
+    where: Conditions = Field(default_factory=list)
     start: str | None = Field(default=None, description=f"First day of the range, included: {_DAY}.")
     end: str | None = Field(default=None, description=f"Last day of the range, included: {_DAY}.")
     grain: Literal["day", "week", "month", "quarter", "year"] | None = Field(
@@ -113,7 +115,7 @@ class QueryMetrics(_Figures):
     )
 
 
-class Compare(_Figures):
+class Compare(Arguments):
     metrics: Names = Field(min_length=1, description="Names, labels or synonyms of metrics: ['net_sales'].")
     start: str | None = Field(
         default=None, description=f"First day of the period: {_DAY}. Default: the last whole month."
@@ -123,11 +125,12 @@ class Compare(_Figures):
         default="previous", description="The period of the same length before, or the same one a year ago."
     )
     by: Names = Field(default_factory=list, description="Dimensions to split by.")
+    where: Conditions = Field(default_factory=list)
     order: Names = Field(default_factory=list, description="Columns to order by: ['-net_sales__change'].")
     limit: int = Field(default=100, ge=1, le=1000, description="At most so many rows.")
 
 
-class WhyMoved(_Figures):
+class WhyMoved(Arguments):
     metric: str = Field(description="Name, label or synonym of one metric.")
     start: str | None = Field(
         default=None, description=f"First day of the period: {_DAY}. Default: the last whole month."
@@ -144,6 +147,7 @@ class WhyMoved(_Figures):
         default_factory=list,
         description="Dimensions to split the change over. Default: those that the metric is published by.",
     )
+    where: Conditions = Field(default_factory=list)
     members: int = Field(
         default=10, ge=1, le=50, description="Name at most so many members of each dimension."
     )
