@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestration.defs.restating import restate_figures
@@ -13,7 +14,9 @@ from plumbline.quality import CheckResult
 if TYPE_CHECKING:
     from orchestration.defs.resources import Session
     from plumbline.definitions import Definitions
-    from plumbline.gate import Decision, Hold, Previous
+    from plumbline.gate import Decision, Holding, Previous
+    from plumbline.lineage import Relation
+    from plumbline.project import Home
     from plumbline.publication import Publication
     from plumbline.runs import RunRecord
 
@@ -21,12 +24,13 @@ if TYPE_CHECKING:
 def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) -> None:
     """Give every figure its verdict; what is held keeps its last good value."""
     from plumbline.definitions import load
-    from plumbline.gate import decide, doubts, hold, standing, waived, write_waivers
+    from plumbline.gate import Dating, decide, doubts, hold, standing, waived, write_waivers
     from plumbline.publication import current_publication
 
     definitions = load(session.home.semantic_manifest, session.project.root)
     cells = _cells(connection, definitions)
     waivers = standing(session.waivers, session.today)
+    dates = Dating(connection, definitions, session.lineage, partial(relations_of, session.home))
     decision = decide(
         checks,
         cells,
@@ -34,6 +38,7 @@ def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) 
         definitions,
         with_targets=_with_targets(connection),
         waivers=waivers,
+        dates=dates,
     )
     write_waivers(connection, session.waivers, decision, session.today)
     checks = [waived(check, waivers) for check in checks]
@@ -44,16 +49,23 @@ def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) 
         connection,
         definitions,
         decision,
-        doubtful=doubts(checks, session.lineage, _mart_columns(connection)),
+        doubtful=doubts(checks, session.lineage, _mart_columns(connection), dates),
         previous=previous,
         as_of=session.as_of,
         now=now,
     )
     restate_figures(session, connection, definitions, previous, now)
-    session.record.holds = held_by_check(decision, {each.cell: each for each in holding.holds}, now)
+    session.record.holds = held_by_check(decision, holding, now)
     session.record.released = [str(cell) for cell in holding.released]
     _note_waived(session.record, decision, checks)
     session.record.idle_failures = [f"{check.table}: {check.expected}" for check in decision.idle]
+
+
+def relations_of(home: Home) -> list[Relation]:
+    """Read the SQL of the models that the company was built with."""
+    from plumbline.lineage import RELATIONS, read_relations
+
+    return read_relations((home.target / RELATIONS).read_text(encoding="utf-8"))
 
 
 def _previous(current: Publication) -> Previous:
@@ -94,23 +106,28 @@ def _with_targets(connection: Any) -> set[str]:
     }
 
 
-def held_by_check(decision: Decision, holds: Mapping[Cell, Hold], now: datetime) -> list[dict[str, Any]]:
+def held_by_check(decision: Decision, holding: Holding, now: datetime) -> list[dict[str, Any]]:
     """Say for each failed check what it holds back, since when, with example rows; `new`: since this run."""
-    return [
-        {
-            **failure(check),
-            "why": check.why,
-            "todo": check.todo,
-            "examples": [dict(row) for row in check.examples],
-            "metrics": sorted({cell.metric for cell in cells}),
-            "cells": [str(cell) for cell in cells],
-            "new": [str(cell) for cell in cells if holds[cell].since == now],
-            "since": min(holds[cell].since for cell in cells).isoformat(),
-            "last_good": sorted({holds[cell].last_good for cell in cells} - {""}),
-            "never_good": sorted({cell.metric for cell in cells if not holds[cell].last_good}),
-        }
-        for check, cells in decision.by_check()
-    ]
+    return [_held_by(decision, holding, now, check, set(cells)) for check, cells in decision.by_check()]
+
+
+def _held_by(
+    decision: Decision, holding: Holding, now: datetime, check: CheckResult, cells: Collection[Cell]
+) -> dict[str, Any]:
+    holds = [each for each in holding.holds if each.cell in cells and check in each.ruling.checks]
+    return {
+        **failure(check),
+        "why": check.why,
+        "todo": check.todo,
+        "examples": [dict(row) for row in check.examples],
+        "metrics": sorted({each.cell.metric for each in holds}),
+        "cells": list(dict.fromkeys(str(each.cell) for each in holds)),
+        "days": [[day.isoformat() for day in days] for days in decision.days_of(check, cells)],
+        "new": list(dict.fromkeys(str(each.cell) for each in holds if each.since == now)),
+        "since": min(each.since for each in holds).isoformat(),
+        "last_good": sorted({each.last_good for each in holds} - {""}),
+        "never_good": sorted({each.cell.metric for each in holds if not each.last_good}),
+    }
 
 
 def _note_waived(record: RunRecord, decision: Decision, checks: Sequence[CheckResult]) -> None:

@@ -1,13 +1,16 @@
 """The gate: which figures are published as certified, and which are held, by what their checks found.
 
-decide    failed checks and the lineage of metrics give a ruling per metric and breakdown
+decide    failed checks and the lineage of metrics give a ruling per metric, breakdown and days
+dating    the rows that break a rule tell on which days figures can be wrong
 waive     what somebody lets through for a time is a warning that says so
 restate   past figures that differ from the published ones are recorded, or wait for an approval
 hold      held figures of the candidates give way to the last good ones, with the reason
 """
 
 from plumbline.gate.approve import Approval, read_approvals
+from plumbline.gate.before import Previous
 from plumbline.gate.cells import Cell, cells_of
+from plumbline.gate.dating import Dating
 from plumbline.gate.decide import (
     CERTIFIED,
     HELD,
@@ -17,10 +20,11 @@ from plumbline.gate.decide import (
     Decision,
     Influence,
     Ruling,
+    Spoiled,
     decide,
     doubts,
 )
-from plumbline.gate.holding import Hold, Holding, Previous, hold
+from plumbline.gate.holding import Hold, Holding, hold
 from plumbline.gate.restate import Restated, Restatement, restate
 from plumbline.gate.waive import Waiver, read_waivers, standing, waived, write_waivers
 
@@ -32,6 +36,7 @@ __all__ = [
     "WARNED",
     "Approval",
     "Cell",
+    "Dating",
     "Decision",
     "Hold",
     "Holding",
@@ -40,6 +45,7 @@ __all__ = [
     "Restated",
     "Restatement",
     "Ruling",
+    "Spoiled",
     "Waiver",
     "cells_of",
     "decide",

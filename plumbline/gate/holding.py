@@ -7,30 +7,30 @@ the last good publication had keep its values; new ones have none. Targets and l
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plumbline.definitions import Definitions
-from plumbline.gate.cells import Cell, cells_in
-from plumbline.gate.decide import Decision, Ruling, told, verdict_of
-from plumbline.indicators.questions import Question, wide_question
-from plumbline.indicators.tables import LONG_COLUMNS, VERDICT
+from plumbline.gate.before import BEFORE, Before, Previous
+from plumbline.gate.cells import Cell
+from plumbline.gate.decide import RANK, Decision, Ruling, Spoiled, verdict_of
+from plumbline.gate.decide import told as told_of
+from plumbline.gate.wide import hold_wide, wide_questions, write_verdicts
+from plumbline.indicators.sight import EVER, Range
+from plumbline.indicators.tables import LONG_COLUMNS
 from plumbline.indicators.targets import write_targets
-from plumbline.quality import CheckResult
-from plumbline.warehouse import quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_BEFORE = "last_good"
-_MARKS = ("is_partial", "partial_metrics")
 HOLD_COLUMNS = (
     ("metric", "VARCHAR"),
     ("dimensions", "VARCHAR"),
     ("filter", "VARCHAR"),
+    ("period_start", "DATE"),
+    ("period_end", "DATE"),
     ("verdict", "VARCHAR"),
     ("reason", "VARCHAR"),
     ("table_name", "VARCHAR"),
@@ -45,6 +45,9 @@ HOLD_COLUMNS = (
 DOUBT_COLUMNS = (
     ("mart", "VARCHAR"),
     ("column_name", "VARCHAR"),
+    ("time_column", "VARCHAR"),
+    ("period_start", "DATE"),
+    ("period_end", "DATE"),
     ("verdict", "VARCHAR"),
     ("reason", "VARCHAR"),
     ("held_since", "TIMESTAMP"),
@@ -54,13 +57,14 @@ DOUBT_COLUMNS = (
 
 @dataclass(frozen=True)
 class Hold:
-    """One cell that is kept back: why, since when, and which publication has its last good figures.
+    """One cell that is kept back on some days: why, since when, and which publication has its good figures.
 
     `last_good` is empty where the figure has never been published.
     """
 
     cell: Cell
     ruling: Ruling
+    days: Range
     since: datetime
     last_good: str = ""
 
@@ -71,6 +75,7 @@ class Hold:
             self.cell.metric,
             ",".join(self.cell.dimensions),
             " AND ".join(self.cell.where),
+            *_bounds(self.days),
             self.ruling.verdict,
             self.ruling.reason,
             check.table,
@@ -82,15 +87,6 @@ class Hold:
             self.since,
             self.last_good or None,
         ]
-
-
-@dataclass(frozen=True)
-class Previous:
-    """The publication before: its file, its name, and whether it held anything back."""
-
-    path: Path
-    publication_id: str
-    holds: bool = True
 
 
 @dataclass(frozen=True)
@@ -106,31 +102,30 @@ def hold(
     definitions: Definitions,
     decision: Decision,
     *,
-    doubtful: Mapping[tuple[str, str], CheckResult],
+    doubtful: Collection[Spoiled],
     previous: Previous | None,
     as_of: date,
     now: datetime,
 ) -> Holding:
     """Write the rulings into `candidates`, with the last good figures of what is held.
 
-    `doubtful` are columns of marts that a failed check spoils. `now` (UTC) is since when a cell is held that
+    `doubtful` are columns of marts that failed checks spoil. `now` (UTC) is since when a cell is held that
     was not held in the `previous` publication. All or nothing.
     """
     con.execute("BEGIN TRANSACTION")
     attached = previous is not None and bool(decision.held or doubtful or previous.holds)
     try:
         if previous and attached:
-            con.execute(f"ATTACH '{_escaped(str(previous.path))}' AS {_BEFORE} (READ_ONLY)")
-        before = _Before(con, previous.publication_id if previous else "", attached)
-        holds = [Hold(cell, ruling, *before.since(cell, now)) for cell, ruling in decision.held.items()]
+            con.execute(f"ATTACH '{_escaped(str(previous.path))}' AS {BEFORE} (READ_ONLY)")
+        before = Before(con, previous.publication_id if previous else "", attached)
+        holds = [each for cell, ruling in decision.held.items() for each in _holds(cell, ruling, before, now)]
         _write(con, "hold", HOLD_COLUMNS, [each.row() for each in holds])
-        rows = [_doubt_row(part, check, before.doubted(part, now)) for part, check in doubtful.items()]
-        _write(con, "doubt", DOUBT_COLUMNS, rows)
+        _write(con, "doubt", DOUBT_COLUMNS, [row for each in doubtful for row in _doubts(each, before, now)])
         _write_rulings(con, definitions, decision)
         if holds:
-            _hold_long(con, holds, before)
-            for question in _wide_questions(definitions):
-                _hold_wide(con, question, decision, before)
+            _hold_long(con, before)
+            for question in wide_questions(definitions):
+                hold_wide(con, question, decision, before)
             write_targets(con, definitions, as_of)
         con.execute("COMMIT")
     except BaseException:
@@ -138,74 +133,29 @@ def hold(
         raise
     finally:
         if attached:
-            con.execute(f"DETACH DATABASE IF EXISTS {_BEFORE}")
-    return Holding(tuple(holds), before.released(decision))
+            con.execute(f"DETACH DATABASE IF EXISTS {BEFORE}")
+    return Holding(tuple(holds), before.released(decision.held))
 
 
-class _Before:
-    """What the publication before has."""
-
-    def __init__(self, con: DuckDBPyConnection, publication_id: str, attached: bool) -> None:
-        self._con = con
-        self._publication_id = publication_id
-        self.columns: dict[str, dict[str, str]] = {}
-        self._holds: dict[tuple[str, str, str], tuple[datetime, str]] = {}
-        self._doubts: dict[tuple[str, str], tuple[datetime, str]] = {}
-        if attached:
-            self._read()
-
-    def _read(self) -> None:
-        rows = self._con.execute(
-            "SELECT table_name, column_name, data_type FROM duckdb_columns()"
-            f" WHERE database_name = '{_BEFORE}' AND schema_name = 'published'"
-        ).fetchall()
-        for table, column, kind in rows:
-            self.columns.setdefault(table, {})[column] = kind
-        if "hold" in self.columns:
-            held = self._con.execute(
-                f"SELECT metric, dimensions, filter, held_since, last_good FROM {_BEFORE}.published.hold"
-            ).fetchall()
-            self._holds = {(m, d, f): (since, good or "") for m, d, f, since, good in held}
-        if "doubt" in self.columns:
-            doubted = self._con.execute(
-                f"SELECT mart, column_name, held_since, last_good FROM {_BEFORE}.published.doubt"
-            ).fetchall()
-            self._doubts = {(mart, column): (since, good or "") for mart, column, since, good in doubted}
-        self._metrics = {
-            name
-            for (name,) in self._con.execute(f"SELECT name FROM {_BEFORE}.published.indicator").fetchall()
-        }
-
-    def since(self, cell: Cell, now: datetime) -> tuple[datetime, str]:
-        """Give since when a cell is held, and the publication that has its last good figures."""
-        key = (cell.metric, ",".join(cell.dimensions), " AND ".join(cell.where))
-        if key in self._holds:
-            return self._holds[key]
-        known = bool(self.columns) and cell.metric in self._metrics
-        return now, self._publication_id if known else ""
-
-    def released(self, decision: Decision) -> tuple[Cell, ...]:
-        """Give the cells that were held, and are no longer."""
-        then = (Cell(m, _split(d, ","), _split(f, " AND ")) for m, d, f in self._holds)
-        return tuple(cell for cell in then if cell not in decision.held)
-
-    def doubted(self, part: tuple[str, str], now: datetime) -> tuple[datetime, str]:
-        """Give since when a column of a mart is in doubt, and the publication before that."""
-        return self._doubts.get(part) or (now, self._publication_id)
+def _holds(cell: Cell, ruling: Ruling, before: Before, now: datetime) -> Iterator[Hold]:
+    for part in ruling.by_days:
+        for since in before.held_since(cell, part.days, now) if part.is_held else ():
+            yield Hold(cell, part, since.days, since.moment, since.last_good)
 
 
-def _split(joined: str, by: str) -> tuple[str, ...]:
-    return tuple(joined.split(by)) if joined else ()
+def _doubts(spoiled: Spoiled, before: Before, now: datetime) -> Iterator[list[object]]:
+    """Give the rows of `candidates.doubt`: for each date of the mart the days that are in doubt, or all."""
+    told = [verdict_of(spoiled.check), told_of(spoiled.check)]
+    for time, days in (spoiled.days or {"": EVER}).items():
+        for since in before.doubted_since((spoiled.mart, spoiled.column, time), days, now):
+            place = [spoiled.mart, spoiled.column, time or None, *_bounds(since.days)]
+            yield [*place, *told, since.moment, since.last_good or None]
 
 
-def _wide_questions(definitions: Definitions) -> Iterator[Question]:
-    return (wide_question(definitions, saved) for saved in definitions.saved_queries.values())
-
-
-def _doubt_row(part: tuple[str, str], check: CheckResult, since: tuple[datetime, str]) -> list[object]:
-    mart, column = part
-    day, last_good = since
-    return [mart, column, verdict_of(check), told(check), day, last_good or None]
+def _bounds(days: Range) -> tuple[date | None, date | None]:
+    """Give both ends; None for one that is open."""
+    first, last = days
+    return None if first == date.min else first, None if last == date.max else last
 
 
 def _write(
@@ -219,46 +169,70 @@ def _write(
         con.execute(f"INSERT INTO candidates.{table} VALUES {', '.join([marks] * len(rows))}", values)
 
 
+_RULED = """
+CREATE OR REPLACE TEMP TABLE ruled (place INTEGER, metric VARCHAR, dimensions VARCHAR, verdict VARCHAR,
+    reason VARCHAR, first DATE, last DATE, of_periods BOOLEAN)"""
+# Of several rulings on a figure that of the lowest place counts.
+_WRITTEN = """
+UPDATE candidates.indicator_value AS figures SET verdict = told.verdict, reason = told.reason
+FROM (
+    SELECT there.rowid AS row, arg_min(ruled.verdict, place) AS verdict,
+        arg_min(ruled.reason, place) AS reason
+    FROM candidates.indicator_value AS there
+    INNER JOIN temp.ruled ON ruled.metric = there.metric AND ruled.dimensions = there.dimensions
+        AND CASE WHEN there.period_start IS NULL THEN NOT of_periods
+            ELSE of_periods AND there.period_end >= first AND there.period_start <= last END
+    GROUP BY there.rowid
+) AS told
+WHERE figures.rowid = told.row"""
+
+
 def _write_rulings(con: DuckDBPyConnection, definitions: Definitions, decision: Decision) -> None:
     """Write verdict and reason beside every figure that is not plainly certified."""
     rows = [
-        (cell.metric, ",".join(cell.dimensions), ruling.verdict, ruling.reason)
-        for cell, ruling in decision.rulings.items()
-        if not cell.where
+        row for cell, ruling in decision.rulings.items() if not cell.where for row in _ruled(cell, ruling)
     ]
     if rows:
-        marks = ", ".join(["(?, ?, ?, ?)"] * len(rows))
-        con.execute(
-            "UPDATE candidates.indicator_value AS figures SET verdict = ruled.verdict, reason = ruled.reason"
-            f" FROM (VALUES {marks}) AS ruled (metric, dimensions, verdict, reason)"
-            " WHERE figures.metric = ruled.metric AND figures.dimensions = ruled.dimensions",
-            [cell for row in rows for cell in row],
-        )
-    for question in _wide_questions(definitions):
-        ruled = _ruled(question, decision)
-        if ruled:
-            sets = ", ".join(f"{quoted(name + VERDICT)} = ?" for name in ruled)
-            con.execute(
-                f"UPDATE candidates.{quoted(question.name)} SET {sets}",
-                [ruling.verdict for ruling in ruled.values()],
-            )
+        con.execute(_RULED)
+        rows.sort(key=lambda row: RANK.index(row[2]))
+        given = [list(column) for column in zip(*rows, strict=True)]
+        kinds = ("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "DATE", "DATE", "BOOLEAN")
+        unnested = ", ".join(f"unnest(?::{kind}[])" for kind in kinds)
+        con.execute(f"INSERT INTO temp.ruled SELECT unnest(range({len(rows)})), {unnested}", given)
+        con.execute(_WRITTEN)
+        con.execute("DROP TABLE temp.ruled")
+    for question in wide_questions(definitions):
+        write_verdicts(con, question, decision)
 
 
-def _ruled(question: Question, decision: Decision) -> dict[str, Ruling]:
-    return {cell.metric: decision.rulings[cell] for cell in cells_in(question) if cell in decision.rulings}
+def _ruled(cell: Cell, ruling: Ruling) -> Iterator[tuple[Any, ...]]:
+    place = (cell.metric, ",".join(cell.dimensions))
+    yield (*place, ruling.verdict, ruling.reason, date.min, date.max, False)
+    for part in ruling.by_days:
+        for first, last in part.days:
+            yield (*place, part.verdict, part.reason, first, last, True)
 
 
-def _hold_long(con: DuckDBPyConnection, holds: list[Hold], before: _Before) -> None:
+# A figure of no period is held when any is.
+_HELD = """hold.metric = figures.metric AND hold.dimensions = figures.dimensions AND hold.filter = ''
+    AND (figures.period_start IS NULL
+        OR (coalesce(figures.period_end >= hold.period_start, true)
+            AND coalesce(figures.period_start <= hold.period_end, true)))"""
+_ONE_HOLD = """QUALIFY 1 = row_number() OVER (
+    PARTITION BY figures.metric, figures.grain, figures.dimensions, figures.members, figures.period_start
+    ORDER BY hold.verdict, hold.held_since, hold.period_start)"""
+
+
+def _hold_long(con: DuckDBPyConnection, before: Before) -> None:
     """Put the last good rows of the long table in the place of those that are held."""
-    con.execute("""
+    con.execute(f"""
         CREATE OR REPLACE TEMP TABLE kept_back AS
         SELECT figures.* REPLACE (hold.held_since AS held_since, hold.last_good AS last_good)
         FROM candidates.indicator_value AS figures
-        INNER JOIN candidates.hold AS hold
-            ON hold.metric = figures.metric AND hold.dimensions = figures.dimensions AND hold.filter = ''""")
-    con.execute("""
-        DELETE FROM candidates.indicator_value AS figures USING candidates.hold AS hold
-        WHERE hold.metric = figures.metric AND hold.dimensions = figures.dimensions AND hold.filter = ''""")
+        INNER JOIN candidates.hold AS hold ON {_HELD} {_ONE_HOLD}""")
+    con.execute(
+        f"DELETE FROM candidates.indicator_value AS figures USING candidates.hold AS hold WHERE {_HELD}"
+    )
     if "indicator_value" in before.columns:
         con.execute(_last_good_rows(before.columns["indicator_value"]))
     con.execute("""
@@ -279,67 +253,9 @@ def _last_good_rows(known: Mapping[str, str]) -> str:
     return (
         f"INSERT INTO candidates.indicator_value BY NAME SELECT {', '.join(taken)},"
         " hold.verdict, hold.reason, hold.held_since, hold.last_good"
-        f" FROM {_BEFORE}.published.indicator_value AS figures"
-        " INNER JOIN candidates.hold AS hold ON hold.metric = figures.metric"
-        " AND hold.dimensions = figures.dimensions AND hold.filter = ''"
+        f" FROM {BEFORE}.published.indicator_value AS figures"
+        f" INNER JOIN candidates.hold AS hold ON {_HELD} {_ONE_HOLD}"
     )
-
-
-def _hold_wide(con: DuckDBPyConnection, question: Question, decision: Decision, before: _Before) -> None:
-    """Put the last good cells of a wide table in the place of those that are held."""
-    held = [name for name, ruling in _ruled(question, decision).items() if ruling.is_held]
-    if not held:
-        return
-    table = f"candidates.{quoted(question.name)}"
-    types = {str(row[0]): str(row[1]) for row in con.execute(f"DESCRIBE {table}").fetchall()}
-    keys = [item.published for item in question.group_by]
-    known = before.columns.get(question.name, {})
-    has_before = bool(known) and all(key in known for key in keys)
-    there = [name for name in held if name in known] if has_before else []
-    shared = [name for name in (*keys, *_MARKS) if name in known and has_before]
-    columns = [_wide_column(name, kind, shared, held, there) for name, kind in types.items()]
-    joined = " AND ".join(f"now.{quoted(key)} IS NOT DISTINCT FROM before.{quoted(key)}" for key in keys)
-    source = f"(SELECT *, true AS is_there FROM {table}) AS now"
-    if has_before:
-        source += f" FULL JOIN {_BEFORE}.published.{quoted(question.name)} AS before ON {joined or 'true'}"
-    present = ["now.is_there", *(f"before.{quoted(name)} IS NOT NULL" for name in there)]
-    order = ", ".join(f"{quoted(key)} NULLS LAST" for key in keys)
-    con.execute(
-        f"CREATE OR REPLACE TABLE {table} AS SELECT {', '.join(columns)} FROM {source}"
-        f" WHERE {' OR '.join(present)}" + (f" ORDER BY {order}" if order else "")
-    )
-
-
-def _wide_column(name: str, kind: str, shared: list[str], held: list[str], there: list[str]) -> str:
-    now, before, as_name = f"now.{quoted(name)}", f"before.{quoted(name)}", f" AS {quoted(name)}"
-    if name in there:
-        return f"TRY_CAST({before} AS {kind}){as_name}"
-    if name in held:
-        return f"CAST(NULL AS {kind}){as_name}"
-    if name.endswith(VERDICT):
-        # A row that only the last good publication has gets the verdicts of the others.
-        return f"coalesce({now}, max({now}) OVER (), 'held'){as_name}"
-    if name not in shared:
-        return now + as_name
-    if name == "partial_metrics":
-        return _partial_metrics(held) + as_name
-    return f"coalesce({now}, {before}){as_name}"
-
-
-def _partial_metrics(held: list[str]) -> str:
-    """Name what is partial now, except what is held, of which that counts which was partial then."""
-    names = f"[{', '.join(_text(name) for name in held)}]"
-    now = f"list_filter({_named('now')}, lambda each: NOT list_contains({names}, each))"
-    then = f"list_filter({_named('before')}, lambda each: list_contains({names}, each))"
-    return f"nullif(array_to_string(list_filter({now} || {then}, lambda each: each <> ''), ', '), '')"
-
-
-def _named(row: str) -> str:
-    return f"string_split(coalesce({row}.partial_metrics, ''), ', ')"
-
-
-def _text(value: str) -> str:
-    return f"'{_escaped(value)}'"
 
 
 def _escaped(value: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.definitions import Definitions
 from plumbline.gate.approve import CHANGE, Approval, approved, awaiting
-from plumbline.gate.holding import Previous
+from plumbline.gate.before import Previous
 from plumbline.governance.trust import AWAITING, Restating
 from plumbline.indicators.questions import Question, wide_question
 from plumbline.indicators.tables import LONG_COLUMNS, VERDICT

@@ -94,7 +94,7 @@ def reads_of(
         return Reads(columns)
     times = _spines(definitions)
     for fact in facts:
-        times.setdefault(_table(fact.model.relation), set()).add(fact.time)
+        times.setdefault(mart_of(fact.model.relation), set()).add(fact.time)
     # A way that digests by part do not tell of makes every change count for every period.
     loose = {join.other for join in joins if not join.is_dated(marts)}
     tied = {mart: frozenset(found) for mart, found in times.items() if mart in columns and mart not in loose}
@@ -150,8 +150,8 @@ def time_columns(definitions: Definitions) -> dict[str, set[str]]:
     found = _spines(definitions)
     for model in definitions.models.values():
         for measure in model.measures:
-            column = _column(definitions, model, measure.time_dimension)
-            found.setdefault(_table(model.relation), set()).add(column)
+            column = time_column(definitions, model, measure.time_dimension)
+            found.setdefault(mart_of(model.relation), set()).add(column)
     return found
 
 
@@ -184,7 +184,7 @@ def _fact(
 ) -> Iterator[_Fact]:
     model, measure = definitions.model_of(taken.name), definitions.measure(taken.name)
     if model and measure:
-        time = _column(definitions, model, measure.time_dimension)
+        time = time_column(definitions, model, measure.time_dimension)
         names = tuple(_names((*filters, *taken.filters)))
         yield _Fact(model, time, names, _back(metric))
 
@@ -218,7 +218,7 @@ def _joins(definitions: Definitions, fact: _Fact, names: list[str]) -> set[Join]
         if entity not in keys:
             return None
         found |= {
-            Join(_table(model.relation), fact.time, keys[entity], _table(other.relation), item.expr)
+            Join(mart_of(model.relation), fact.time, keys[entity], mart_of(other.relation), item.expr)
             for other in definitions.models.values()
             for item in other.entities
             if item.name == entity == other.primary_entity
@@ -231,15 +231,16 @@ def _spines(definitions: Definitions) -> dict[str, set[str]]:
     spines = definitions.raw.get("project_configuration", {}).get("time_spines") or ()
     days = (spine for spine in spines if spine["primary_column"]["time_granularity"] == "day")
     return {
-        _table(spine["node_relation"]["relation_name"]): {spine["primary_column"]["name"]} for spine in days
+        mart_of(spine["node_relation"]["relation_name"]): {spine["primary_column"]["name"]} for spine in days
     }
 
 
-def _table(relation: str) -> str:
+def mart_of(relation: str) -> str:
+    """Name the mart of a relation as dbt writes it."""
     return relation.rpartition(".")[2].strip('"`')
 
 
-def _column(definitions: Definitions, model: SemanticModel, dimension: str) -> str:
+def time_column(definitions: Definitions, model: SemanticModel, dimension: str) -> str:
     """Name the column behind a time dimension; one that is computed is no column of the mart."""
     for written in definitions.raw.get("semantic_models", ()):
         for item in written.get("dimensions") or () if written["name"] == model.name else ():

@@ -7,7 +7,7 @@ groups, windows, what is distinct or cut off. What is not understood counts as r
 from __future__ import annotations
 
 from plumbline.lineage.graph import Cell, Fallback, Lineage, Step, cell_of
-from plumbline.lineage.parts import EVERY, ROWS, Part
+from plumbline.lineage.parts import EVERY, ROWS, Mark, Part
 from plumbline.lineage.relations import Relation, read_relations, write_relations
 from plumbline.lineage.store import LINEAGE, RELATIONS, read_lineage
 
@@ -19,6 +19,7 @@ __all__ = [
     "Cell",
     "Fallback",
     "Lineage",
+    "Mark",
     "Part",
     "Relation",
     "Step",

@@ -1,8 +1,8 @@
 """What wrong cells of some rows of a table become further on: which rows can differ, told by what they carry.
 
 A row that can differ carries, in some of its columns, a value of the wrong rows themselves: an order line has
-the number of its order. Such columns tell which rows of a mart, and so which days, the wrong cells can reach.
-It holds whatever the tables contain, with the wrong cells and without. What is not understood carries nothing.
+the number of its order. Such columns tell which rows of a mart, and so which days, wrong cells can reach.
+It holds whatever the tables contain, wrong cells or right ones. What is not understood carries nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlglot.errors import SqlglotError
 from plumbline.lineage.analyse import parsed, tables_in
 from plumbline.lineage.expressions import conjuncts, is_ordered, is_unknown, maybe_aggregates, multiplies
 from plumbline.lineage.functions import follows_row_order
-from plumbline.lineage.relations import Relation
+from plumbline.lineage.relations import Relation, in_order
 
 if TYPE_CHECKING:
     from sqlglot.schema import MappingSchema
@@ -85,20 +85,27 @@ def traced_through(
     `columns` are those of every table, with their types. None stands for what could not be followed.
     """
     known: dict[str, Traced | None] = {table.lower(): wrong}
-    schema = None
-    for relation in relations:
+    listed = [item for item in relations if item.sql and item.name.lower() in {*harmed} - known.keys()]
+    if not listed:
+        return known
+    schema = _schema(columns)
+    statements = {item.name.lower(): parsed(item.sql) for item in listed}
+    reads = {
+        item.name.lower(): tables_in(statements[item.name.lower()]) | {name.lower() for name in item.reads}
+        for item in listed
+    }
+    for relation in in_order(listed, reads):
         name = relation.name.lower()
-        if name in known or name not in harmed or not relation.sql:
-            continue
-        schema = schema or _schema(columns)
-        known[name] = _followed(relation, known, schema)
+        known[name] = _followed(relation, statements[name], known, schema)
     return known
 
 
 def _followed(
-    relation: Relation, known: Mapping[str, Traced | None], schema: MappingSchema
+    relation: Relation,
+    statement: exp.Expr | None,
+    known: Mapping[str, Traced | None],
+    schema: MappingSchema,
 ) -> Traced | None:
-    statement = parsed(relation.sql)
     named = tables_in(statement)
     beside = () if relation.is_same else {name.lower() for name in relation.reads} - named
     unknown = any(known.get(name, CLEAN) is None for name in (*named, *beside))
@@ -232,7 +239,9 @@ class _Select:
         _refuse(node, _NOT_UNDERSTOOD)
         self.tracer, self.node, self.ctes = tracer, node, ctes
         self.sources: list[_Source] = []
-        self.outputs = [(item.alias_or_name.lower(), item.unalias()) for item in node.expressions]
+        self.outputs: list[tuple[str, exp.Expr]] = [
+            (item.alias_or_name.lower(), item.unalias()) for item in node.expressions
+        ]
         self.aliases = {
             name: value
             for name, value in self.outputs
@@ -294,7 +303,8 @@ class _Select:
         if source.traced.rows:
             return True
         return any(
-            column.table.lower() in (source.alias, "") and source.traced.columns.get(column.name.lower(), False)
+            column.table.lower() in (source.alias, "")
+            and source.traced.columns.get(column.name.lower(), False)
             for part in parts
             for column in part.find_all(exp.Column)
         )
@@ -352,7 +362,7 @@ class _Select:
             rows = rows or any(map(self._has_wrong, (*keys, *self._of("having"))))
         elif together:
             carried, rows = {}, rows or any(map(self._has_wrong, self._of("having")))
-        rows = rows or around and bool(self._of("qualify"))
+        rows = rows or (around and bool(self._of("qualify")))
         rows = rows or any(map(self._has_wrong, self._of("qualify")))
         if distinct := self.node.args.get("distinct"):
             carried = self._distinct(distinct, rows, carried)
@@ -413,7 +423,7 @@ def _only(carried: Values, kept: Iterable[exp.Expr]) -> Values:
 
 
 def _kept(value: exp.Expr, carried: Values) -> exp.Expr | None:
-    """Give an expression over a wrong row for an output that is one column, or that column as another type."""
+    """Give an expression over a wrong row for an output that is one column, be it as another type."""
     if isinstance(value, exp.Column):
         return carried.get((value.table.lower(), value.name.lower()))
     if isinstance(value, exp.Paren):
@@ -427,10 +437,10 @@ def _kept(value: exp.Expr, carried: Values) -> exp.Expr | None:
 
 def _equal_places(condition: exp.Expr | None) -> Iterator[tuple[Place, Place]]:
     for each in conjuncts(condition):
-        if isinstance(each, exp.EQ) and all(isinstance(side, exp.Column) for side in (each.left, each.right)):
-            one, other = ((side.table.lower(), side.name.lower()) for side in (each.left, each.right))
-            if one[0] and other[0]:
-                yield one, other
+        sides = (each.left, each.right) if isinstance(each, exp.EQ) else ()
+        places = [(s.table.lower(), s.name.lower()) for s in sides if isinstance(s, exp.Column) and s.table]
+        if len(places) == 2:
+            yield places[0], places[1]
 
 
 def _is_odd(source: _Source) -> bool:

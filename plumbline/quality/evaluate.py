@@ -154,6 +154,7 @@ def _result(
         why=expectation.why,
         todo=expectation.todo,
         touches=rule.touches(suite.table),
+        broken=_condition(check, context) if broken else "",
         about_age=rule.about_age,
         metrics=metrics_in_doubt(con, suite, rule, context) if verdict in (FAILED, ERROR) else None,
     )
@@ -169,6 +170,13 @@ def _examples(
         return examples_of(con, check.suite, check.expectation, context)
     except duckdb.Error:
         return ()
+
+
+def _condition(check: Check, context: StageContext) -> str:
+    """Write the condition that picks the rows which break a rule; '' where rows do not tell."""
+    rule = check.expectation.rule
+    condition = None if rule.whole else rule.broken(check.table, context)
+    return condition.sql(dialect="duckdb") if condition is not None else ""
 
 
 def _verdict(skip: str, finding: Finding | None) -> str:

@@ -40,8 +40,10 @@ create table if not exists quality.result (
     todo varchar,
     protects varchar,
     seconds double,
-    checked_at timestamp not null
-)
+    checked_at timestamp not null,
+    touches varchar
+);
+alter table quality.result add column if not exists touches varchar
 """
 
 
@@ -49,9 +51,10 @@ create table if not exists quality.result (
 class CheckResult:
     """What one expectation found. `unexpected` is None where the table is judged as a whole.
 
-    `touches` names tables and columns that are in doubt if it failed ('' for which rows there are), and
-    `metrics` the metrics whose candidates broke it; None where it does not tell metrics apart. `about_age`:
-    it is about how old the newest data are. `waived`: who lets it through nevertheless, until when and why.
+    `touches` names tables and columns that are in doubt if it failed ('' for which rows there are), `broken`
+    is the SQL condition that picks the rows of its table that break it, where there is one, and `metrics` the
+    metrics whose candidates broke it; None where it does not tell metrics apart. `about_age`: it is about how
+    old the newest data are. `waived`: who lets it through nevertheless, until when and why.
     """
 
     stage: str
@@ -73,6 +76,7 @@ class CheckResult:
     why: str = ""
     todo: str = ""
     touches: tuple[tuple[str, str], ...] = ()
+    broken: str = ""
     metrics: tuple[str, ...] | None = None
     about_age: bool = False
     waived: str = ""
@@ -148,6 +152,9 @@ def store(con: duckdb.DuckDBPyConnection, result: StageResult) -> None:
             "todo": check.todo,
             "protects": ", ".join(check.protects),
             "seconds": check.seconds,
+            "touches": ", ".join(
+                f"{table}.{column}" if column else f"rows of {table}" for table, column in check.touches
+            ),
         }
         for position, check in enumerate(result.checks, start=1)
     ]
@@ -165,17 +172,21 @@ def store(con: duckdb.DuckDBPyConnection, result: StageResult) -> None:
 
 
 _INSERT = """
-insert into quality.result
+insert into quality.result (
+    run_id, stage, position, table_name, column_name, expectation, severity, quality_dimension, owner,
+    verdict, evaluated, unexpected, unexpected_share, examples, observed, expected, message, why, todo,
+    protects, seconds, touches, checked_at
+)
 select ?, ?, position, table_name, column_name, expectation, severity, quality_dimension, owner, verdict,
     evaluated, unexpected, unexpected_share, examples, observed, expected, message, why, todo, protects,
-    seconds, now() at time zone 'UTC'
+    seconds, touches, now() at time zone 'UTC'
 from (
     select unnest(from_json_strict(?, '[{
         "position": "integer", "table_name": "varchar", "column_name": "varchar", "expectation": "varchar",
         "severity": "varchar", "quality_dimension": "varchar", "owner": "varchar", "verdict": "varchar",
         "evaluated": "bigint", "unexpected": "bigint", "unexpected_share": "double", "examples": "varchar",
         "observed": "varchar", "expected": "varchar", "message": "varchar", "why": "varchar",
-        "todo": "varchar", "protects": "varchar", "seconds": "double"
+        "todo": "varchar", "protects": "varchar", "seconds": "double", "touches": "varchar"
     }]'), recursive := true)
 )
 """

@@ -1,6 +1,6 @@
 """The shop with a first publication, and then a day on which something is wrong."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from plumbline.definitions import Definitions, load
-from plumbline.gate import Cell, Decision, Previous, cells_of, decide, doubts, hold
+from plumbline.gate import Cell, Dating, Decision, Previous, cells_of, decide, doubts, hold
 from plumbline.indicators.questions import all_questions
-from plumbline.lineage import Part
+from plumbline.lineage import Mark, Part
 from plumbline.project import Home
 from plumbline.publication import RunFacts, current_publication, publish
 from plumbline.quality import CheckResult
@@ -56,6 +56,10 @@ class ByHand:
     def harmed(self, parts: Collection[Part]) -> set[Part]:
         return set(parts)
 
+    def direct(self, metric: str, dimensions: Sequence[str] = (), where: Sequence[str] = ()) -> set[Mark]:
+        products = {Mark("marts.products", "category")} if "product__category" in dimensions else set()
+        return {Mark("marts.orders", column) for column in RESTS_ON.get(metric, ())} | products
+
 
 def failed(table: str = "marts.orders", column: str = "cost", **changes: Any) -> CheckResult:
     """A critical check that failed on a column; '' for the rows of the table."""
@@ -91,7 +95,11 @@ class Company:
 
     def decide(self, *checks: CheckResult, **options: Any) -> Decision:
         cells = cells_of(all_questions(self.definitions))
-        return decide(checks, cells, ByHand(), self.definitions, **options)
+        return decide(checks, cells, ByHand(), self.definitions, **{"dates": self.dating, **options})
+
+    @property
+    def dating(self) -> Dating:
+        return Dating(self.con, self.definitions, ByHand())
 
     def day(self, *checks: CheckResult, as_of: date = AS_OF, now: datetime = NEXT_DAY) -> list[Any]:
         """Build, rule, hold and publish; gives the holds."""
@@ -101,7 +109,7 @@ class Company:
             self.con,
             self.definitions,
             self.decide(*checks),
-            doubtful=doubts(checks, ByHand(), MART_COLUMNS),
+            doubtful=doubts(checks, ByHand(), MART_COLUMNS, self.dating),
             previous=Previous(current.path, current.publication_id) if current else None,
             as_of=as_of,
             now=now,

@@ -4,12 +4,12 @@ import random
 
 import duckdb
 import pytest
+from sqlglot.errors import SqlglotError
+from sqlglot.schema import MappingSchema
 
 from plumbline.lineage.analyse import parsed
 from plumbline.lineage.traced import NotUnderstood, Tracer, wrong_cells
-from sqlglot.errors import SqlglotError
-from sqlglot.schema import MappingSchema
-from tests.unit.lineage.oracle import Market, _STRANGE, _literal, _update, queries
+from tests.unit.lineage.oracle import _STRANGE, Market, _update, queries
 
 QUERIES = queries()
 TRIALS = 8
@@ -61,7 +61,11 @@ def missed(market, sql, table, column):
             con.execute(_update(table, column, kind, value) + f" where rowid = {number}")
             _, after = rows_of(con, sql)
             own = {
-                name: repr(con.execute(f"select {label.sql('duckdb')} from {table} where rowid = {number}").fetchone()[0])
+                name: repr(
+                    con.execute(
+                        f"select {label.sql('duckdb')} from {table} where rowid = {number}"
+                    ).fetchone()[0]
+                )
                 for name, label in found.carried.items()
             }
         except duckdb.Error:
@@ -72,9 +76,7 @@ def missed(market, sql, table, column):
             if found.is_clean:
                 problems.add((column, "clean", row))
             problems |= {
-                (column, name, row)
-                for name, expected in own.items()
-                if row[names.index(name)] != expected
+                (column, name, row) for name, expected in own.items() if row[names.index(name)] != expected
             }
             if not found.rows:
                 problems |= {(column, "rows") for _ in range(len(after) != len(before))}
