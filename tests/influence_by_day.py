@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 
 from plumbline.compiler import compile
 from plumbline.definitions import load
@@ -16,11 +16,14 @@ from plumbline.lineage import Part, read_relations
 from plumbline.lineage.analyse import parsed, tables_in
 from plumbline.project import Home, Project
 from plumbline.quality import CheckResult
+from plumbline.serving.periods import last_day
 from tests.influence import _CALENDAR, Company, _values
 
+# A cell by a grain; its SQL, and the tables that it reads.
+_Asked = tuple[Cell, str]
+_Read = tuple[str, frozenset[str]]
 # How many rows a check names.
 _ROWS = 2
-_LONGEST = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 
 
 @dataclass
@@ -43,7 +46,7 @@ class DatedCompany(Company):
         self.by_period = dict(self._by_period(home, grains))
         self.figures = {asked: self._periods(sql) for asked, (sql, _) in self.by_period.items()}
 
-    def _by_period(self, home: Home, grains: tuple[str, ...]) -> Iterator[tuple[tuple[Cell, str], tuple[str, frozenset[str]]]]:
+    def _by_period(self, home: Home, grains: tuple[str, ...]) -> Iterator[tuple[_Asked, _Read]]:
         for cell in self.questions:
             for grain in grains:
                 query = {
@@ -89,7 +92,7 @@ class DatedCompany(Company):
         changed, guards = self._rebuild(part.table)
         if guards:
             return
-        check = _failed(part, where, len(rows))
+        check = failed_on(part, where, len(rows))
         dating = Dating(self.con, self.definitions, self.lineage, lambda: self.relations)
         settled = {_CALENDAR} - changed
         for cell in self.lineage.affected({part}, self.questions, settled):
@@ -98,7 +101,7 @@ class DatedCompany(Company):
                 now = self._periods(sql) if tables & changed else self.figures[asked, grain]
                 self._count(name, asked, grain, days, now, held)
 
-    def _asked(self, cell: Cell) -> Iterator[tuple[tuple[Cell, str], tuple[str, frozenset[str]]]]:
+    def _asked(self, cell: Cell) -> Iterator[tuple[_Asked, _Read]]:
         return ((asked, found) for asked, found in self.by_period.items() if asked[0] == cell)
 
     def _count(self, name: str, cell: Cell, grain: str, days, now, held: Held) -> None:
@@ -121,17 +124,23 @@ def _by_time(sql: str, grain: str) -> str:
 
 
 def _span(period: date, grain: str) -> tuple[date, date]:
-    """Give a period, a little too short rather than too long."""
-    from plumbline.serving.periods import last_day
-
     return period, last_day(period, grain) if grain != "day" else period
 
 
-def _failed(part: Part, where: str, rows: int) -> CheckResult:
+def failed_on(part: Part, where: str, rows: int) -> CheckResult:
     """A check that names exactly these rows."""
     return CheckResult(
-        "marts", part.table, part.column, "", "critical", "", "", "failed",
-        unexpected=rows, touches=((part.table, part.column),), broken=where,
+        "marts",
+        part.table,
+        part.column,
+        "",
+        "critical",
+        "",
+        "",
+        "failed",
+        unexpected=rows,
+        touches=((part.table, part.column),),
+        broken=where,
     )
 
 
@@ -145,6 +154,3 @@ def parts_with_rows(company: Company, levels: tuple[str, ...], every: int) -> li
         for column in company.columns(table)
     ]
     return parts[::every]
-
-
-_ = timedelta

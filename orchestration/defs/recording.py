@@ -116,10 +116,13 @@ def record_publication(session: Session, publication: Publication) -> None:
 
 def _held(session: Session) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Record what is newly held back, by check, and what no longer is."""
-    kept = ("stage", "table", "expectation", "expected", "severity", "owner", "message", "last_good")
+    kept = ("stage", "table", "expectation", "expected", "severity", "owner", "message", "days", "last_good")
     for held in session.record.holds:
         if held["new"]:
-            yield "hold", {**{name: held[name] for name in kept}, "figures": held["new"]}
+            yield (
+                "hold",
+                {**{name: held[name] for name in kept}, "figures": held["new"]},
+            )
     if session.record.released:
         yield "release", {"figures": session.record.released}
 

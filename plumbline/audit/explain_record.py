@@ -180,6 +180,14 @@ def _restated(row: Mapping[str, Any]) -> str:
     return f"{told} ({row['state']})" if row["state"] != "recorded" else told
 
 
+def _is_about(hold: Mapping[str, Any], key: Key) -> bool:
+    """Tell whether a hold is on the period of a figure; one of an older make is on all periods."""
+    first, last = hold.get("period_start"), hold.get("period_end")
+    if key.start is None:
+        return True
+    return not (last and key.start > last) and not (first and key.end and key.end < first)
+
+
 def decisions(connection: DuckDBPyConnection, key: Key) -> Iterator[Decided]:
     """Give holds, waivers and restatements that touch a figure, as its generation tells them."""
     for row in read_rows(
@@ -187,6 +195,8 @@ def decisions(connection: DuckDBPyConnection, key: Key) -> Iterator[Decided]:
         "SELECT * FROM warehouse.published.hold WHERE metric = ? AND dimensions = ? AND filter = ''",
         [key.metric, ",".join(key.dimensions)],
     ):
+        if not _is_about(row, key):
+            continue
         more = {name: row[name] for name in ("examples", "todo", "last_good") if row[name]}
         yield Decided(
             row["verdict"], row["reason"], row["owner"], f"{row['held_since']:%Y-%m-%d %H:%M}", more

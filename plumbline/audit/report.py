@@ -16,6 +16,7 @@ from typing import Any
 from plumbline.audit.book import Book
 from plumbline.audit.explain_origin import read_rows
 from plumbline.errors import PlumblineError, StorageError
+from plumbline.indicators.sight import EVER, in_months
 from plumbline.ledger import Record, Witnessing
 from plumbline.project import Home
 from plumbline.publication import Shelf
@@ -205,10 +206,12 @@ def _holds(given: _Reporting) -> Section:
         Heading("until", "Until (UTC)", "解除"),
         Heading("figures", "Figures", "指标数", True),
         Heading("named", "Which", "哪些"),
+        Heading("periods", "Periods", "期间"),
         Heading("record", "Record", "账本记录", True),
     )
     note = (
-        "A figure is a metric by what it is broken down by. While it is held, it keeps its last good value."
+        "A figure is a metric by what it is broken down by. While it is held, it keeps its last good value. "
+        "Where days are known on which rows are wrong, periods are held that see these days."
     )
     return Section("holds", "Holds", "暂缓发布", headings, tuple(map(_hold_row, kept)), note)
 
@@ -224,8 +227,13 @@ def _hold_row(hold: _Hold) -> tuple[Cell, ...]:
         hold.until(),
         len(figures),
         _several(figures),
+        in_months(tuple((_day(first), _day(last)) for first, last in body.get("days", ())) or EVER) or "all",
         hold.record.seq,
     )
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
 
 
 def _waivers(given: _Reporting) -> Section:

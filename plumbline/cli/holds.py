@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from textwrap import wrap
 from typing import Any
 
+from plumbline.indicators.sight import Range, in_months, together
 from plumbline.project import Home
 
 _NAMED = 6
@@ -16,16 +17,19 @@ _EXAMPLES = 3
 _WIDTH = 96
 _HOLDS = """
 select table_name, expectation, max(reason) as reason, verdict, max(owner), max(todo), max(examples),
-       min(held_since), list_sort(list(distinct metric)), max(last_good), bool_or(last_good is null)
+       min(held_since), {metrics}, max(last_good), bool_or(last_good is null)
 from published.hold
 group by table_name, expectation, verdict
 order by count(*) desc, table_name, expectation
 """
+# A generation of an older make holds whole figures.
+_METRICS = "list(distinct {'metric': metric, 'period_start': period_start, 'period_end': period_end})"
+_WHOLE = "list(distinct {'metric': metric, 'period_start': null::date, 'period_end': null::date})"
 
 
 @dataclass(frozen=True)
 class Held:
-    """What one failed check holds back."""
+    """What one failed check holds back; `periods` names the metrics by the periods held ('' for all)."""
 
     table: str
     expectation: str
@@ -38,6 +42,7 @@ class Held:
     metrics: tuple[str, ...]
     last_good: str
     never_good: bool
+    periods: Mapping[str, tuple[str, ...]]
 
 
 def read_holds(home: Home) -> list[Held]:
@@ -48,7 +53,9 @@ def read_holds(home: Home) -> list[Held]:
         return []
     with duckdb.connect(str(home.current.resolve()), read_only=True) as connection:
         try:
-            rows = connection.execute(_HOLDS).fetchall()
+            rows = connection.execute(_HOLDS.format(metrics=_METRICS)).fetchall()
+        except duckdb.BinderException:
+            rows = connection.execute(_HOLDS.format(metrics=_WHOLE)).fetchall()
         except duckdb.CatalogException:
             return []
     return [_held(*row) for row in rows]
@@ -58,7 +65,21 @@ def _held(*row: Any) -> Held:
     table, expectation, reason, verdict, owner, todo, examples, since, metrics, last_good, never = row
     shown = tuple(json.loads(examples or "[]"))
     told = (table, expectation, reason, verdict, owner, todo, shown)
-    return Held(*told, since, tuple(metrics), last_good or "", never)
+    periods = _by_periods(metrics)
+    names = tuple(sorted({name for named in periods.values() for name in named}))
+    return Held(*told, since, names, last_good or "", never, periods)
+
+
+def _by_periods(held: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """Put the metrics together of which the same periods are held."""
+    ranges: dict[str, list[Range]] = {}
+    for each in held:
+        days = (each["period_start"] or date.min, each["period_end"] or date.max)
+        ranges.setdefault(each["metric"], []).append(days)
+    found: dict[str, list[str]] = {}
+    for metric in sorted(ranges):
+        found.setdefault(in_months(together(ranges[metric])), []).append(metric)
+    return {periods: tuple(names) for periods, names in sorted(found.items())}
 
 
 def tell_holds(holds: Iterable[Held]) -> Iterator[str]:
@@ -72,15 +93,19 @@ def tell_holds(holds: Iterable[Held]) -> Iterator[str]:
         yield f"  {number}. {held.reason}"
         yield from (f"    e.g. {_row(example)}" for example in held.examples[:_EXAMPLES])
         yield f"    {held.owner}: {held.todo or 'look at the rows and mend them at their source.'}"
-        yield from (f"    {line}" for line in wrap(_names(held), _WIDTH, break_on_hyphens=False))
+        for text in _names(held):
+            yield from (f"    {line}" for line in wrap(text, _WIDTH, break_on_hyphens=False))
         yield f"    {_shown(held)}"
     yield ""
 
 
-def _names(held: Held) -> str:
-    more = len(held.metrics) - _NAMED
-    tail = f" and {more} more" if more > 0 else ""
-    return f"{held.verdict} since {held.since:%Y-%m-%d %H:%M} UTC: {', '.join(held.metrics[:_NAMED])}{tail}"
+def _names(held: Held) -> Iterator[str]:
+    for periods, metrics in held.periods.items():
+        more = len(metrics) - _NAMED
+        tail = f" and {more} more" if more > 0 else ""
+        only = f", {periods}" if periods else ""
+        since = f"{held.verdict} since {held.since:%Y-%m-%d %H:%M} UTC{only}"
+        yield f"{since}: {', '.join(metrics[:_NAMED])}{tail}"
 
 
 def _shown(held: Held) -> str:

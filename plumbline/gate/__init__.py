@@ -10,6 +10,7 @@ hold      held figures of the candidates give way to the last good ones, with th
 from plumbline.gate.approve import Approval, read_approvals
 from plumbline.gate.before import Previous
 from plumbline.gate.cells import Cell, cells_of
+from plumbline.gate.compare import Restatement
 from plumbline.gate.dating import Dating
 from plumbline.gate.decide import (
     CERTIFIED,
@@ -25,7 +26,7 @@ from plumbline.gate.decide import (
     doubts,
 )
 from plumbline.gate.holding import Hold, Holding, hold
-from plumbline.gate.restate import Restated, Restatement, restate
+from plumbline.gate.restate import Restated, restate
 from plumbline.gate.waive import Waiver, read_waivers, standing, waived, write_waivers
 
 __all__ = [

@@ -217,7 +217,8 @@ class _Trail:
     @cached_property
     def _traced(self) -> Mapping[str, Traced | None]:
         """Follow the wrong cells through the models that they harm."""
-        from plumbline.lineage.traced import traced_through, wrong_cells
+        from plumbline.lineage.traced import wrong_cells
+        from plumbline.lineage.tracing import traced_through
 
         own = self.columns.get(self.rows.table)
         if own is None:

@@ -21,7 +21,7 @@ Days = tuple[Range, ...]
 EVER: Days = ((date.min, date.max),)
 _LENGTHS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 _KNOWN = ("simple", "ratio", "derived", "cumulative", "conversion")
-_MOST = 12
+_MOST, _TOLD = 12, 3
 
 
 def together(ranges: Iterable[Range]) -> Days:
@@ -48,8 +48,29 @@ def day_before(day: date) -> date:
 def few(days: Days) -> Days:
     """Give at most a dozen ranges that have all these days, and as few others as is simple: whole months."""
     if len(days) > _MOST:
-        days = together((first.replace(day=1), _end_of("month", last)) for first, last in days)
+        days = _whole_months(days)
     return days if len(days) <= _MOST else ((days[0][0], days[-1][1]),)
+
+
+def in_months(days: Days) -> str:
+    """Say days by their months: `2024-03 to 2024-05`, `from 2024-03 on`; '' for all that there are."""
+    if days == EVER:
+        return ""
+    told = [_in_months(*each) for each in _whole_months(days)]
+    if len(told) > _TOLD:
+        return f"some of {_in_months(days[0][0], days[-1][1])}"
+    return ", ".join(told)
+
+
+def _in_months(first: date, last: date) -> str:
+    since, until = f"{first:%Y-%m}", f"{last:%Y-%m}"
+    if first == date.min or last == date.max:
+        return f"up to {until}" if first == date.min else f"from {since} on"
+    return since if since == until else f"{since} to {until}"
+
+
+def _whole_months(days: Days) -> Days:
+    return together((first.replace(day=1), _end_of("month", last)) for first, last in days)
 
 
 def meet(days: Days, others: Days) -> bool:

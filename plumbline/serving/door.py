@@ -103,7 +103,7 @@ def answer(
         if resolved.small_groups and error.code == "unreachable-dimension":
             raise not_counted(error, resolved) from None
         raise in_their_words(error, vocabulary, question, resolved) from None
-    if doubt := doubt_on(source, resolved.metrics, sql, resolved.period):
+    if doubt := doubt_on(source, edition.definitions, resolved, sql):
         return _last_good(edition, question, role, source, doubt)
     covered = covering(edition, source, resolved, _asked(resolved)["metrics"])
     if covered:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from plumbline.definitions import METRIC_TIME, Definitions
 from plumbline.indicators.reads import columns_read
+from plumbline.indicators.sight import EVER, Days, Sights, meet, sights_of
 from plumbline.publication.sql import tables_of
 from plumbline.serving.waivers import standing_waivers
 from plumbline.warehouse.contents import MartContent
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
 
     from plumbline.serving.periods import Period
     from plumbline.serving.reader import Source
+    from plumbline.serving.resolve import Resolved
 
-_DOUBTS = "SELECT mart, column_name, verdict, reason, held_since, last_good FROM warehouse.published.doubt"
+_DOUBTS = "SELECT * FROM warehouse.published.doubt ORDER BY held_since, mart, column_name"
 # A candidate that was wrong by itself spoils no mart, but its metric.
 _METRICS = """
 SELECT metric, '', verdict, reason, held_since, last_good FROM warehouse.published.hold
@@ -44,19 +47,39 @@ class Doubt:
     last_good: str
 
 
-def doubt_on(source: Source, metrics: Sequence[str], sql: str, period: Period | None = None) -> Doubt | None:
+@dataclass(frozen=True)
+class _Spoiled:
+    """A row of the table of doubts: a column of a mart, and on which days by one of its dates ('': any)."""
+
+    mart: str
+    column: str
+    time: str
+    days: Days
+    doubt: Doubt
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> _Spoiled:
+        """Read a row; a generation of an older make knows no days."""
+        days = (row.get("period_start") or date.min, row.get("period_end") or date.max)
+        doubt = Doubt(row["verdict"], row["reason"], row["held_since"], row["last_good"] or "")
+        mart, time = row["mart"].removeprefix("marts."), row.get("time_column") or ""
+        return cls(mart, row["column_name"], time, (days,), doubt)
+
+
+def doubt_on(source: Source, definitions: Definitions, resolved: Resolved, sql: str) -> Doubt | None:
     """Give the doubt that goes back furthest of those on what a statement reads; None where there is none.
 
-    One about a figure that has never been good goes before all others.
+    One about a figure that has never been good goes before all others. What is spoiled on days that no asked
+    period can see counts for nothing.
     """
     if source.publication is None or source.publication.verdict != "partly_held":
         return None
-    connection = source.connection
-    found = [*_spoiled_marts(connection, sql), *_spoiled_metrics(connection, metrics)]
+    connection, metrics = source.connection, resolved.metrics
+    found = [*_spoiled_marts(connection, definitions, resolved, sql), *_spoiled_metrics(connection, metrics)]
     waivers = standing_waivers(source.connection, metrics) if found else []
     waived = tuple(f"{each.check}: " for each in waivers if each.metrics.issuperset(metrics))
     found = [doubt for doubt in found if not doubt.reason.startswith(waived or ("\0",))]
-    found += _restated(connection, metrics, period)
+    found += _restated(connection, metrics, resolved.period)
     return min(found, key=lambda doubt: (bool(doubt.last_good), doubt.since), default=None)
 
 
@@ -68,20 +91,55 @@ def _restated(connection: DuckDBPyConnection, metrics: Sequence[str], period: Pe
     return [Doubt(verdict, why, since, good or "") for _, _, verdict, why, since, good in rows]
 
 
-def _spoiled_marts(connection: DuckDBPyConnection, sql: str) -> list[Doubt]:
-    doubted = _rows(connection, _DOUBTS)
+def _spoiled_marts(
+    connection: DuckDBPyConnection, definitions: Definitions, resolved: Resolved, sql: str
+) -> Iterator[Doubt]:
+    doubted = _doubted(connection)
     if not doubted:
-        return []
+        return
     marts = {
         name: MartContent(name, columns, {})
         for name, columns in tables_of(connection, "warehouse", "marts").items()
     }
     read = columns_read(sql, marts)
-    return [
-        Doubt(verdict, reason, since, last_good or "")
-        for mart, column, verdict, reason, since, last_good in doubted
-        if _reads(read, mart.removeprefix("marts."), column)
-    ]
+    by = [item.column for item in resolved.group_by if item.name != METRIC_TIME]
+    sights = sights_of(definitions, resolved.metrics, by, resolved.where)
+    checks: dict[tuple[str, str, str], list[_Spoiled]] = {}
+    for each in doubted:
+        if _reads(read, each.mart, each.column):
+            checks.setdefault((each.mart, each.column, each.doubt.reason), []).append(each)
+    for (mart, _, _), rows in checks.items():
+        yield from _seen(rows, sights, mart, _asked(resolved))
+
+
+def _seen(rows: list[_Spoiled], sights: Sights, mart: str, asked: Days) -> Iterator[Doubt]:
+    """Give the doubts of one check on a column that the periods asked for can see."""
+    times = sights.get(mart)
+    if times is None or any(time not in {row.time for row in rows} for time in times):
+        yield from (row.doubt for row in rows)
+        return
+    for row in rows:
+        if any(meet(sight.seen(row.days), asked) for sight in times.get(row.time, ())):
+            yield row.doubt
+
+
+def _asked(resolved: Resolved) -> Days:
+    """Give the days that a question is about, and those that it compares them with."""
+    period = resolved.period
+    if period is None:
+        return EVER
+    periods = [period, resolved.comparison.before(period) if resolved.comparison else period]
+    return tuple((each.start or date.min, each.end or date.max) for each in periods if each)
+
+
+def _doubted(connection: DuckDBPyConnection) -> list[_Spoiled]:
+    import duckdb
+
+    with suppress(duckdb.CatalogException):
+        found = connection.execute(_DOUBTS)
+        names = [column[0] for column in found.description]
+        return [_Spoiled.of(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+    return []
 
 
 def _reads(read: dict[str, frozenset[str]] | None, mart: str, column: str) -> bool:

@@ -9,47 +9,16 @@ import sys
 from contextlib import suppress
 
 import duckdb
-import pytest
 
 from plumbline.compiler import compile
 from plumbline.definitions import load
 from plumbline.errors import DefinitionError
-from plumbline.lineage import ROWS, Part, read_lineage
+from plumbline.lineage import ROWS, Part
 from plumbline.lineage.analyse import Analysis, parsed
 from plumbline.lineage.parts import stored
-from plumbline.project import Home, Project
-from tests.influence import Company, sample
+from tests.influence import sample
 
 EVERY = int(os.environ.get("PLUMBLINE_INFLUENCE_EVERY", "25"))
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    base = tmp_path_factory.mktemp("lineage")
-    done = subprocess.run(
-        [sys.executable, "-m", "plumbline", "run", "--as-of", "2026-06-30"],
-        env={**os.environ, "PLUMBLINE_HOME": str(base), "PLUMBLINE_DEMO_SCALE": "0.02"},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Home(base / "demo")
-
-
-@pytest.fixture(scope="module")
-def project(project_root):
-    return Project(project_root)
-
-
-@pytest.fixture(scope="module")
-def lineage(project, home):
-    return read_lineage(project, home)
-
-
-@pytest.fixture(scope="module")
-def company(project, home):
-    return Company(project, home)
 
 
 def test_every_construct_of_the_models_and_metrics_is_understood(lineage):

@@ -8,7 +8,8 @@ from sqlglot.errors import SqlglotError
 from sqlglot.schema import MappingSchema
 
 from plumbline.lineage.analyse import parsed
-from plumbline.lineage.traced import NotUnderstood, Tracer, wrong_cells
+from plumbline.lineage.traced import NotUnderstood, wrong_cells
+from plumbline.lineage.tracing import Tracer
 from tests.unit.lineage.oracle import _STRANGE, Market, _update, queries
 
 QUERIES = queries()

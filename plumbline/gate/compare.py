@@ -1,0 +1,205 @@
+"""Compare figures with those that were published: which past ones changed, and which need an approval.
+
+A figure is compared when its period was over, and all of it known, as of the publication that showed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from plumbline.definitions import Definitions
+from plumbline.gate.approve import Approval, approved
+from plumbline.gate.before import Previous
+from plumbline.governance.trust import AWAITING, Restating
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+RECORDED, APPROVED = "recorded", "approved"
+# The database that the publication before is attached as.
+BEFORE = "as_published"
+# Beyond the noise of floating point, where the old value is zero.
+_NOISE = 1e-9
+_RULES = """
+CREATE OR REPLACE TEMP TABLE restating (metric VARCHAR, level VARCHAR, needs_approval BOOLEAN,
+    tolerance DOUBLE, approve_beyond DOUBLE, settled_after_days INTEGER)"""
+_PASSED = """
+CREATE OR REPLACE TEMP TABLE approved_change (metric VARCHAR, grain VARCHAR, period_start DATE,
+    dimensions VARCHAR, members VARCHAR, old_value DECIMAL(38, 12), new_value DECIMAL(38, 12),
+    approved_by VARCHAR, approved_at TIMESTAMP, reason VARCHAR)"""
+
+
+def same_figure(one: str, two: str) -> str:
+    """Write that two rows are about the same figure."""
+    keys = ("metric", "grain", "dimensions", "members", "period_start")
+    return " AND ".join(f"{one}.{key} = {two}.{key}" for key in keys)
+
+
+def _short(value: str) -> str:
+    """Write a figure without the zeros at its end."""
+    return f"rtrim(rtrim({value}::VARCHAR, '0'), '.')"
+
+
+# A figure that is gone was restated to nothing; one of a metric that is no longer given at all was not.
+_CHANGED = f"""
+CREATE OR REPLACE TEMP TABLE restated AS
+WITH given AS (SELECT DISTINCT metric, grain, dimensions FROM candidates.indicator_value),
+compared AS (
+    SELECT
+        before.metric, rules.level, before.grain, before.period_start, before.period_end, before.dimensions,
+        before.members, before.value AS old_value, now.value AS new_value,
+        abs(now.value::DOUBLE - before.value::DOUBLE) AS distance, abs(before.value::DOUBLE) AS size,
+        before.definition_version AS old_version, now.definition_version AS new_version,
+        before.verdict IN ('held', 'stale') AS was_held,
+        coalesce(before.reason, '') LIKE 'restated from %' AS was_waiting,
+        before.held_since, before.last_good,
+        rules.needs_approval, rules.tolerance, rules.approve_beyond, rules.settled_after_days,
+        before.as_of - before.period_end > rules.settled_after_days AS is_settled
+    FROM {BEFORE}.published.indicator_value AS before
+    INNER JOIN temp.restating AS rules ON rules.metric = before.metric
+    SEMI JOIN given ON given.metric = before.metric AND given.grain = before.grain
+        AND given.dimensions = before.dimensions
+    LEFT JOIN candidates.indicator_value AS now ON {same_figure("now", "before")}
+    WHERE before.period_start IS NOT NULL AND NOT before.is_partial AND before.value IS NOT NULL
+        AND before.period_end <= before.as_of AND before.period_end <= $as_of
+        AND (now.metric IS NULL OR (now.verdict NOT IN ('held', 'stale') AND NOT now.is_partial))
+        AND now.value IS DISTINCT FROM before.value
+),
+beyond AS (
+    SELECT *, new_value IS NULL OR distance > greatest(approve_beyond * size, $noise) AS is_great
+    FROM compared
+    WHERE new_value IS NULL OR distance > greatest(tolerance * size, $noise)
+),
+judged AS (
+    SELECT
+        beyond.*, passed.approved_by, passed.approved_at, passed.reason AS approved_for,
+        CASE
+            WHEN old_version <> new_version
+                THEN 'definition version ' || new_version || ' in place of ' || old_version
+            ELSE $cause
+        END AS cause,
+        CASE
+            WHEN NOT (needs_approval AND is_great AND is_settled) THEN '{RECORDED}'
+            WHEN passed.metric IS NULL THEN '{AWAITING}'
+            ELSE '{APPROVED}'
+        END AS state
+    FROM beyond
+    LEFT JOIN temp.approved_change AS passed
+        ON {same_figure("passed", "beyond")} AND (passed.new_value IS NULL) = (beyond.new_value IS NULL)
+        AND abs(coalesce(passed.new_value, 0)::DOUBLE - coalesce(beyond.new_value, 0)::DOUBLE)
+            <= greatest(tolerance * abs(coalesce(passed.new_value, 0)::DOUBLE), $noise)
+)
+SELECT
+    metric, level, grain, period_start, period_end, dimensions, members, old_value, new_value,
+    (new_value::DOUBLE - old_value::DOUBLE) / nullif(size, 0) AS change_share, cause, state,
+    CASE
+        WHEN state = '{APPROVED}' THEN approved_for
+        WHEN state = '{AWAITING}'
+            THEN 'restated from ' || {_short("old_value")} || ' to '
+                || coalesce({_short("new_value")}, 'nothing') || ' (' || cause || '): {AWAITING}'
+        WHEN NOT needs_approval THEN 'nobody has to approve it'
+        WHEN NOT is_settled THEN 'figures settle until ' || settled_after_days || ' days after their period'
+        ELSE 'changes up to ' || round(100 * approve_beyond, 3) || ' % are recorded'
+    END AS reason,
+    $restated_by AS restated_by,
+    CASE WHEN state = '{APPROVED}' THEN approved_by END AS approved_by,
+    CASE WHEN state = '{APPROVED}' THEN approved_at END AS approved_at,
+    CASE WHEN state = '{AWAITING}' THEN CASE WHEN was_waiting THEN held_since ELSE $now END END
+        AS waits_since,
+    CASE WHEN state = '{AWAITING}' THEN CASE WHEN was_held THEN last_good ELSE $previous END END
+        AS last_good,
+    $publication_id AS publication_id, $now AS restated_at
+FROM judged
+ORDER BY ALL"""
+
+
+@dataclass(frozen=True)
+class Restatement:
+    """The publication that restates: its number to be, who runs it, as of when, and after which one."""
+
+    publication_id: str
+    restated_by: str
+    as_of: date
+    now: datetime
+    previous: Previous | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Writes `temp.restated`: each past figure that is not what was published, and what became of it."""
+
+    con: DuckDBPyConnection
+    definitions: Definitions
+    restating: Restating
+    publication: Restatement
+    approvals: Collection[Approval]
+
+    def write(self, waiting: Mapping[str, list[Any]]) -> None:
+        """Compare; `waiting` are the changes that waited for an approval before, by metric."""
+        self._write_rules()
+        self._write_passed(waiting)
+        self._compare()
+
+    def drop(self) -> None:
+        """Take the temporary tables away."""
+        for name in ("restating", "approved_change", "restated"):
+            self.con.execute(f"DROP TABLE temp.{name}")
+
+    def _write_rules(self) -> None:
+        self.con.execute(_RULES)
+        rows = []
+        for name, metric in self.definitions.metrics.items():
+            rule, level = self.restating.of(name), metric.governance.level
+            needs = level in self.restating.approved_levels
+            shares = [float(rule.tolerance), float(rule.approve_beyond), rule.settled_after_days]
+            rows.append([name, level, needs, *shares])
+        self._insert("restating", rows)
+
+    def _write_passed(self, waiting: Mapping[str, list[Any]]) -> None:
+        self.con.execute(_PASSED)
+        rows = [
+            [*change, approval.by, approval.at, approval.reason]
+            for change, approval in approved(waiting, self.approvals)
+        ]
+        self._insert("approved_change", rows)
+
+    def _insert(self, table: str, rows: list[list[Any]]) -> None:
+        for row in rows:
+            self.con.execute(f"INSERT INTO temp.{table} VALUES ({', '.join('?' * len(row))})", row)
+
+    def _compare(self) -> None:
+        publication = self.publication
+        assert publication.previous
+        self.con.execute(
+            _CHANGED,
+            {
+                "as_of": publication.as_of,
+                "noise": _NOISE,
+                "cause": self._cause(),
+                "restated_by": publication.restated_by,
+                "now": publication.now,
+                "previous": publication.previous.publication_id,
+                "publication_id": publication.publication_id,
+            },
+        )
+
+    def _cause(self) -> str:
+        """Say what changed but for the version of the definition: the extracts, or what is made of them."""
+        if not self._exists("landing_run", "loads"):
+            return "late or corrected rows"
+        row = self.con.execute(
+            "SELECT count(*) FROM landing_run.loads AS now WHERE is_current AND NOT EXISTS"
+            f" (FROM {BEFORE}.published.extract AS before WHERE before.load = now.load)"
+        ).fetchone()
+        return "late or corrected rows" if row and row[0] else "models, definitions or targets changed"
+
+    def _exists(self, schema: str, table: str) -> bool:
+        row = self.con.execute(
+            "SELECT count(*) FROM duckdb_tables() WHERE database_name = current_database()"
+            " AND schema_name = ? AND table_name = ?",
+            [schema, table],
+        ).fetchone()
+        return bool(row and row[0])
