@@ -12,7 +12,7 @@ from plumbline.definitions import load
 from plumbline.errors import DefinitionError
 from plumbline.gate import Cell, Dating
 from plumbline.indicators.sight import EVER, meet
-from plumbline.lineage import Part, read_relations
+from plumbline.lineage import Part, Relation, read_relations
 from plumbline.lineage.analyse import parsed, tables_in
 from plumbline.project import Home, Project
 from plumbline.quality import CheckResult
@@ -63,17 +63,11 @@ class DatedCompany(Company):
     def _periods(self, sql: str) -> Mapping[object, tuple[object, ...]]:
         return {period: tuple(found) for period, *found in self.con.execute(sql).fetchall()}
 
-    def try_days(self, part: Part, seed: int = 0) -> Held:
+    def try_days(self, part: Part) -> Held:
         """Change a column in a few rows in every way, and compare the periods that change with those held."""
         held = Held()
-        chosen = random.Random(f"{part} {seed}")
-        (count,) = self.con.execute(f"select count(*) from {part.table}").fetchone()
-        rows = sorted(chosen.sample(range(count), min(_ROWS, count)))
-        kind = self.columns(part.table)[part.column]
-        own = f'"{part.column}"'
-        for name, value in _values(own, kind):
-            if name == "other":
-                value = f"(select {own} from {part.table} order by hash({own}) limit 1)"
+        rows = self._some(part)
+        for name, value in self._others(part):
             self.con.execute("begin")
             try:
                 self._change(part, name, value, rows, held)
@@ -81,25 +75,88 @@ class DatedCompany(Company):
                 self.con.execute("rollback")
         return held
 
-    def _change(self, part: Part, name: str, value: str, rows: list[int], held: Held) -> None:
-        where = f"rowid in ({', '.join(map(str, rows)) or 'null'})"
+    def _change(self, part: Part, name: str, value: str, where: str, held: Held) -> None:
         before = self._broken_keys(part.table)
+        (count,) = self.con.execute(f"select count(*) from {part.table} where {where}").fetchone()
         self.con.execute(f'update {part.table} set "{part.column}" = {value} where {where}')
         if self._digest(f"select * from {part.table}") == self.contents[part.table]:
             return
         if self._broken_keys(part.table) > before:
             return  # the check of the key finds it
         changed, guards = self._rebuild(part.table)
-        if guards:
-            return
-        check = failed_on(part, where, len(rows))
+        if not guards:
+            self._compare(name, part, where, count, changed, held)
+
+    def _compare(self, name: str, part: Part, where: str, count: int, changed: set[str], held: Held) -> None:
+        check = failed_on(part, where, count)
         dating = Dating(self.con, self.definitions, self.lineage, lambda: self.relations)
-        settled = {_CALENDAR} - changed
-        for cell in self.lineage.affected({part}, self.questions, settled):
+        for cell in self.lineage.affected({part}, self.questions, {_CALENDAR} - changed):
             days = dating.days(check, Cell(*cell))
             for (asked, grain), (sql, tables) in self._asked(cell):
                 now = self._periods(sql) if tables & changed else self.figures[asked, grain]
                 self._count(name, asked, grain, days, now, held)
+
+    def try_cause(self, part: Part) -> Held:
+        """Change a column in a few rows, and let checks of the tables made of it name the rows that differ.
+
+        Of these rows a check knows one column, and others may be wrong for the same cause.
+        """
+        held = Held()
+        rows = self._some(part)
+        for name, value in self._others(part):
+            for made in self.made:
+                if part.table in self.reads[made.name] and self.keys.get(made.name):
+                    self._check_made(part, name, value, rows, made, held)
+        return held
+
+    def _check_made(self, part: Part, name: str, value: str, rows: str, made: Relation, held: Held) -> None:
+        (key, *_), *_ = self.keys[made.name]
+        self.con.execute("begin")
+        try:
+            self.con.execute(f'update {part.table} set "{part.column}" = {value} where {rows}')
+            wrong = self.con.sql(made.sql).to_arrow_table()
+        finally:
+            self.con.execute("rollback")
+        self.con.register("wrong_rows", wrong)
+        differing = {
+            column: self.con.execute(
+                f"select {key} from {made.name} as one join wrong_rows as other using ({key})"
+                f' where one."{column}" is distinct from other."{column}" and {key} is not null'
+            ).fetchall()
+            for column in self.columns(made.name)
+            if column != key
+        }
+        (same,) = self.con.execute(
+            f"select count(*) from {made.name} full join wrong_rows using ({key})"
+        ).fetchone()
+        if same == self.contents[made.name][0] and any(differing.values()):
+            self.con.execute("begin")
+            try:
+                self._compare_made(part, name, made, key, differing, held)
+            finally:
+                self.con.execute("rollback")
+
+    def _compare_made(
+        self, part: Part, name: str, made: Relation, key: str, differing: Mapping[str, list], held: Held
+    ) -> None:
+        self.con.execute(f"create or replace table {made.name} as select * from wrong_rows")
+        changed, _ = self._rebuild(made.name)
+        for column, keys in differing.items():
+            if keys:
+                named = ", ".join("'" + str(value).replace("'", "''") + "'" for (value,) in keys)
+                where = f"{key} in ({named})"
+                self._compare(f"{part} {name}", Part(made.name, column), where, len(keys), changed, held)
+
+    def _some(self, part: Part) -> str:
+        (count,) = self.con.execute(f"select count(*) from {part.table}").fetchone()
+        rows = sorted(random.Random(str(part)).sample(range(count), min(_ROWS, count)))
+        return f"rowid in ({', '.join(map(str, rows)) or 'null'})"
+
+    def _others(self, part: Part) -> Iterator[tuple[str, str]]:
+        own, kind = f'"{part.column}"', self.columns(part.table)[part.column]
+        for name, value in _values(own, kind):
+            some = f"(select {own} from {part.table} order by hash({own}) limit 1)"
+            yield name, some if name == "other" else value
 
     def _asked(self, cell: Cell) -> Iterator[tuple[_Asked, _Read]]:
         return ((asked, found) for asked, found in self.by_period.items() if asked[0] == cell)

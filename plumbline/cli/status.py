@@ -65,7 +65,7 @@ def _lines(
     holds: Sequence[Held],
     waiting: Sequence[Waiting],
 ) -> Iterable[str]:
-    from plumbline.cli.summary import tell_refusal
+    from plumbline.cli.summary import tell_refusals
 
     current = _current(home)
     nothing = f"Nothing is published yet: `plumb run --company {home.root.name}`."
@@ -79,7 +79,7 @@ def _lines(
     if refusals:
         yield ""
         yield "Attention:"
-        yield from (f"  {line}" for refusal in refusals for line in tell_refusal(refusal))
+        yield from (f"  {line}" for line in tell_refusals(refusals))
     if not runs:
         return
     yield ""

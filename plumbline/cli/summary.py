@@ -318,21 +318,29 @@ def _findings(record: dict[str, Any]) -> Iterable[str]:
 def _still_refused(record: dict[str, Any]) -> Iterable[str]:
     """Tell what earlier runs refused and nothing has replaced since."""
     now = {(entry["system"], entry["table"]) for entry in record["landing"] if entry["status"] == "refused"}
-    yield from (
-        f"  {line}"
-        for refusal in record["refusals"]
-        if (refusal["system"], refusal["table"]) not in now
-        for line in tell_refusal(refusal)
-    )
+    still = [each for each in record["refusals"] if (each["system"], each["table"]) not in now]
+    yield from (f"  {line}" for line in tell_refusals(still))
 
 
-def tell_refusal(refusal: Mapping[str, Any]) -> Iterable[str]:
-    """Say what is refused, since when, why, where it lies, and how it ends."""
-    place = f"{refusal['source']}:{refusal['line']}" if refusal["line"] else refusal["source"]
-    yield (
-        f"{refusal['system']}.{refusal['table']} refused since {refusal['since'][:10]}: "
-        f"{place}: {' '.join(sentence(text) for text in (refusal['reason'], refusal['todo']) if text)}"
-    )
+def tell_refusals(refusals: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """Say what is refused, since when, why, where it lies, and how it ends; sheets of one workbook once."""
+    together: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for refusal in refusals:
+        file, _, sheet = refusal["source"].partition("#")
+        same = ("system", "line", "reason", "todo", "kept") if sheet else tuple(refusal)
+        key = (file, refusal["since"][:10], *(str(refusal[name]) for name in same))
+        together.setdefault(key, []).append(refusal)
+    for several in together.values():
+        yield from _tell_refusal(several)
+
+
+def _tell_refusal(several: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    refusal = several[0]
+    source = refusal["source"].partition("#")[0] if len(several) > 1 else refusal["source"]
+    place = f"{source}:{refusal['line']}" if refusal["line"] else source
+    tables = ", ".join(f"{each['system']}.{each['table']}" for each in several)
+    told = " ".join(sentence(text) for text in (refusal["reason"], refusal["todo"]) if text)
+    yield f"{tables} refused since {refusal['since'][:10]}: {place}: {told}"
     if refusal["kept"]:
         mark = refusal["kept"].rpartition("/")[2].partition("-")[0]
         yield f"  It lies in {refusal['kept']}."

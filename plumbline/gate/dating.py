@@ -39,6 +39,9 @@ class Ways(Protocol):
     def harmed(self, parts: Collection[Part]) -> Collection[Part]:
         """Give the columns and rows that these can change, themselves included."""
 
+    def spoiled_with(self, table: str, columns: Collection[str]) -> Collection[str]:
+        """Give the columns of a table that may be wrong in the same rows as some, for a common cause."""
+
     def direct(
         self, metric: str, dimensions: Sequence[str] = (), where: Sequence[str] = ()
     ) -> Iterable[Mark]:
@@ -103,9 +106,14 @@ class Dating:
         if len(columns) < len(check.touches) or check.table.startswith("candidates."):
             return None
         rows = _Rows.kept(self._con, check, len(self._trails))
-        parts = [Part(check.table, column) for column in columns]
+        return self._begun(rows, columns, check.table) if rows else None
+
+    def _begun(self, rows: _Rows, columns: list[str], table: str) -> _Trail:
+        parts = [Part(table, column) for column in columns]
+        doubtful = [Part(table, column) for column in sorted(self._ways.spoiled_with(table, columns))]
         harmed = frozenset(self._ways.harmed(parts))
-        return _Trail(self._con, rows, parts, harmed, self._relations, self._columns) if rows else None
+        wider = frozenset(self._ways.harmed(doubtful)) if len(doubtful) > len(parts) else harmed
+        return _Trail(self._con, rows, parts, doubtful, harmed, wider, self._relations, self._columns)
 
     @cached_property
     def _columns(self) -> Columns:
@@ -145,12 +153,18 @@ class _Rows:
 
 @dataclass
 class _Trail:
-    """How far the wrong cells of some rows reach: which marts, and on which days."""
+    """How far the wrong cells of some rows reach: which marts, and on which days.
+
+    What made `parts` wrong may have made all `doubtful` ones wrong; `harmed` is what the former can change,
+    `in_doubt` what the latter can: by these no day is told.
+    """
 
     con: DuckDBPyConnection
     rows: _Rows
     parts: list[Part]
+    doubtful: list[Part]
     harmed: frozenset[Part]
+    in_doubt: frozenset[Part]
     relations: Callable[[], Iterable[Relation]]
     columns: Columns
     _known: dict[tuple[str, str], Days | None] = field(default_factory=dict)
@@ -188,7 +202,7 @@ class _Trail:
         if time in traced.carried:
             return f"SELECT {traced.carried[time].sql('duckdb')} AS day FROM {self.rows.name}"
         rows, day = Part(table, ROWS), Part(table, time)
-        if any(Part(part.table.lower(), part.column.lower()) in (rows, day) for part in self.harmed):
+        if any(Part(part.table.lower(), part.column.lower()) in (rows, day) for part in self.in_doubt):
             return ""
         told = [(name, value.sql("duckdb")) for name, value in traced.carried.items()]
         kept = [(name, value) for name, value in told if self._is_full(value)][:_MANY]
@@ -223,7 +237,7 @@ class _Trail:
         own = self.columns.get(self.rows.table)
         if own is None:
             return {}
-        wrong = wrong_cells(own, [part.column for part in self.parts])
-        harmed = {part.table.lower() for part in self.harmed}
+        wrong = wrong_cells(own, [part.column for part in self.doubtful])
+        harmed = {part.table.lower() for part in self.in_doubt}
         relations = self.relations() if harmed - {self.rows.table} else ()
         return traced_through(relations, self.rows.table, wrong, harmed, self.columns)

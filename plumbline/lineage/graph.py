@@ -105,6 +105,49 @@ class Lineage:
         """Give all parts that some parts can change, themselves included."""
         return self._downstream(self._first(parts), frozenset())
 
+    def spoiled_with(self, table: str, columns: Collection[str]) -> frozenset[str]:
+        """Give the columns of a table that may be wrong in the same rows as some, for a common cause.
+
+        The columns themselves are among them. Where the cause may decide which rows are joined, all are.
+        """
+        wrong = [self._known(Part(table, column)) for column in columns]
+        known = {part.column for part in self.edges if part.table == wrong[0].table} - {ROWS}
+        suspects = self._causes(wrong)
+        is_joined = suspects & self._deciding(wrong[0].table)
+        if is_joined or any(part.column == EVERY for part in suspects):
+            return frozenset({*columns, *known})
+        shared = (name for name in known if suspects & self._causes([Part(wrong[0].table, name)]))
+        return frozenset({*columns, *shared})
+
+    def _deciding(self, table: str) -> set[Part]:
+        """Give the columns that decide about rows of a table, and of those that its rows come from.
+
+        Further back, what has landed is told apart by its cells, and joined to nothing.
+        """
+        own = Part(table, ROWS)
+        waiting, found = [own], set[Part]()
+        while waiting:
+            rows = waiting.pop()
+            for mark in self.edges.get(rows, NOTHING):
+                part = Part(mark.table, mark.column)
+                is_made = rows == own or Part(mark.table, ROWS) in self.edges
+                if not mark.guarded and is_made and part not in found:
+                    found.add(part)
+                    waiting += [part] if part.column == ROWS else []
+        return {part for part in found if part.column != ROWS}
+
+    def _causes(self, parts: Iterable[Part]) -> set[Part]:
+        """Give the columns that the values of some rest on, themselves included."""
+        waiting = list(parts)
+        found = set(waiting)
+        while waiting:
+            for mark in self.edges.get(waiting.pop(), NOTHING):
+                part = Part(mark.table, mark.column)
+                if not mark.guarded and part.column != ROWS and part not in found:
+                    found.add(part)
+                    waiting.append(part)
+        return found
+
     def _first(self, parts: Collection[Part]) -> set[Part]:
         return {self._known(part) for part in parts} | {Part(part.table, EVERY) for part in parts}
 

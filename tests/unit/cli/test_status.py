@@ -39,5 +39,16 @@ def test_an_open_refusal_is_told_with_its_day_and_reason(status):
     assert json.loads(status("--format", "json"))["refusals"][0]["source"] == "hr.xlsx#Employee"
 
 
+def test_sheets_of_a_workbook_that_were_refused_for_one_reason_are_told_once(status, tmp_path):
+    reason = {"reason": "the workbook is damaged", "what_to_do": "Ask for it again."}
+    folder = tmp_path / "demo" / "quarantine" / "files" / "oa" / "department"
+    folder.mkdir(parents=True)
+    other = {**NOTE, **reason, "table": "department", "source": "hr.xlsx#Department"}
+    (folder / "1-hr.xlsx.json").write_text(json.dumps(other), encoding="utf-8")
+    told = status(**reason)
+    assert "oa.department, oa.employee refused since 2026-01-02: hr.xlsx: the workbook is damaged." in told
+    assert told.count("the workbook is damaged") == 1
+
+
 def test_a_refusal_that_was_replaced_is_told_no_more(status):
     assert "Attention" not in status(replaced_at="2026-01-03T00:00:00+00:00")

@@ -56,6 +56,9 @@ class ByHand:
     def harmed(self, parts: Collection[Part]) -> set[Part]:
         return set(parts)
 
+    def spoiled_with(self, table: str, columns: Collection[str]) -> Collection[str]:
+        return columns
+
     def direct(self, metric: str, dimensions: Sequence[str] = (), where: Sequence[str] = ()) -> set[Mark]:
         products = {Mark("marts.products", "category")} if "product__category" in dimensions else set()
         return {Mark("marts.orders", column) for column in RESTS_ON.get(metric, ())} | products
