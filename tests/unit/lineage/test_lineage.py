@@ -198,3 +198,33 @@ def test_what_is_unique_by_its_sql_stays_so_when_it_is_stored():
     upstream = Lineage(found.edges, {cell_of("n"): marks}).of_metric("n")
     assert Part("marts.by_shop", "") in upstream
     assert not {part for part in upstream if part.table in ("staging.sale", "landing.sale")}
+
+
+TOGETHER = [
+    Relation("landing.line", columns=("Id", "OrderId", "Price", "Count")),
+    Relation("landing.header", columns=("Id", "Day")),
+    Relation(
+        "marts.lines",
+        "select l.Id as id, l.OrderId as order_id, l.Price as price, l.Price * l.Count as amount,"
+        " h.Day as day, date_trunc('month', h.Day) as month"
+        " from landing.line as l join landing.header as h on l.OrderId = h.Id",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("column", "with_it"),
+    [
+        ("price", {"price", "amount"}),
+        ("month", {"month", "day"}),
+        ("order_id", {"id", "order_id", "price", "amount", "day", "month"}),
+    ],
+)
+def test_a_cause_may_spoil_other_columns_and_which_rows_are_joined_all(column, with_it):
+    lineage = Lineage(analyse(TOGETHER).edges)
+    assert lineage.spoiled_with("marts.lines", [column]) == with_it
+
+
+def test_what_has_landed_has_a_cause_of_its_own():
+    lineage = Lineage(analyse(TOGETHER).edges)
+    assert lineage.spoiled_with("landing.line", ["Price"]) == {"Price"}

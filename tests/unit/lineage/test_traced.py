@@ -13,7 +13,7 @@ from plumbline.lineage.tracing import Tracer
 from tests.unit.lineage.oracle import _STRANGE, Market, _update, queries
 
 QUERIES = queries()
-TRIALS = 8
+TRIALS = 4
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +105,55 @@ def test_every_row_that_differs_carries_what_it_is_said_to_carry(market, name):
         for problem in missed(market, sql, table, column)
     }
     assert problems == set(), sql
+
+
+CARRIED = {
+    "a condition keeps them": ("select id, amount from orders where is_open", {"id"}),
+    "an inner join hands them on, and what must be equal to them": (
+        "select l.order_id, o.day, o.amount from lines as l join orders as o on l.order_id = o.id",
+        {"order_id", "day"},
+    ),
+    "a left join hands on what must be equal, for its own columns may be empty": (
+        "select l.quantity, l.order_id, o.day from lines as l left join orders as o on l.order_id = o.id"
+        " and o.amount > 5",
+        {"order_id"},
+    ),
+    "groups keep what they are grouped by": (
+        "select customer, max(day) as last_day, sum(amount) as total from orders group by customer",
+        {"customer"},
+    ),
+    "windows keep what they are partitioned by": (
+        "select id, customer, sum(amount) over (partition by customer) as total from orders",
+        {"customer"},
+    ),
+    "windows that do not see them keep all": (
+        "select id, customer, amount, row_number() over (order by id) as place from orders",
+        {"id", "customer"},
+    ),
+    "a day of a time is a day of theirs": ("select cast(day as date) as d, amount from orders", {"d"}),
+    "what is computed from several columns is not told": (
+        "select id + customer as x, amount from orders",
+        set(),
+    ),
+    "rows of two queries carry what both carry": (
+        "select id, customer from orders where amount > 5 union all"
+        " select customer + 1 as id, customer from orders where amount > 9",
+        {"customer"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CARRIED)
+def test_what_rows_carry_of_wrong_amounts(market, name):
+    sql, expected = CARRIED[name]
+    assert set(traced(market, sql, "orders", "amount").carried) == expected
+
+
+def test_what_does_not_read_the_wrong_column_is_clean(market):
+    assert traced(
+        market, "select customer, count(*) as n from orders group by 1", "orders", "amount"
+    ).is_clean
+
+
+def test_a_limit_is_not_followed(market):
+    assert traced(market, "select id, amount from orders order by amount limit 2", "orders", "amount") is None
