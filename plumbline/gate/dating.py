@@ -73,7 +73,8 @@ class Dating:
         sights, found = self._sights_of(cell), []
         tables = trail.tables(self._ways.direct(*cell))
         for table in tables or ():
-            times = sights.get(table.removeprefix("marts.")) if table.startswith("marts.") else None
+            wrong = trail.wrong_in(table)
+            times = sights.of(table.removeprefix("marts."), wrong) if table.startswith("marts.") else None
             for time, several in (times or {"": ()}).items():
                 days = trail.days(table, time)
                 if days is None:
@@ -179,6 +180,10 @@ class _Trail:
             if not mark.guarded and part in self.harmed:
                 found.add(mark.table)
         return found
+
+    def wrong_in(self, table: str) -> set[str]:
+        """Name the columns of a table that may be wrong, '' for its rows."""
+        return {part.column for part in self.in_doubt if part.table == table}
 
     def days(self, table: str, time: str) -> Days | None:
         """Give the days of the rows of a table that can differ; None where that is not known."""

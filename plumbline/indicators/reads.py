@@ -21,6 +21,7 @@ from plumbline.indicators.reach import Join, Reaches
 from plumbline.warehouse.contents import INFINITE, UNDATED, Contents
 
 _NAMED = re.compile(r"""(?:Dimension|Entity|Metric)\(\s*['"]([^'"]+)""")
+_WORD = re.compile(r"\w+")
 _DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 # Changed since always: no period is as it was.
 ALWAYS = date.min
@@ -117,6 +118,30 @@ def joins_of(definitions: Definitions, question: Question) -> frozenset[Join] | 
             return None
         found |= joins
     return frozenset(found)
+
+
+def columns_taken(definitions: Definitions, question: Question) -> dict[str, frozenset[str]] | None:
+    """Name the columns that rows take from other marts by a join, by mart; None for a longer way."""
+    joins = joins_of(definitions, question)
+    if joins is None:
+        return None
+    names = [item.name for item in question.dimensions] + _names(question.where)
+    names += [name for fact in _question_facts(definitions, question) for name in fact.names]
+    found: dict[str, set[str]] = {}
+    for join in joins:
+        found.setdefault(join.other, set()).add(join.key)
+    for model in definitions.models.values():
+        if mart_of(model.relation) in found:
+            found[mart_of(model.relation)] |= _columns_named(definitions, model, names)
+    return {mart: frozenset(columns) for mart, columns in found.items()}
+
+
+def _columns_named(definitions: Definitions, model: SemanticModel, names: list[str]) -> set[str]:
+    """Name the columns of a model behind some dimensions: any word of those that are computed."""
+    entities = {item.name for item in model.entities}
+    asked = {name.rpartition("__")[2] for name in names if name.rpartition("__")[0] in entities}
+    asked |= {item.name for item in model.validity or ()}
+    return {word for name in asked for word in _WORD.findall(time_column(definitions, model, name))}
 
 
 def columns_read(sql: str, marts: Contents) -> dict[str, frozenset[str]] | None:

@@ -7,13 +7,13 @@ change the figures of periods before and after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from plumbline.definitions import GRAINS, METRIC_TIME, Definitions, GroupBy, Metric, Window, parse_group_by
 from plumbline.indicators.questions import Question
-from plumbline.indicators.reads import joins_of, mart_of, time_column
+from plumbline.indicators.reads import columns_taken, mart_of, time_column
 
 # A range of days, both ends included.
 Range = tuple[date, date]
@@ -136,30 +136,43 @@ class Sight:
         )
 
 
-# The sights of a figure by mart and column of the day.
-Sights = Mapping[str, Mapping[str, Sequence[Sight]]]
+@dataclass(frozen=True)
+class Sights:
+    """How a figure sees the rows of marts that count by their own day: sights by mart and column of the day.
+
+    A mart that is not named may change every period; so may what rows of others take from one by a join:
+    its columns in `taken`.
+    """
+
+    times: Mapping[str, Mapping[str, Sequence[Sight]]] = field(default_factory=dict)
+    taken: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def of(self, mart: str, wrong: Collection[str]) -> Mapping[str, Sequence[Sight]] | None:
+        """Give the sights of a mart of which columns ('' for its rows) are wrong; None for any period."""
+        taken = self.taken.get(mart)
+        if taken is not None and ("" in wrong or not taken.isdisjoint(wrong)):
+            return None
+        return self.times.get(mart)
 
 
 def sights_of(
     definitions: Definitions, metrics: Sequence[str], dimensions: Sequence[str], where: Sequence[str]
 ) -> Sights:
-    """Give the sights of metrics by some dimensions, for marts whose rows count by their own day.
-
-    A mart that is not named may change every period, such as one that members are taken from.
-    """
+    """Give the sights of metrics by some dimensions, under some conditions."""
     by = [GroupBy(METRIC_TIME, "month"), *map(parse_group_by, dimensions)]
-    joins = joins_of(definitions, Question("", tuple(metrics), (), tuple(by), tuple(where)))
-    if joins is None:
-        return {}
+    question = Question("", tuple(metrics), (), tuple(by), tuple(where))
+    taken = columns_taken(definitions, question)
+    if taken is None:
+        return Sights()
     found: dict[str, dict[str, list[Sight]]] = {}
-    blind: set[str] = {join.other for join in joins}
+    blind: set[str] = set()
     for metric in metrics:
         for mart, time, sight in _facts(definitions, definitions.metrics[metric], Sight()):
             if sight is None:
                 blind.add(mart)
             else:
                 found.setdefault(mart, {}).setdefault(time, []).append(sight)
-    return {mart: times for mart, times in found.items() if mart not in blind}
+    return Sights({mart: times for mart, times in found.items() if mart not in blind}, taken)
 
 
 def _facts(definitions: Definitions, metric: Metric, sight: Sight) -> Iterator[tuple[str, str, Sight | None]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.definitions import METRIC_TIME, Definitions
 from plumbline.indicators.reads import columns_read
-from plumbline.indicators.sight import EVER, Days, Sights, meet, sights_of
+from plumbline.indicators.sight import EVER, Days, Sight, meet, sights_of
 from plumbline.publication.sql import tables_of
 from plumbline.serving.waivers import standing_waivers
 from plumbline.warehouse.contents import MartContent
@@ -108,13 +108,12 @@ def _spoiled_marts(
     for each in doubted:
         if _reads(read, each.mart, each.column):
             checks.setdefault((each.mart, each.column, each.doubt.reason), []).append(each)
-    for (mart, _, _), rows in checks.items():
-        yield from _seen(rows, sights, mart, _asked(resolved))
+    for (mart, column, _), rows in checks.items():
+        yield from _seen(rows, sights.of(mart, {column}), _asked(resolved))
 
 
-def _seen(rows: list[_Spoiled], sights: Sights, mart: str, asked: Days) -> Iterator[Doubt]:
+def _seen(rows: list[_Spoiled], times: Mapping[str, Sequence[Sight]] | None, asked: Days) -> Iterator[Doubt]:
     """Give the doubts of one check on a column that the periods asked for can see."""
-    times = sights.get(mart)
     if times is None or any(time not in {row.time for row in rows} for time in times):
         yield from (row.doubt for row in rows)
         return

@@ -31,7 +31,8 @@ def definitions(tmp_path_factory):
 
 def seen(definitions, metric, *dimensions):
     sights = sights_of(definitions, [metric], dimensions, ())
-    return together(each for sight in sights["orders"]["order_date"] for each in sight.seen(ONE))
+    times = sights.of("orders", {"amount"})
+    return together(each for sight in times["order_date"] for each in sight.seen(ONE))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,9 @@ def test_what_converts_later_is_seen_by_periods_before(definitions):
 
 
 def test_a_mart_that_members_are_taken_from_is_not_told_by_days(definitions):
-    assert "products" not in sights_of(definitions, ["sales"], ["product__category"], ())
+    sights = sights_of(definitions, ["sales"], ["product__category"], ())
+    assert sights.taken == {"products": {"product_id", "category"}}
+    assert sights.of("products", {"category"}) is None
 
 
 def test_a_total_that_runs_on_sees_it_for_ever():
