@@ -21,7 +21,7 @@ Days = tuple[Range, ...]
 EVER: Days = ((date.min, date.max),)
 _LENGTHS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 _KNOWN = ("simple", "ratio", "derived", "cumulative", "conversion")
-_MOST, _TOLD = 12, 3
+_FEW, _MANY, _TOLD = 12, 36, 3
 
 
 def together(ranges: Iterable[Range]) -> Days:
@@ -46,10 +46,10 @@ def day_before(day: date) -> date:
 
 
 def few(days: Days) -> Days:
-    """Give at most a dozen ranges that have all these days, and as few others as is simple: whole months."""
-    if len(days) > _MOST:
+    """Give some dozen ranges at most that have all these days, and few others: many days become months."""
+    if len(days) > _FEW:
         days = _whole_months(days)
-    return days if len(days) <= _MOST else ((days[0][0], days[-1][1]),)
+    return days if len(days) <= _MANY else ((days[0][0], days[-1][1]),)
 
 
 def in_months(days: Days) -> str:
