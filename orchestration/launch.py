@@ -23,8 +23,9 @@ from orchestration.parsed import digest_parsed
 from orchestration.prepare import is_prepared, mark_prepared
 from plumbline.errors import PlumblineError, disk_is_full, full_disk
 from plumbline.project import Home, Project
-from plumbline.runs import RunRecord, current_progress, new_run_id
+from plumbline.runs import RunRecord, current_progress, end_running, new_run_id
 from plumbline.runs.state import RunState, write_json
+from plumbline.warehouse import is_damaged, set_aside
 
 if TYPE_CHECKING:
     from plumbline.demo.aside import Generation
@@ -58,7 +59,8 @@ def launch(
     """Land, and build, check and publish if there is anything new; give the run's record.
 
     `grow` begins to make extracts, for the built-in company, and they land when they are there. Errors of the
-    steps are raised as they are; the record has them too.
+    steps are raised as they are; the record has them too. A warehouse that turns out to be damaged is moved
+    aside, and built anew at once: it holds nothing that has not landed.
     """
     settings = {
         "company": company,
@@ -67,14 +69,35 @@ def launch(
         "full": full,
         "run_id": new_run_id(),
     }
-    run = _Run(project, home, company, settings)
-    with _full_disk_explained(home), run.closing():
-        RunRecord(str(settings["run_id"]), company, str(settings["as_of"]), full=full).save(home.runs)
+    try:
+        return _launch(_Run(project, home, company, settings), grow)
+    except Exception as error:
+        if not is_damaged(error):
+            raise
+        _require_whole_generation(project, home, company)
+        end_running(home.runs, "failed", str(error))
+    rebuilt = str(set_aside(home.warehouse))
+    return _launch(
+        _Run(project, home, company, {**settings, "full": True, "run_id": new_run_id()}), grow, rebuilt
+    )
+
+
+def _require_whole_generation(project: Project, home: Home, company: str) -> None:
+    """Raise StorageError when it is the published generation that is damaged: runs read it, too."""
+    from plumbline.ledger import open_ledger
+    from plumbline.publication.recording import require_whole
+
+    require_whole(open_ledger(project, home, company).ledger, home)
+
+
+def _launch(run: _Run, grow: Callable[[], Generation | None], rebuilt: str = "") -> dict[str, Any]:
+    with _full_disk_explained(run.home), run.closing():
+        run.begin(rebuilt)
         growing = grow()
         run.start()
         if growing:
             run.wait_for(growing)
-        run.land(soon=full or growing is not None)
+        run.land(soon=run.is_full or growing is not None)
         if not run.is_needless():
             run.refresh()
         return run.record()
@@ -83,7 +106,7 @@ def launch(
 class _Run:
     def __init__(self, project: Project, home: Home, company: str, settings: dict[str, Any]) -> None:
         self._project = project
-        self._home = home
+        self.home = home
         self._company = company
         self._settings = settings
         self._worker: DbtWorker | None = None
@@ -93,9 +116,18 @@ class _Run:
         self._stages: list[dict[str, Any]] = []
         self._began = time.perf_counter()
 
+    @property
+    def is_full(self) -> bool:
+        return bool(self._settings["full"])
+
+    def begin(self, rebuilt: str) -> None:
+        """Note that the run has begun."""
+        run_id, as_of = str(self._settings["run_id"]), str(self._settings["as_of"])
+        RunRecord(run_id, self._company, as_of, full=self.is_full, rebuilt=rebuilt).save(self.home.runs)
+
     def start(self) -> None:
         """Load what landing needs, and have dbt parse what has changed."""
-        if not is_prepared(self._project, self._home):
+        if not is_prepared(self._project, self.home):
             self._parse()
         elif self._is_of_another_day():
             self._start_worker()
@@ -110,7 +142,7 @@ class _Run:
 
                 self._landing = build_landing(self._company)
             logging.getLogger("dagster").setLevel(logging.CRITICAL)
-            self._instance = dagster.DagsterInstance.from_config(str(instance_home(self._home)))
+            self._instance = dagster.DagsterInstance.from_config(str(instance_home(self.home)))
             close_dead_runs(self._instance)
         ingestion.when_something_lands(self._start_worker)
 
@@ -128,7 +160,7 @@ class _Run:
         from plumbline.landing import load_sources, resolve_as_of
 
         day = self._settings["as_of"] or str(resolve_as_of(load_sources(self._project, self._company)))
-        return RunState.read(self._home.runs / "state.json").as_of not in ("", day)
+        return RunState.read(self.home.runs / "state.json").as_of not in ("", day)
 
     def _warm_up(self) -> None:
         """Have Great Expectations imported while extracts land."""
@@ -137,12 +169,12 @@ class _Run:
         warm_up()
 
     def _parse(self) -> None:
-        self._worker = DbtWorker(self._project, self._home)
+        self._worker = DbtWorker(self._project, self.home)
         self._parsing = digest_parsed(self._project)
         self._worker.send(["parse"])
 
     def _start_worker(self) -> None:
-        self._worker = self._worker or DbtWorker(self._project, self._home, prepared=True)
+        self._worker = self._worker or DbtWorker(self._project, self.home, prepared=True)
 
     def land(self, *, soon: bool) -> None:
         """Land what is new; dbt starts at once where it will be needed, else when something lands."""
@@ -154,10 +186,12 @@ class _Run:
     def is_needless(self) -> bool:
         """Tell, and record, that the published generation already shows what has landed."""
         from orchestration.defs.resources import open_session
+        from plumbline.publication.recording import require_whole
 
         with open_session(**self._settings) as session:
             session.require_extracts()
             if session.nothing_new:
+                require_whole(session.ledger.ledger, self.home)
                 session.record.status = "nothing_new"
             return session.nothing_new
 
@@ -169,7 +203,7 @@ class _Run:
         with self._stage("definitions"):
             if self._parsing:
                 self._worker.answer()
-                mark_prepared(self._project, self._home, self._parsing)
+                mark_prepared(self._project, self.home, self._parsing)
             with _quiet():
                 from orchestration.build import build
 
@@ -203,7 +237,7 @@ class _Run:
 
     def record(self) -> dict[str, Any]:
         """Give the record of both jobs, with the seconds before and between them."""
-        path = self._home.runs / f"{self._settings['run_id']}.json"
+        path = self.home.runs / f"{self._settings['run_id']}.json"
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         record["stages"] = self._stages + record["stages"]
         record["seconds"] = round(time.perf_counter() - self._began, 3)

@@ -308,6 +308,9 @@ def _not_landed(landing: Sequence[dict[str, Any]]) -> Iterable[str]:
 
 
 def _warnings(record: dict[str, Any]) -> Iterable[str]:
+    if record.get("rebuilt"):
+        yield "  the warehouse was damaged, and was built anew from what has landed; look after the disk"
+        yield f"    the damaged file: {record['rebuilt']}"
     yield from (f"  {text}" for text in record.get("warnings", ()))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.compiler import cache as compiled
 from plumbline.compiler import compile
+from plumbline.errors import StorageError
 from plumbline.indicators.questions import alone
 from plumbline.landing import Manifest, current_loads, visible_loads
 from plumbline.landing.manifests import MANIFEST
@@ -146,11 +147,11 @@ def publication_body(
     metrics: Digests,
     quality: Body | None,
     lock: Path,
-    code: str,
     inputs: str,
     operator: str,
     holds: int = 0,
     releases: Iterable[int] = (),
+    code: str = "",
 ) -> Body:
     """Bind a publication to everything that it was made of."""
     shelf = Shelf(home.published.resolve())
@@ -224,7 +225,8 @@ def write_ledger(con: duckdb.DuckDBPyConnection, target: str, records: Iterable[
 def roll_forward(ledger: Ledger, home: Home) -> Body | None:
     """Switch to a publication that a crash left recorded and complete but not current; gives its body.
 
-    A `heal` record says so; one whose file is not there, or not whole, is recorded as abandoned.
+    A `heal` record says so; one whose file is not there, or not whole, is recorded as abandoned. Where
+    nothing is current then, because a damaged file was moved away, the newest one before it is switched to.
     """
     record = ledger.newest("publication")
     shelf = Shelf(home.published.resolve())
@@ -237,9 +239,41 @@ def roll_forward(ledger: Ledger, home: Home) -> Body | None:
             ledger.append("heal", {"what": "switched forward", **told})
             shelf.switch_to(body["generation"])
             return body
-    if not any(healed.seq > record.seq for healed in _abandonments(ledger, told["publication_id"])):
-        ledger.append("heal", {"what": "publication abandoned", **told})
+        if not any(healed.seq > record.seq for healed in _abandonments(ledger, told["publication_id"])):
+            ledger.append("heal", {"what": "publication abandoned", **told})
+        return _switch_back(ledger, shelf) if shelf.current() is None else None
+
+
+def _switch_back(ledger: Ledger, shelf: Shelf) -> Body | None:
+    """Switch to the newest publication whose file is whole; gives its body."""
+    for record in reversed([*ledger.scan("publication")]):
+        body = record.body
+        path = shelf.database(body["generation"])
+        if path.is_file() and file_digest(path) == body["file_sha256"]:
+            told = {"publication_id": body["publication_id"], "generation": body["generation"]}
+            ledger.append("heal", {"what": "switched back", **told})
+            shelf.switch_to(body["generation"])
+            return body
     return None
+
+
+def require_whole(ledger: Ledger, home: Home) -> None:
+    """Raise StorageError when the file that is current is not what was recorded of it."""
+    shelf = Shelf(home.published.resolve())
+    current = shelf.current()
+    recorded = [record.body for record in ledger.scan("publication") if record.body["generation"] == current]
+    if current is None or not recorded:
+        return
+    path = shelf.database(current)
+    if file_digest(path) != recorded[-1]["file_sha256"]:
+        raise StorageError(
+            "the published generation is not what was recorded",
+            where=str(path),
+            why="Its SHA-256 is another: it was damaged, or changed by somebody.",
+            todo="Restore it from a copy; or move it away and run again: the one before it becomes current, "
+            "and what is new is published.",
+            code="damaged-generation",
+        )
 
 
 def _abandonments(ledger: Ledger, publication_id: str) -> Iterator[Record]:

@@ -37,6 +37,7 @@ class RunRecord:
     extracts that were refused, now or before, and that nothing has replaced. `findings`: warnings of lint.
     `warnings`: what the run could not do and the next one makes good.
     `restatements`: how many past figures were `recorded` and `approved` as restated, and what is `awaiting`.
+    `rebuilt`: where the damaged warehouse is that this run built anew.
     `operator`: who started it, as `plumbline.governance.people` tells.
     """
 
@@ -63,6 +64,7 @@ class RunRecord:
     publication: dict[str, Any] = field(default_factory=dict)
     restatements: dict[str, Any] = field(default_factory=dict)
     report: str = ""
+    rebuilt: str = ""
     operator: str = ""
     error: str = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _GLOB = re.compile(r"([*?\[])")
+# DuckDB has no kind of error of its own for a file that is not what it wrote.
+_DAMAGE = (
+    "not a valid duckdb database file",
+    "corrupt database file",
+    "replaying wal file",
+    "could not read enough bytes",
+)
 
 
 def connect(path: Path | None = None, *, read_only: bool = False) -> DuckDBPyConnection:
@@ -45,6 +53,23 @@ def _explained(error: Exception, path: Path | None) -> LockedError | StorageErro
         todo="When the file is damaged, move it away and run again: it is rebuilt from what has landed.",
         code="unreadable-database",
     )
+
+
+def is_damaged(error: BaseException | str) -> bool:
+    """Recognise, by the words of DuckDB, a database file that is cut off or not what was written."""
+    text = str(error).lower()
+    return any(words in text for words in _DAMAGE)
+
+
+def set_aside(path: Path) -> Path:
+    """Move a damaged database out of the way, with its log; one that was moved before gives way."""
+    aside = path.with_name(f"{path.name}.damaged")
+    for end in ("", ".wal"):
+        file, place = Path(f"{path}{end}"), Path(f"{aside}{end}")
+        place.unlink(missing_ok=True)
+        if file.exists():
+            os.replace(file, place)
+    return aside
 
 
 def glob_free(path: Path | str) -> str:
