@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from plumbline.project import Home
+from tests.end_to_end.young import Young
 
 
 def plumb(*arguments, home, **environment):
@@ -36,3 +37,9 @@ def company(demo_home, tmp_path):
     """A copy of that state and its witness, free to be changed; gives PLUMBLINE_HOME."""
     shutil.copytree(demo_home.root.parent, tmp_path / "home", symlinks=True)
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def young(tmp_path_factory):
+    """A young company that has published its first day, and may live its second; not to be changed."""
+    return Young.grown(tmp_path_factory.mktemp("young"))
