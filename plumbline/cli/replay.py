@@ -6,8 +6,10 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from plumbline.cli.parser import whole_number
 
 if TYPE_CHECKING:
     from plumbline.audit.replay import Replay
-    from plumbline.project import Home
+    from plumbline.project import Home, Project
 
 _DIFFERS = 6
 _MORE = 10
@@ -46,6 +48,11 @@ def register(commands: Any) -> argparse.ArgumentParser:
         "publication", nargs="?", metavar="PUBLICATION", help="as demo-000012 (default: the current one)"
     )
     parser.add_argument("--threads", type=whole_number, metavar="N", help="default: PLUMBLINE_THREADS, or 2")
+    parser.add_argument(
+        "--at-commit",
+        action="store_true",
+        help="with the code of the recorded commit, checked out in a directory of its own (git worktree)",
+    )
     parser.add_argument("--keep", action="store_true", help="keep the directory, to look at the warehouse")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     parser.set_defaults(run=run)
@@ -64,6 +71,8 @@ def run(options: argparse.Namespace) -> int:
 
     project, home = Project.find(), _home(options)
     asked = find_publication(Ledger(home.ledger), Shelf(home.published.resolve()), options.publication)
+    if options.at_commit:
+        return _run_at_commit(project, home, asked.body, options)
     install_progress(TerminalProgress())
     with _clean(options) as clean:
         recompute = function_of(project, "replayer")
@@ -74,6 +83,49 @@ def run(options: argparse.Namespace) -> int:
     else:
         print("\n".join(_told(found)))
     return _DIFFERS if found.differences else 0
+
+
+def _run_at_commit(project: Project, home: Home, body: Mapping[str, Any], options: argparse.Namespace) -> int:
+    """Have the code of the recorded commit replay; it says itself how far it is that of then."""
+    from plumbline.audit.retained import cannot_replay
+
+    with _checked_out(project, body) as place:
+        if not (place / "plumbline" / "cli" / "replay.py").is_file():
+            why = f"The code of commit {body['code_commit'][:12]} cannot replay yet."
+            raise cannot_replay(body, why, "Replay it with the code as it is now.")
+        asked = [body["publication_id"], "--company", options.company, "--home", str(home.root)]
+        asked += ["--format", options.format, "--threads", str(_threads(options))]
+        return subprocess.run(
+            [sys.executable, "-m", "plumbline", "audit", "replay", *asked, *(["--keep"] * options.keep)],
+            cwd=place,
+            env={**os.environ, "PLUMBLINE_PROJECT": str(place)},
+        ).returncode
+
+
+@contextmanager
+def _checked_out(project: Project, body: Mapping[str, Any]) -> Iterator[Path]:
+    """Check the recorded commit out in a worktree of its own; gives the project's directory there."""
+    from plumbline.audit.retained import cannot_replay
+
+    commit, git = body["code_commit"].removesuffix("+"), ["git", "-C", str(project.root)]
+    todo = "Replay it with the code as it is now: without --at-commit."
+    if not commit:
+        raise cannot_replay(body, "The commit of its code is not recorded.", todo)
+    with tempfile.TemporaryDirectory(prefix="plumbline-code-") as directory:
+        place = Path(directory, "code")
+        added = subprocess.run(
+            [*git, "worktree", "add", "--quiet", "--detach", str(place), commit],
+            capture_output=True,
+            text=True,
+        )
+        if added.returncode:
+            raise cannot_replay(body, f"git: {added.stderr.strip()}", todo)
+        try:
+            asked = [*git, "rev-parse", "--show-prefix"]
+            prefix = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+            yield place / prefix
+        finally:
+            subprocess.run([*git, "worktree", "remove", "--force", str(place)], capture_output=True)
 
 
 def _home(options: argparse.Namespace) -> Home:

@@ -1,46 +1,123 @@
-"""`plumb run` on a disk without room: what is published stays, and the next run makes good."""
+"""`plumb run` on a disk without room, whatever it is at: what is published stays, the next run makes good."""
 
-import os
 import shutil
-import subprocess
+from dataclasses import dataclass
 
 import pytest
 
-from tests.end_to_end.conftest import plumb
-from tests.end_to_end.test_run import generation, published
+from tests.end_to_end.small_disks import fill, small_disk
+from tests.end_to_end.young import State, assert_proved, assert_recorded_once, home_of, kinds, ledger_of
 
 MEGABYTES = 400
+# The bytes of the record of a publication, at the least.
+PUBLICATION = 50_000
+# After the end of which stages the disk is full.
+STAGES = ("start", "landing oa", "models", "indicators", "gate")
+
+pytestmark = pytest.mark.xdist_group("young")
+
+
+@dataclass(frozen=True)
+class SecondDay:
+    """The state after it, and the bytes that its run adds to the ledger."""
+
+    state: State
+    recorded: int
+
+
+@pytest.fixture(scope="module")
+def second_day(young, tmp_path_factory):
+    """What a run with room enough publishes of the second day."""
+    base = tmp_path_factory.mktemp("room") / "home"
+    shutil.copytree(young.base, base, symlinks=True)
+    before = ledger_of(base).file.stat().st_size
+    young.run(base)
+    return SecondDay(State.of(base), ledger_of(base).file.stat().st_size - before)
 
 
 @pytest.fixture
-def small_disk(demo_home, tmp_path):
-    """The state of a company on a disk of its own; gives PLUMBLINE_HOME."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", str(disk)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small disk is not allowed here")
-    shutil.copytree(demo_home.root, disk / "demo", symlinks=True)
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+def base(young, tmp_path):
+    shutil.copytree(young.base, tmp_path / "home", symlinks=True)
+    return tmp_path / "home"
 
 
-def fill(disk, *, kilobytes_left):
-    free = os.statvfs(disk)
-    with open(disk / "filler", "wb") as filler:
-        os.posix_fallocate(filler.fileno(), 0, free.f_bavail * free.f_bsize - 1024 * kilobytes_left)
+def run_until_full(young, base, stage):
+    """Run, and let the disk be full when a stage has ended; gives exit code and words."""
+    process, told = young.start(base), []
+    for line in process.stdout:
+        told.append(line)
+        if line.strip().startswith(stage + " "):
+            fill(base)
+            break
+    told.append(process.communicate()[0])
+    return process.returncode, "".join(told)
 
 
-@pytest.mark.parametrize(("kilobytes_left", "met_by"), [(0, "demo"), (22_000, "warehouse.duckdb")])
-def test_a_full_disk_costs_nothing_but_the_run(small_disk, kilobytes_left, met_by):
-    before = generation(small_disk), published(small_disk)
-    fill(small_disk, kilobytes_left=kilobytes_left)
-    done = plumb("run", "--full", home=small_disk)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert f"{met_by}: the disk is full" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert (generation(small_disk), published(small_disk)) == before
-    (small_disk / "filler").unlink()
-    done = plumb("run", "--full", home=small_disk)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert published(small_disk) == before[1]
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_disk_that_is_full_after_a_stage_costs_nothing_but_the_run(stage, young, base, second_day):
+    before = State.of(base)
+    with small_disk(base, MEGABYTES):
+        code, told = run_until_full(young, base, stage)
+        assert code == 1, told
+        assert "the disk is full" in told
+        assert "[disk-full]" in told
+        assert "Traceback" not in told
+        assert State.of(base) == before
+        assert_proved(base)
+        (base / "filler").unlink()
+        young.run(base)
+        assert State.of(base) == second_day.state
+        assert_recorded_once(base)
+        assert_proved(base)
+
+
+def test_a_disk_that_is_full_from_the_start_is_told(young, base, second_day):
+    with small_disk(base, MEGABYTES):
+        filler = fill(base)
+        told = young.run(base, code=1)
+        assert f"{home_of(base).root}: the disk is full" in told
+        filler.unlink()
+        young.run(base)
+        assert State.of(base) == second_day.state
+
+
+def assert_stops_without_room_in_the_ledger(base, young, second_day, kilobytes_left, record):
+    """A record that finds no room is not written, and nothing comes after it; the next run makes good."""
+    before, known = State.of(base), kinds(base).count(record)
+    with small_disk(home_of(base).ledger, 4) as disk:
+        filler = fill(disk, kilobytes_left=kilobytes_left)
+        told = young.run(base, code=1)
+        assert "ledger.jsonl: the disk is full" in told
+        assert "The ledger could not be written." in told
+        assert kinds(base).count(record) == known
+        assert State.of(base) == before
+        assert_proved(base)
+        filler.unlink()
+        young.run(base)
+        assert State.of(base) == second_day.state
+        assert_recorded_once(base)
+        assert_proved(base)
+
+
+def test_a_ledger_without_any_room_stops_the_run_when_extracts_have_landed(base, young, second_day):
+    assert_stops_without_room_in_the_ledger(base, young, second_day, 0, "load")
+
+
+def test_a_ledger_without_room_for_the_publication_stops_the_run_before_the_switch(base, young, second_day):
+    left = (second_day.recorded - PUBLICATION // 2) // 1024
+    assert_stops_without_room_in_the_ledger(base, young, second_day, left, "publication")
+
+
+def test_a_witness_without_room_is_told_and_shown_by_the_next_run(young, base, second_day):
+    with small_disk(base / "witness", 1) as disk:
+        filler = fill(disk)
+        told = young.run(base)
+        assert "witness" in told
+        assert State.of(base) == second_day.state
+        assert_proved(base)
+        seen = (disk / "demo.jsonl").read_bytes()
+        filler.unlink()
+        young.run(base)
+        assert (disk / "demo.jsonl").read_bytes().startswith(seen)
+        assert len((disk / "demo.jsonl").read_bytes()) > len(seen)
+        assert_proved(base)

@@ -210,6 +210,20 @@ def test_nothing_stays_behind(copy, tmp_path):
     assert [*tmp_path.iterdir()] == []
 
 
+def test_the_code_of_the_recorded_commit_replays(published):
+    recorded = find_publication(Ledger(published / "demo" / "ledger"), Shelf(published), "1").body[
+        "code_commit"
+    ]
+    if not recorded:
+        pytest.skip("the project is not in a git repository")
+    code, found = replayed(published, "demo-000001", "--at-commit")
+    assert found["commit"] == recorded.removesuffix("+")
+    assert recorded.endswith("+") or (code, found["same_files"]) == (0, True)
+    worktrees = ["git", "-C", str(Project.find().root), "worktree", "list"]
+    listed = subprocess.run(worktrees, capture_output=True, text=True, check=True).stdout
+    assert "plumbline-code-" not in listed
+
+
 def test_what_was_held_is_left_out_and_all_else_comes_out(published, tmp_path):
     base = tmp_path / "home"
     shutil.copytree(published, base, symlinks=True)
