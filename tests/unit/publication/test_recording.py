@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from plumbline.errors import StorageError
 from plumbline.ledger import Ledger
 from plumbline.publication import Shelf
 from plumbline.publication.digests import file_digest
@@ -16,6 +17,7 @@ from plumbline.publication.recording import (
     publication_body,
     quality_facts,
     recorded_generation,
+    require_whole,
     roll_forward,
 )
 from tests.unit.definitions import shop
@@ -122,6 +124,40 @@ def test_a_recorded_publication_whose_file_is_another_is_not_switched_to(publish
     Shelf(home.published).database(2).write_bytes(b"something else")
     assert roll_forward(ledger, home) is None
     assert os.readlink(home.current) == "gen-000001.duckdb"
+
+
+def test_where_a_damaged_generation_was_moved_away_the_one_before_becomes_current(
+    publisher, home, ledger, record
+):
+    publisher(before_switch=record())
+    publisher(before_switch=record())
+    Shelf(home.published).database(2).unlink()
+    assert roll_forward(ledger, home)["publication_id"] == "demo-000001"
+    assert os.readlink(home.current) == "gen-000001.duckdb"
+    assert heals(ledger) == ["publication abandoned", "switched back"]
+    assert roll_forward(ledger, home) is None
+    assert publisher(before_switch=record()).generation == 3
+
+
+def test_a_generation_that_is_not_what_was_recorded_is_not_switched_back_to(publisher, home, ledger, record):
+    publisher(before_switch=record())
+    publisher(before_switch=record())
+    Shelf(home.published).database(1).write_bytes(b"something else")
+    Shelf(home.published).database(2).unlink()
+    assert roll_forward(ledger, home) is None
+    assert heals(ledger) == ["publication abandoned"]
+
+
+def test_the_current_generation_is_held_to_what_was_recorded_of_it(publisher, home, ledger, record):
+    require_whole(ledger, home)
+    publisher()
+    require_whole(ledger, home)
+    publication = publisher(before_switch=record())
+    require_whole(ledger, home)
+    publication.path.write_bytes(b"something else")
+    with pytest.raises(StorageError, match="not what was recorded") as caught:
+        require_whole(ledger, home)
+    assert (caught.value.code, caught.value.where) == ("damaged-generation", str(publication.path))
 
 
 def test_nothing_is_made_good_where_nothing_is_recorded(home, ledger):
