@@ -1,4 +1,4 @@
-"""Files of the state that are cut off, overwritten or gone: told as such, healed where nothing is lost by it."""
+"""Files of the state that are cut off or overwritten: told as such, healed where nothing is lost by it."""
 
 import json
 import os
