@@ -26,6 +26,7 @@ def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) 
     from plumbline.definitions import load
     from plumbline.gate import Dating, decide, doubts, hold, standing, waived, write_waivers
     from plumbline.publication import current_publication
+    from plumbline.publication.recording import require_whole
 
     definitions = load(session.home.semantic_manifest, session.project.root)
     cells = _cells(connection, definitions)
@@ -42,6 +43,8 @@ def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) 
     )
     write_waivers(connection, session.waivers, decision, session.today)
     checks = [waived(check, waivers) for check in checks]
+    # What is held, and what is restated, is taken from there.
+    require_whole(session.ledger.ledger, session.home)
     current = current_publication(session.home)
     previous = _previous(current) if current else None
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)

@@ -38,7 +38,8 @@ class Case:
                 continue
             self.proof.checked["records"] += 1
             self.hashes.setdefault(found.seq, found.hash)
-            if found.kind in _KEPT_KINDS:
+            # What cannot be read has been told as a break: its hash is another.
+            if found.kind in _KEPT_KINDS and found.is_readable:
                 self.records.append(found)
 
     def _lines(self) -> Iterator[bytes]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import duckdb
 
 Body = Mapping[str, Any]
-_PUBLISH = "Restore it from a copy, or `plumb run --full`: it publishes a new generation."
+_PUBLISH = "Restore it from a copy; or move it away, and `plumb run --full` publishes a new generation."
 _GENERATION = "generation"
 
 

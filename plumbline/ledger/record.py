@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from plumbline.errors import LedgerError
 from plumbline.ledger.canonical import canonical, require_exact
 
 KINDS = (
@@ -100,9 +101,25 @@ class Record:
 
     @property
     def body(self) -> dict[str, Any]:
-        """What the record says."""
-        content: dict[str, Any] = json.loads(self.text)
+        """What the record says; LedgerError where that is no JSON, which no hash would cover."""
+        try:
+            content: dict[str, Any] = json.loads(self.text)
+        except ValueError as error:
+            raise LedgerError(
+                "the ledger is not what it was",
+                where=f"record {self.seq}",
+                why=f"What it says cannot be read: {error}.",
+                todo="`plumb audit verify` names all that differs. Restore the ledger from a copy.",
+            ) from error
         return content
+
+    @property
+    def is_readable(self) -> bool:
+        """Tell whether what it says can be read."""
+        try:
+            return bool(self.body)
+        except LedgerError:
+            return False
 
     @property
     def subject(self) -> str:

@@ -20,7 +20,7 @@ from plumbline.warehouse import connect
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_PUBLISH_ANEW = "Run `plumb run --full`: it publishes a new generation."
+_PUBLISH_ANEW = "Restore it from a copy; or move it away and run again: the one before it becomes current."
 _MOVE_AWAY = "Move it away and run again: it is rebuilt from what has landed."
 _TRIES = 5
 

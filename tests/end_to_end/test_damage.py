@@ -94,6 +94,12 @@ def test_a_damaged_generation_is_named_and_gone_back_from(damage, base, young, s
     assert_proved(base)
 
 
+def test_a_generation_with_another_value_is_not_published_past(base, young):
+    with duckdb.connect(str(home_of(base).current.resolve())) as con:
+        con.execute("update published.indicator_value set value = value + 1 where metric = 'net_sales'")
+    assert "[damaged-generation]" in young.run(base, code=1)
+
+
 def test_a_run_without_new_data_tells_of_a_damaged_generation(base, young):
     overwrite(home_of(base).current.resolve())
     assert "[damaged-generation]" in young.run(base, DAYS[0], code=1)

@@ -88,6 +88,17 @@ def test_the_first_line_that_does_not_hold_is_named(ledger, change, told):
         list(ledger.records())
 
 
+@pytest.mark.parametrize("byte", [b"\xaa", b"}"])
+def test_a_record_whose_words_cannot_be_read_is_told_as_such(ledger, byte):
+    fill(ledger)
+    rewrite(ledger, lambda lines: [lines[0].replace(b"table", b"tab" + byte + b"e"), *lines[1:]])
+    found = next(ledger.scan("load"))
+    assert not found.is_readable
+    with pytest.raises(LedgerError, match="the ledger is not what it was"):
+        _ = found.body
+    assert breaks(ledger)[0].what == "record 1 is not what was written"
+
+
 def test_a_record_that_was_hashed_again_no_longer_links(ledger):
     fill(ledger)
 
