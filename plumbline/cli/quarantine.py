@@ -100,11 +100,11 @@ def list_all(options: argparse.Namespace) -> int:
     if options.format == "json":
         _print_json({"files": [asdict(file) for file in files], "rows": [asdict(group) for group in groups]})
         return 0
-    print("\n".join(_listed(files, groups)))
+    print("\n".join(_listed(files, groups, _company(options))))
     return 0
 
 
-def _listed(files: Sequence[RefusedFile], groups: Sequence[Group]) -> Iterator[str]:
+def _listed(files: Sequence[RefusedFile], groups: Sequence[Group], company: str) -> Iterator[str]:
     if files:
         yield "Refused files:"
         columns = [Column(name) for name in ("mark", "for", "file", "since", "age", "reason")]
@@ -117,7 +117,7 @@ def _listed(files: Sequence[RefusedFile], groups: Sequence[Group]) -> Iterator[s
         yield from render_table(columns, [_group_cells(group) for group in groups])
         yield ""
     if files or groups:
-        yield "`plumb quarantine show TABLE` (or a file's mark) tells more, and what to do."
+        yield f"`plumb quarantine show TABLE{company}` (or a file's mark) tells more, and what to do."
     else:
         yield "Nothing is in quarantine."
 
@@ -153,7 +153,9 @@ def show(options: argparse.Namespace) -> int:
     """Print one refused file, or the rows of a table by reason with an example, or the rows asked for."""
     home = _home(options)
     if file := _file(home, options.what):
-        _print_json(asdict(file)) if options.format == "json" else print("\n".join(_told_file(file)))
+        _print_json(asdict(file)) if options.format == "json" else print(
+            "\n".join(_told_file(file, _company(options)))
+        )
         return 0
     rows = _rows(home, options)
     shown = rows if options.row else _one_of_each(rows)
@@ -173,7 +175,7 @@ def _one_of_each(rows: Iterable[Row]) -> list[Row]:
     return list(found.values())
 
 
-def _told_file(file: RefusedFile) -> Iterator[str]:
+def _told_file(file: RefusedFile, company: str) -> Iterator[str]:
     place = f"{file.source}, line {file.line}" if file.line else file.source
     lines = {
         "for": file.about,
@@ -183,7 +185,7 @@ def _told_file(file: RefusedFile) -> Iterator[str]:
         "since": f"{file.since:%Y-%m-%d %H:%M} UTC ({_age(file.since)})",
         "kept in": file.kept,
         "closed by": "an extract of that name that is accepted, or, if none will come: plumb quarantine "
-        f"release {file.mark} --because …",
+        f"release {file.mark} --because …{company}",
     }
     yield from _pairs(lines)
 
@@ -204,7 +206,7 @@ def _told_row(home: Home, row: Row, count: int, options: argparse.Namespace) -> 
             "it means": advice.meaning,
             "what to do": advice.todo,
             "since": since,
-            "release": f"plumb quarantine release {row.name} --row {row.place} --because …"
+            "release": f"plumb quarantine release {row.name} --row {row.place} --because …{_company(options)}"
             if advice.releasable
             else "",
         }
@@ -269,7 +271,6 @@ def _released(ledger: Ledger, home: Home, options: argparse.Namespace, by: str) 
     """Record the release of a file or of rows; gives what to say of it."""
     from plumbline.quarantine import release_file, release_rows
 
-    company = "" if options.company == "demo" else f" --company {options.company}"
     if file := _file(home, options.what):
         record = release_file(ledger, home, file, by=by, why=options.because)
         return [
@@ -281,7 +282,7 @@ def _released(ledger: Ledger, home: Home, options: argparse.Namespace, by: str) 
     many = f"{len(rows):,} row{'' if len(rows) == 1 else 's'}"
     return [
         f"{many} of {rows[0].name} released by {by}: record {record.seq} of the ledger.",
-        f"The next `plumb run{company}` uses {'it' if len(rows) == 1 else 'them'}.",
+        f"The next `plumb run{_company(options)}` uses {'it' if len(rows) == 1 else 'them'}.",
     ]
 
 
@@ -298,6 +299,11 @@ def export(options: argparse.Namespace) -> int:
     count = export_rows(home, _rows(home, options), options.out, kind)
     print(f"{count:,} row{'' if count == 1 else 's'} in {options.out}")
     return 0
+
+
+def _company(options: argparse.Namespace) -> str:
+    """Give what a command needs so that it is about the same company."""
+    return "" if options.company == "demo" else f" --company {options.company}"
 
 
 def _home(options: argparse.Namespace) -> Home:

@@ -79,7 +79,7 @@ def _lines(
     if refusals:
         yield ""
         yield "Attention:"
-        yield from (f"  {line}" for line in tell_refusals(refusals))
+        yield from (f"  {line}" for line in tell_refusals(refusals, home.root.name))
     if not runs:
         return
     yield ""

@@ -322,10 +322,10 @@ def _still_refused(record: dict[str, Any]) -> Iterable[str]:
     """Tell what earlier runs refused and nothing has replaced since."""
     now = {(entry["system"], entry["table"]) for entry in record["landing"] if entry["status"] == "refused"}
     still = [each for each in record["refusals"] if (each["system"], each["table"]) not in now]
-    yield from (f"  {line}" for line in tell_refusals(still))
+    yield from (f"  {line}" for line in tell_refusals(still, record.get("company", "demo")))
 
 
-def tell_refusals(refusals: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+def tell_refusals(refusals: Iterable[Mapping[str, Any]], company: str) -> Iterable[str]:
     """Say what is refused, since when, why, where it lies, and how it ends; sheets of one workbook once."""
     together: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for refusal in refusals:
@@ -334,10 +334,10 @@ def tell_refusals(refusals: Iterable[Mapping[str, Any]]) -> Iterable[str]:
         key = (file, refusal["since"][:10], *(str(refusal[name]) for name in same))
         together.setdefault(key, []).append(refusal)
     for several in together.values():
-        yield from _tell_refusal(several)
+        yield from _tell_refusal(several, company)
 
 
-def _tell_refusal(several: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+def _tell_refusal(several: Sequence[Mapping[str, Any]], company: str) -> Iterable[str]:
     refusal = several[0]
     source = refusal["source"].partition("#")[0] if len(several) > 1 else refusal["source"]
     place = f"{source}:{refusal['line']}" if refusal["line"] else source
@@ -347,7 +347,8 @@ def _tell_refusal(several: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     if refusal["kept"]:
         mark = refusal["kept"].rpartition("/")[2].partition("-")[0]
         yield f"  It lies in {refusal['kept']}."
-        yield f"  If no other will come: plumb quarantine release {mark} --because …"
+        of = "" if company == "demo" else f" --company {company}"
+        yield f"  If no other will come: plumb quarantine release {mark} --because …{of}"
 
 
 def _next_section(home: Home, record: dict[str, Any]) -> Iterable[str]:
