@@ -120,9 +120,10 @@ class FileWitness:
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 handle.seek(0)
                 content = handle.read()
-                line = make(_whole_lines(content))
-                # What a crash left of a line is ended, so that the next one begins a line of its own.
-                handle.write((b"\n" if content and not content.endswith(b"\n") else b"") + line + b"\n")
+                # What a crash left of a line is ended: the next one begins, and follows, a line of its own.
+                end = b"\n" if content and not content.endswith(b"\n") else b""
+                line = make(_whole_lines(content + end))
+                handle.write(end + line + b"\n")
                 handle.flush()
                 os.fsync(handle.fileno())
         except OSError as error:

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 import pytest
 
+from plumbline.governance.trust import Trust
+from plumbline.ledger import witnessed_ledger
 from tests.end_to_end.small_disks import fill, small_disk
 from tests.end_to_end.young import State, assert_proved, assert_recorded_once, home_of, kinds, ledger_of
 
 MEGABYTES = 400
 # The bytes of the record of a publication, at the least.
 PUBLICATION = 50_000
+# A file takes room by the block.
+BLOCK = 4096
 # After the end of which stages the disk is full.
 STAGES = ("start", "landing oa", "models", "indicators", "gate")
 
@@ -100,7 +104,7 @@ def assert_stops_without_room_in_the_ledger(base, young, second_day, kilobytes_l
 
 
 def test_a_ledger_without_any_room_stops_the_run_when_extracts_have_landed(base, young, second_day):
-    assert_stops_without_room_in_the_ledger(base, young, second_day, 0, "load")
+    assert_stops_without_room_in_the_ledger(base, young, second_day, 0, "quality")
 
 
 def test_a_ledger_without_room_for_the_publication_stops_the_run_before_the_switch(base, young, second_day):
@@ -108,16 +112,26 @@ def test_a_ledger_without_room_for_the_publication_stops_the_run_before_the_swit
     assert_stops_without_room_in_the_ledger(base, young, second_day, left, "publication")
 
 
+def fill_last_block(base):
+    """Show the witness so many heads that another line would need room of its own."""
+    kept, file = witnessed_ledger(home_of(base), Trust("demo")), base / "witness" / "demo.jsonl"
+    line = len(file.read_bytes().splitlines(keepends=True)[-1])
+    while -file.stat().st_size % BLOCK >= line:
+        kept.ledger.append("heal", {"what": "nothing"})
+        assert kept.show() == []
+
+
 def test_a_witness_without_room_is_told_and_shown_by_the_next_run(young, base, second_day):
+    fill_last_block(base)
     with small_disk(base / "witness", 1) as disk:
-        filler = fill(disk)
+        filler, seen = fill(disk), (disk / "demo.jsonl").read_bytes()
         told = young.run(base)
-        assert "witness" in told
+        assert "No space left on device" in told
         assert State.of(base) == second_day.state
         assert_proved(base)
-        seen = (disk / "demo.jsonl").read_bytes()
         filler.unlink()
         young.run(base)
-        assert (disk / "demo.jsonl").read_bytes().startswith(seen)
-        assert len((disk / "demo.jsonl").read_bytes()) > len(seen)
+        shown = (disk / "demo.jsonl").read_bytes()
+        assert shown.startswith(seen)
+        assert ledger_of(base).head.hash.encode() in shown
         assert_proved(base)

@@ -7,6 +7,7 @@ import pytest
 
 from plumbline.errors import LedgerError
 from plumbline.ledger import FileWitness, GitWitness, Ledger, Record, Seen, Witnessing, WitnessUnreachable
+from plumbline.ledger.witness import line_digest
 
 
 def load(ledger, number):
@@ -208,3 +209,16 @@ def test_notes_that_cannot_be_read_are_no_notes(ledger, file_witness):
     ledger.directory.mkdir(parents=True)
     (ledger.directory / "witnessed.json").write_text(json.dumps([1]))
     assert Witnessing(ledger, (file_witness,)).notes() == {}
+
+
+def test_the_line_behind_a_torn_one_follows_it(ledger, file_witness):
+    witnessing = Witnessing(ledger, (file_witness,))
+    load(ledger, 1)
+    witnessing.show()
+    with open(file_witness.path, "ab") as file:
+        file.write(b'{"at":"2026')
+    load(ledger, 2)
+    witnessing.show()
+    first, torn, last = file_witness.read()
+    assert (Seen.parse(first).seq, torn, Seen.parse(last).seq) == (1, b'{"at":"2026', 2)
+    assert Seen.parse(last).prev == line_digest(torn)
