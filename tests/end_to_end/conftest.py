@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from plumbline.project import Home
+from tests.end_to_end.killing import grown_on
 from tests.end_to_end.young import Young
 
 
@@ -43,3 +44,9 @@ def company(demo_home, tmp_path):
 def young(tmp_path_factory):
     """A young company that has published its first day, and may live its second; not to be changed."""
     return Young.grown(tmp_path_factory.mktemp("young"))
+
+
+@pytest.fixture(scope="session")
+def second_day(young, tmp_path_factory):
+    """What a run that nobody disturbs makes of its second day; not to be changed."""
+    return grown_on(young, tmp_path_factory.mktemp("second") / "home")

@@ -1,5 +1,6 @@
 """A young company of two days: published as of the first, with the extracts of the second at hand."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -50,6 +52,27 @@ class State:
 
 
 @dataclass(frozen=True)
+class Day:
+    """What a run that nobody disturbed has made of the company; not to be changed."""
+
+    base: Path
+
+    @cached_property
+    def state(self):
+        return State.of(self.base)
+
+    @cached_property
+    def landed(self):
+        return landed(self.base)
+
+    @cached_property
+    def seconds(self):
+        """Seconds by stage, and of the whole run as `run`."""
+        record = json.loads(max(home_of(self.base).runs.glob("2*.json")).read_text(encoding="utf-8"))
+        return {stage["name"]: stage["seconds"] for stage in record["stages"]} | {"run": record["seconds"]}
+
+
+@dataclass(frozen=True)
 class Young:
     """The company, as it is after its first day, and the extracts of each day."""
 
@@ -75,6 +98,7 @@ class Young:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            process_group=0,
         )
 
     def run(self, base, day=DAYS[1], *arguments, code=0):
@@ -117,3 +141,9 @@ def assert_recorded_once(base):
     assert sorted(loads) == [load.load for load in visible_loads(home_of(base))]
     publications = [record.subject for record in records if record.kind == "publication"]
     assert len(publications) == len(set(publications))
+
+
+def assert_tidy(base):
+    """Nothing half-written is left among what has landed and what is published."""
+    home = home_of(base)
+    assert [*home.landing.rglob(".tmp-*"), *home.published.rglob(".tmp-*")] == []
