@@ -95,10 +95,10 @@ class Session:
 
     @cached_property
     def released(self) -> list[ReleasedRow]:
-        """The rows in quarantine that their owners have released."""
+        """The rows in quarantine that somebody who may has released."""
         from plumbline.quarantine import released_rows
 
-        return released_rows(self.ledger.ledger)
+        return released_rows(self.ledger.ledger, self.trust)
 
     @cached_property
     def ledger(self) -> Witnessing:

@@ -24,7 +24,7 @@ from plumbline.project import Home, Project
 from plumbline.publication import Shelf
 from plumbline.publication.digests import file_digest
 from plumbline.publication.recording import metric_digests
-from plumbline.quarantine import released_rows
+from plumbline.quarantine import recorded_releases
 from plumbline.runs import fingerprint
 
 _NAMED = 5
@@ -135,7 +135,7 @@ def replay(
     body, shelf = publication.body, Shelf(home.published.resolve())
     _require_file(shelf, body)
     ledger = Ledger(home.ledger)
-    released = [row for row in released_rows(ledger) if row.release in body.get("releases", ())]
+    released = [row for row in recorded_releases(ledger) if row.release in body.get("releases", ())]
     loads = [record.body for record in ledger.records("load") if record.seq < publication.seq]
     extracts = extracts_of(body, loads, {row.load for row in released})
     bring_together(body, extracts, home.landing, clean.landing)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,7 +15,8 @@ from plumbline.cli.text import Column, pad, render_table
 from plumbline.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from plumbline.ledger import Ledger
+    from plumbline.cli.deciding import Desk
+    from plumbline.governance.trust import Person
     from plumbline.project import Home
     from plumbline.quarantine import Group, LandedRow, RefusedFile, Row
 
@@ -56,14 +56,12 @@ def register(subparsers: Any) -> None:
         "release",
         help="use rows that were set aside, or close a refused file",
         description="Record in the ledger, with your name and your reason, that rows of a conflict are the "
-        "right ones, or that a refused file is settled. The next run uses the rows.",
+        "right ones, or that a refused file is settled. The next run uses the rows. Who may do that stands "
+        "in orchestration/trust/<company>.yml.",
         epilog="Examples: plumb quarantine release crm.customer --row 3:17 --because 'The shop says so'; "
         "plumb quarantine release 3fa2c41b77d0 --because 'The clerk sent it twice'",
     )
     releasing.add_argument("--because", required=True, metavar="TEXT", help="why; it stays in the ledger")
-    releasing.add_argument(
-        "--by", metavar="NAME", help="who decides (default: PLUMBLINE_USER, or git's user.email)"
-    )
     releasing.set_defaults(run=release)
     exporting = commands.add_parser(
         "export",
@@ -252,36 +250,33 @@ def _row_json(home: Home, row: Row) -> dict[str, Any]:
 
 def release(options: argparse.Namespace) -> int:
     """Record the release and say what comes of it."""
-    from plumbline.governance.people import operator
-    from plumbline.ledger import open_ledger
-    from plumbline.project import Project
+    from plumbline.cli.deciding import Desk
+    from plumbline.governance.trust import RELEASE
 
     if not options.because.strip():
         raise UsageError("a reason has words", where="--because", todo="Say why; it stays in the ledger.")
-    project, home = Project.find(), _home(options)
-    kept = open_ledger(project, home, options.company)
-    lines = _released(kept.ledger, home, options, options.by or operator(project.root))
-    for trouble in kept.show(strict=False):
-        print(f"warning: {trouble}", file=sys.stderr)
+    desk = Desk.of(options.company)
+    lines = _released(desk, desk.acting(RELEASE), options)
+    desk.show_witnesses()
     print("\n".join(lines))
     return 0
 
 
-def _released(ledger: Ledger, home: Home, options: argparse.Namespace, by: str) -> list[str]:
+def _released(desk: Desk, person: Person, options: argparse.Namespace) -> list[str]:
     """Record the release of a file or of rows; gives what to say of it."""
     from plumbline.quarantine import release_file, release_rows
 
-    if file := _file(home, options.what):
-        record = release_file(ledger, home, file, by=by, why=options.because)
+    given = {"why": options.because, "sign": desk.signature_of(person)}
+    if file := _file(desk.home, options.what):
+        record = release_file(desk.ledger, desk.home, person, file, **given)
         return [
-            f"{file.source} ({file.about}) is closed by {by}: record {record.seq} of the ledger.",
-            "Where it still lies in the source's folder, take it away: the next run would refuse it again.",
+            f"{file.source} ({file.about}) is closed by {person.name}: record {record.seq} of the ledger."
         ]
-    rows = _rows(home, options)
-    record = release_rows(ledger, rows, by=by, why=options.because)
+    rows = _rows(desk.home, options)
+    record = release_rows(desk.ledger, person, rows, **given)
     many = f"{len(rows):,} row{'' if len(rows) == 1 else 's'}"
     return [
-        f"{many} of {rows[0].name} released by {by}: record {record.seq} of the ledger.",
+        f"{many} of {rows[0].name} released by {person.name}: record {record.seq} of the ledger.",
         f"The next `plumb run{_company(options)}` uses {'it' if len(rows) == 1 else 'them'}.",
     ]
 

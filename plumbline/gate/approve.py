@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from plumbline.gate.waive import moment, shown, signed_body, why_void
 from plumbline.governance.people import Involved
 from plumbline.governance.trust import APPROVE, AWAITING, Person, Trust
 from plumbline.ledger import Ledger, canonical_digest
+from plumbline.ledger.acts import moment, shown, signed_body, why_void
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -6,14 +6,15 @@ author may not waive, waived their own, or has not signed where that is asked) l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from plumbline.governance.people import Involved, is_signed_by
+from plumbline.governance.people import Involved
 from plumbline.governance.trust import WAIVE, Person, Trust
-from plumbline.ledger import Ledger, Record, canonical
+from plumbline.ledger import Ledger, Record
+from plumbline.ledger.acts import moment, shown, signed_body, why_void
 from plumbline.quality import CheckResult
 
 if TYPE_CHECKING:
@@ -158,32 +159,6 @@ def end_waiver(
     ledger.append("waiver", signed_body({"id": waiver.id, "what": "ended", "by": person.email}, sign))
 
 
-def signed_body(body: dict[str, Any], sign: Callable[[bytes], str] | None) -> dict[str, Any]:
-    """Give the body of a record with the signature of whoever acts over all else in it."""
-    return {**body, "signature": sign(canonical(body))} if sign else body
-
-
-def why_void(record: Record, trust: Trust, right: str) -> str:
-    """Say why an act does not stand up; '' when it does."""
-    if record.digest() != record.hash:
-        return "the record is not what was written"
-    body = record.body
-    person = trust.person(body["by"])
-    if person is None or right not in person.may:
-        return f"{body['by']} may not {right}"
-    if any(person.is_known_as(who) for who in _authors(body)):
-        return f"{person.name} had a hand in it"
-    signature = str(body.pop("signature", ""))
-    if trust.signed and not is_signed_by(person, canonical(body), signature):
-        return f"{person.name} has not signed it"
-    return ""
-
-
-def moment(record: Record) -> datetime:
-    """Give when a record was made (UTC)."""
-    return datetime.fromisoformat(record.at).replace(tzinfo=None, microsecond=0)
-
-
 def _waiver(record: Record, trust: Trust) -> Waiver:
     body = record.body
     until, at = date.fromisoformat(body["until"]), moment(record)
@@ -193,13 +168,3 @@ def _waiver(record: Record, trust: Trust) -> Waiver:
     by = shown(trust, body["by"])
     place = (body["table"], body["expectation"], body["metric"])
     return Waiver(body["id"], *place, body["reason"], by, until, body["author"], at, void=void)
-
-
-def _authors(body: Mapping[str, Any]) -> Iterator[str]:
-    return (who.strip() for who in str(body.get("author", "")).split(",") if who.strip())
-
-
-def shown(trust: Trust, known_as: str) -> str:
-    """Give the name of a person, for whoever reads a figure."""
-    person = trust.person(known_as)
-    return person.name if person else known_as

@@ -20,7 +20,11 @@ from plumbline.governance.trust import Person, Trust
 from plumbline.project import Project
 
 NAMESPACE = "plumbline"
-_DONE = {"waive": "waives a check", "approve": "approves a restatement"}
+_DONE = {
+    "waive": "waives a check",
+    "approve": "approves a restatement",
+    "release": "releases what is in quarantine",
+}
 
 
 @dataclass(frozen=True)

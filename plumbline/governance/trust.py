@@ -1,6 +1,7 @@
 """What a company has settled about trust: orchestration/trust/<company>.yml.
 
-Who witnesses its ledger, who may waive a check and approve a restatement, and which restatements need that.
+Who witnesses its ledger, who may waive a check, approve a restatement and release what is in quarantine,
+and which restatements need that.
 A company without such a file has the defaults.
 """
 
@@ -14,8 +15,8 @@ from pathlib import Path
 from plumbline.project import Project
 from plumbline.yaml_lines import FileReader, Place, YamlFile, read_yaml
 
-WAIVE, APPROVE = "waive", "approve"
-RIGHTS = (WAIVE, APPROVE)
+WAIVE, APPROVE, RELEASE = "waive", "approve", "release"
+RIGHTS = (WAIVE, APPROVE, RELEASE)
 RECORD = "record"
 # The state of a restatement that somebody has to approve.
 AWAITING = "awaits approval"

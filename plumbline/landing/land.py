@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from plumbline.errors import (
     ConfigurationError,
@@ -23,6 +23,7 @@ from plumbline.landing.contract import load_contract
 from plumbline.landing.outcomes import (
     LANDED,
     REFUSED,
+    RELEASED,
     UNAVAILABLE,
     UNCHANGED,
     ExtractOutcome,
@@ -30,7 +31,14 @@ from plumbline.landing.outcomes import (
     SystemResult,
     TableOutcome,
 )
-from plumbline.landing.quarantine import Refusal, kept_file, open_refusals, put_aside, settle
+from plumbline.landing.quarantine import (
+    Refusal,
+    is_released,
+    kept_file,
+    open_refusals,
+    put_aside,
+    settle,
+)
 from plumbline.landing.secrets import Secrets
 from plumbline.landing.session import Progress, Session
 from plumbline.landing.sources import Sources, TableSource
@@ -94,22 +102,22 @@ def land_system(
 
 
 def _with_places(session: Session, outcomes: list[TableOutcome]) -> list[TableOutcome]:
-    """Put refused extracts aside, and say in their outcomes where they are now."""
-    places = {}
+    """Put refused extracts aside, and say in their outcomes where they are now, or that they are released."""
+    become = {}
     waiting = Counter(refusal.file for refusal in session.refusals)
     for refusal in session.refusals:
         waiting[refusal.file] -= 1
         shared = refusal.file in session.accepted or waiting[refusal.file] > 0
         source = session.secrets.redact(refusal.outcome.source)
         told = replace(refusal, outcome=replace(refusal.outcome, source=source))
-        places[refusal.table, source] = _put_aside(
+        become[refusal.table, source] = _put_aside(
             session, told, "copy" if shared else session.system.refused
         )
     return [
         TableOutcome.of(
             outcome.table,
             [
-                replace(extract, kept=places.get((outcome.table, extract.source), ""))
+                replace(extract, **become.get((outcome.table, extract.source), {}))
                 for extract in outcome.extracts
             ],
             outcome.seconds,
@@ -118,13 +126,20 @@ def _with_places(session: Session, outcomes: list[TableOutcome]) -> list[TableOu
     ]
 
 
-def _put_aside(session: Session, refusal: Refusal, how: str) -> str:
-    """Put a refused extract aside, and say where; a file that other tables were read from is only copied."""
-    kept = kept_file(put_aside(session.home, session.system.name, refusal, how))
+def _put_aside(session: Session, refusal: Refusal, how: str) -> dict[str, Any]:
+    """Put a refused extract aside, and give what is another in its outcome then: where it is, or its status.
+
+    A file that other tables were read from is only copied.
+    """
+    note = put_aside(session.home, session.system.name, refusal, how)
+    if is_released(note, refusal):
+        return {"status": RELEASED}
+    kept = kept_file(note)
     if kept is None:
-        return ""
+        return {}
     place = kept.relative_to(session.root) if kept.is_relative_to(session.root) else kept
-    return f"It was moved to {place}" if refusal.file and how == "move" else f"A copy is in {place}"
+    moved = refusal.file and how == "move"
+    return {"kept": f"It was moved to {place}" if moved else f"A copy is in {place}"}
 
 
 def _is_replaced(session: Session, outcomes: list[TableOutcome], table: str, source: str) -> bool:

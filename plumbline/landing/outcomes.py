@@ -13,8 +13,9 @@ ABSENT = "absent"
 REFUSED = "refused"
 UNAVAILABLE = "unavailable"
 MISSING = "missing"
+RELEASED = "released"
 _TELL = 3
-_GRAVEST_FIRST = (REFUSED, UNAVAILABLE, LANDED, UNCHANGED, ABSENT, MISSING)
+_GRAVEST_FIRST = (REFUSED, UNAVAILABLE, LANDED, UNCHANGED, RELEASED, ABSENT, MISSING)
 
 
 class Refused(RefusedExtract):
@@ -30,8 +31,8 @@ class Refused(RefusedExtract):
 class ExtractOutcome:
     """What became of one extract: a file, a sheet, a table of a database, an endpoint.
 
-    `absent`: it landed once, and is not there now; `missing`: it never came. `kept` says where a refused
-    extract lies.
+    `absent`: it landed once, and is not there now; `missing`: it never came; `released`: it was refused, and
+    somebody has settled that. `kept` says where a refused extract lies.
     """
 
     status: str

@@ -36,7 +36,8 @@ class Refusal:
 def put_aside(home: Home, system: str, refusal: Refusal, how: str) -> Path:
     """Move (or copy) a refused file into quarantine/files/<system>/<table>/ and write why beside it.
 
-    The same content is kept once, with the note of the first time. Returns the path of the JSON file.
+    The same content is kept once, with the note of the first time; a note that somebody has released stays
+    closed while the same content is refused for the same reason. Returns the path of the JSON file.
     """
     folder = _folder(home) / system / refusal.table
     name = refusal.file.name if refusal.file else "extract"
@@ -49,10 +50,17 @@ def put_aside(home: Home, system: str, refusal: Refusal, how: str) -> Path:
         elif refusal.body is not None:
             kept.write_bytes(refusal.body)
         note = target.with_name(target.name + ".json")
-        if not _is_open(_read(note)):
+        if not (_is_open(_read(note)) or is_released(note, refusal)):
             told = {} if kept == target else {"kept_in": kept.parent.name}
             _write(note, {**_explanation(system, refusal), **told})
     return note
+
+
+def is_released(note: Path, refusal: Refusal) -> bool:
+    """Tell whether somebody has released just this: the same content, refused for the same reason."""
+    content = _read(note)
+    same = content.get("sha256") == refusal.sha256 and content.get("reason") == refusal.outcome.reason
+    return bool(refusal.sha256) and same and "released_at" in content
 
 
 def _kept_for_others(target: Path) -> Path | None:

@@ -20,7 +20,7 @@ from plumbline.quarantine.holdings import (
 )
 from plumbline.quarantine.landed import LandedRow, landed_row
 from plumbline.quarantine.reasons import Advice, advice_on
-from plumbline.quarantine.release import release_file, release_rows, released_rows
+from plumbline.quarantine.release import recorded_releases, release_file, release_rows, released_rows
 from plumbline.quarantine.seen import note_seen
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "note_seen",
     "read_groups",
     "read_rows",
+    "recorded_releases",
     "refused_files",
     "release_file",
     "release_rows",

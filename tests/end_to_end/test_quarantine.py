@@ -1,26 +1,29 @@
-"""From a conflict between two rows to the decision of its owner, and to the figure."""
+"""From a conflict between two rows to the decision of somebody who may, and to the figure."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import duckdb
 import pytest
 
-from plumbline.ledger import Ledger
 from tests.end_to_end.conftest import plumb
+from tests.end_to_end.young import DAYS, assert_proved, home_of, ledger_of
 
 COST = 1_000_000
+LI = "li.na@demo.example"
+
+pytestmark = pytest.mark.xdist_group("young")
 
 
-def ask(home, sql):
-    with duckdb.connect(
-        str((home / "demo" / "published" / "current.duckdb").resolve()), read_only=True
-    ) as con:
+def ask(base, sql):
+    with duckdb.connect(str(home_of(base).current.resolve()), read_only=True) as con:
         return con.execute(sql).fetchall()
 
 
-def cost(home):
+def cost(base):
     [(value,)] = ask(
-        home,
+        base,
         "select sum(value) from published.indicator_value"
         " where metric = 'campaign_cost' and grain = 'year' and dimensions = ''",
     )
@@ -28,39 +31,48 @@ def cost(home):
 
 
 @pytest.fixture
-def conflict(company):
+def conflict(young, tmp_path):
     """The marketing system sends one campaign twice: with a cost that is wrong, and then as it was."""
-    path = company / "demo" / "data" / "crm" / "Crm_Campaign.jsonl"
+    base, extracts = tmp_path / "home", tmp_path / "extracts"
+    shutil.copytree(young.base, base, symlinks=True)
+    shutil.copytree(young.extracts[DAYS[1]], extracts)
+    path = extracts / "crm" / "Crm_Campaign.jsonl"
     first, *others = path.read_text(encoding="utf-8").splitlines()
     campaign = json.loads(first)
     other = json.dumps({**campaign, "Cost": campaign["Cost"] + COST}, ensure_ascii=False)
     path.write_text("\n".join([other, first, *others]) + "\n", encoding="utf-8")
-    assert plumb("run", home=company).returncode == 0
-    return company
+    conflict = replace(young, base=base, extracts={DAYS[1]: extracts})
+    conflict.run(base)
+    return conflict
 
 
 def test_a_released_row_is_used_and_the_ledger_says_who_wanted_it(conflict):
-    told = plumb(
-        "quarantine", "show", "crm.campaign", "--reason", "conflict", "--format", "json", home=conflict
-    )
-    [row] = json.loads(told.stdout)
+    base = conflict.base
+    shown = ("show", "crm.campaign", "--reason", "conflict", "--format", "json")
+    [row] = json.loads(plumb("quarantine", *shown, home=base).stdout)
     assert row["releasable"]
-    before = cost(conflict)
-    options = ("--row", f"{row['load']}:{row['row_number']}", "--because", "It was dear", "--by", "li na")
-    done = plumb("quarantine", "release", "crm.campaign", *options, home=conflict)
+    before = cost(base)
+    release = (
+        "release",
+        "crm.campaign",
+        "--row",
+        f"{row['load']}:{row['row_number']}",
+        "--because",
+        "Paid it",
+    )
+    refused = plumb("quarantine", *release, home=base, PLUMBLINE_USER="somebody")
+    assert (refused.returncode, "[unknown-person]" in refused.stderr) == (2, True)
+    done = plumb("quarantine", *release, home=base, PLUMBLINE_USER=LI)
     assert done.returncode == 0, done.stderr
-    run = plumb("run", home=conflict)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert cost(conflict) - before == COST
-    [record] = [
-        each for each in Ledger(conflict / "demo" / "ledger").records("release") if "rows" in each.body
-    ]
-    assert (record.body["by"], record.body["reason"]) == ("li na", "It was dear")
+    print(conflict.run(base))
+    assert cost(base) - before == COST
+    [record] = ledger_of(base).records("release")
+    assert (record.body["by"], record.body["reason"]) == (LI, "Paid it")
     assert ask(
-        conflict,
+        base,
         "select open_rows, gone_rows, released_rows from published.quarantine_reason"
         " where table_name = 'campaign' and reason like 'conflict%'",
     ) == [(0, 0, 1)]
-    listed = plumb("quarantine", "list", "--all", home=conflict).stdout
-    assert "closed, 1 released" in listed
-    assert "Nothing new" in plumb("run", home=conflict).stdout
+    assert "closed, 1 released" in plumb("quarantine", "list", "--all", home=base).stdout
+    assert "Nothing new" in conflict.run(base)
+    assert_proved(base)

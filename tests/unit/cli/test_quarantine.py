@@ -31,7 +31,7 @@ ROWS = [
 def home(tmp_path, monkeypatch):
     """A company with a refused workbook, a conflict and two dates that nobody can read."""
     monkeypatch.setenv("PLUMBLINE_HOME", str(tmp_path))
-    monkeypatch.setenv("PLUMBLINE_USER", "li na")
+    monkeypatch.setenv("PLUMBLINE_USER", "li.na")
     home = Home(tmp_path / "demo")
     for table in ("employee", "department"):
         folder = home.quarantine / "files" / "oa" / table
@@ -106,10 +106,19 @@ def test_a_conflict_is_released_with_name_and_reason(plumb, home):
     code, told = plumb("release", "crm.customer", "--row", "3:17", "--because", "the shop says so")
     assert (code, told.splitlines()[0]) == (
         0,
-        "1 row of crm.customer released by li na: record 1 of the ledger.",
+        "1 row of crm.customer released by Li Na: record 1 of the ledger.",
     )
     [record] = Ledger(home.ledger).records("release")
-    assert (record.body["by"], record.body["reason"]) == ("li na", "the shop says so")
+    assert (record.body["by"], record.body["reason"]) == ("li.na@demo.example", "the shop says so")
+
+
+@pytest.mark.parametrize("user", ["somebody", "nobody@demo.example"])
+def test_who_may_not_release_releases_nothing(user, plumb, home, monkeypatch):
+    monkeypatch.setenv("PLUMBLINE_USER", user)
+    code, told = plumb("release", "crm.customer", "--row", "3:17", "--because", "the shop says so")
+    assert code == 2
+    assert "Who releases what is in quarantine stands under `people`" in told
+    assert Ledger(home.ledger).head is None
 
 
 def test_rows_that_cannot_be_read_are_not_released(plumb, home):

@@ -16,6 +16,7 @@ from plumbline.errors import StorageError, UsageError
 from plumbline.landing import cache, current_loads, land_system, load_sources, visible_loads, writer
 from plumbline.landing.files import connector
 from plumbline.landing.manifests import Manifest
+from plumbline.landing.quarantine import release_refusal
 from tests.unit.landing.shop import AS_OF, csv
 
 
@@ -221,6 +222,18 @@ def test_a_bad_file_of_somebody_else_is_copied_to_quarantine_once(shop):
     assert [shop.land_lines().status for _ in range(2)] == ["refused", "refused"]
     assert bad.exists()
     assert len(shop.quarantined()) == 2
+
+
+def test_a_released_file_that_still_lies_there_is_refused_no_more(shop):
+    shop.tables('order_line: {files: "lines*"}', extra="    refused: copy\n")
+    shop.file("lines.csv", csv("2,pot"))
+    [refusal] = shop.land().refusals
+    release_refusal(Path(refusal.note), by="li.na", why="sent twice")
+    again = shop.land()
+    assert (again["order_line"].status, again.refusals) == ("released", ())
+    shop.file("lines.csv", csv("2,pan"))
+    other = shop.land()
+    assert (other["order_line"].status, len(other.refusals)) == ("refused", 1)
 
 
 def test_the_last_good_load_stays_when_a_snapshot_is_refused(shop):

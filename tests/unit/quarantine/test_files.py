@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from plumbline.governance.trust import Person
 from plumbline.landing import open_refusals
 from plumbline.landing.outcomes import REFUSED, ExtractOutcome
 from plumbline.landing.quarantine import Refusal, put_aside
@@ -11,6 +12,7 @@ from plumbline.ledger import Ledger
 from plumbline.project import Home
 from plumbline.quarantine import refused_files, release_file
 
+LI = Person("li.na", "Li Na", "li.na@example.com", ("release",))
 SHA = "3fa2c41b77d0" + "0" * 52
 
 
@@ -60,22 +62,23 @@ def test_a_released_file_is_closed_for_every_table_and_stays_where_it_is(home):
     refuse(home, "order", "line")
     ledger = Ledger(home.ledger)
     [file] = refused_files(home)
-    record = release_file(ledger, home, file, by="li na", why="sent twice")
+    record = release_file(ledger, home, LI, file, why="sent twice")
     assert refused_files(home) == []
     assert len(kept(home)) == 1
     assert (record.kind, record.body["what"], record.body["by"], record.body["reason"]) == (
         "release",
         "file",
-        "li na",
+        "li.na@example.com",
         "sent twice",
     )
     notes = [json.loads(note.read_text()) for note in home.quarantine.rglob("*.json")]
-    assert {note["released_by"] for note in notes} == {"li na"}
+    assert {note["released_by"] for note in notes} == {"li.na@example.com"}
 
 
-def test_a_released_file_that_is_refused_again_is_open_again(home):
+@pytest.mark.parametrize(("reason", "still_open"), [("the workbook is damaged", 0), ("no sheet 'order'", 1)])
+def test_a_released_file_is_open_again_only_where_it_is_refused_for_another_reason(home, reason, still_open):
     refuse(home, "order")
     [file] = refused_files(home)
-    release_file(Ledger(home.ledger), home, file, by="li na", why="sent twice")
-    refuse(home, "order")
-    assert len(refused_files(home)) == 1
+    release_file(Ledger(home.ledger), home, LI, file, why="sent twice")
+    refuse(home, "order", reason=reason)
+    assert len(refused_files(home)) == still_open

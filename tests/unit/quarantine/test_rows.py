@@ -2,18 +2,29 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import duckdb
 import openpyxl
 import pytest
 
 from plumbline.errors import UsageError
+from plumbline.governance.trust import Person, Trust
 from plumbline.ledger import Ledger
 from plumbline.project import Home
-from plumbline.quarantine import Row, advice_on, export_rows, release_rows, released_rows
+from plumbline.quarantine import (
+    Row,
+    advice_on,
+    export_rows,
+    recorded_releases,
+    release_rows,
+    released_rows,
+)
 from plumbline.quarantine.export import neutral
 from plumbline.quarantine.reasons import columns_in, kind_in_sql, kind_of, other_row
 
+LI = Person("li.na", "Li Na", "li.na@example.com", ("release",))
+TRUST = Trust("shop", people=(LI,))
 CONFLICT = "conflict: same key and version as load 1 row 2, other content"
 REASONS = {
     "Price 'x' is not a plain number": "Price … is not a plain number",
@@ -50,9 +61,10 @@ def test_the_other_row_of_a_conflict_is_known():
 
 def test_a_release_says_who_why_and_which_row(tmp_path):
     ledger = Ledger(tmp_path)
-    record = release_rows(ledger, [row()], by="li na", why="the shop says so")
+    record = release_rows(ledger, LI, [row()], why="the shop says so")
     assert (record.kind, record.subject) == ("release", "rows erp.product")
-    [released] = released_rows(ledger)
+    assert (record.body["by"], record.body["reason"]) == ("li.na@example.com", "the shop says so")
+    [released] = released_rows(ledger, TRUST)
     assert (released.system, released.table, released.load, released.row_number, released.row_key) == (
         "erp",
         "product",
@@ -66,7 +78,23 @@ def test_a_release_says_who_why_and_which_row(tmp_path):
 def test_releases_of_held_figures_are_no_rows(tmp_path):
     ledger = Ledger(tmp_path)
     ledger.append("release", {"figures": ["net_sales"]})
-    assert released_rows(ledger) == []
+    assert released_rows(ledger, TRUST) == []
+
+
+@pytest.mark.parametrize(
+    "trust",
+    [
+        Trust("shop"),
+        Trust("shop", people=(replace(LI, may=("waive",)),)),
+        Trust("shop", people=(LI,), signed=True),
+    ],
+    ids=["unknown", "may not", "not signed"],
+)
+def test_a_release_counts_only_while_whoever_made_it_may(trust, tmp_path):
+    ledger = Ledger(tmp_path)
+    release_rows(ledger, LI, [row()], why="the shop says so")
+    assert released_rows(ledger, trust) == []
+    assert [each.row_key for each in recorded_releases(ledger)] == ["7"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +109,7 @@ def test_releases_of_held_figures_are_no_rows(tmp_path):
 def test_what_cannot_be_used_is_not_released_and_the_error_says_what_to_do(tmp_path, rows, words):
     ledger = Ledger(tmp_path)
     with pytest.raises(UsageError) as caught:
-        release_rows(ledger, rows, by="li na", why="please")
+        release_rows(ledger, LI, rows, why="please")
     assert words in str(caught.value)
     assert ledger.head is None
 
