@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
+KILLS ?= 200
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format clean
+.PHONY: help setup demo test check bench kills format clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -43,6 +45,9 @@ check: $(READY) ## Lint, types, import layers, SQL style
 
 bench: $(READY) ## Measure speed (ratios in one run)
 	@$(BIN)/python -m tests.benchmarks
+
+kills: $(READY) ## Kill 200 runs at random moments
+	@$(BIN)/python -m tests.end_to_end.killing $(KILLS) $(SEED)
 
 format: $(READY) ## Format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -118,7 +118,7 @@ def at_any_moment(process, chance, beginning, base):
 
 def at_a_record(process, chance, beginning, base):
     """Wait until the ledger has grown a few times."""
-    file, times = ledger_of(base).file, chance.randint(1, 6)
+    file, times = ledger_of(base).file, chance.randint(1, 5)
     size, grown = size_of(file), 0
     while grown < times and process.poll() is None:
         wait(process, 0.001)

@@ -1,42 +1,31 @@
 """`plumb run` on a disk without room, whatever it is at: what is published stays, the next run makes good."""
 
 import shutil
-from dataclasses import dataclass
 
 import pytest
 
 from plumbline.governance.trust import Trust
 from plumbline.ledger import witnessed_ledger
 from tests.end_to_end.small_disks import fill, small_disk
-from tests.end_to_end.young import State, assert_proved, assert_recorded_once, home_of, kinds, ledger_of
+from tests.end_to_end.young import (
+    State,
+    assert_proved,
+    assert_recorded_once,
+    home_of,
+    kinds,
+    landed,
+    ledger_of,
+)
 
 MEGABYTES = 400
 # The bytes of the record of a publication, at the least.
 PUBLICATION = 50_000
 # A file takes room by the block.
 BLOCK = 4096
-# After the end of which stages the disk is full.
-STAGES = ("start", "landing oa", "models", "indicators", "gate")
+# After the end of which stages the disk is full: of none, or of one of these.
+STAGES = ("", "start", "landing oa", "models", "indicators", "gate")
 
 pytestmark = pytest.mark.xdist_group("young")
-
-
-@dataclass(frozen=True)
-class SecondDay:
-    """The state after it, and the bytes that its run adds to the ledger."""
-
-    state: State
-    recorded: int
-
-
-@pytest.fixture(scope="module")
-def second_day(young, tmp_path_factory):
-    """What a run with room enough publishes of the second day."""
-    base = tmp_path_factory.mktemp("room") / "home"
-    shutil.copytree(young.base, base, symlinks=True)
-    before = ledger_of(base).file.stat().st_size
-    young.run(base)
-    return SecondDay(State.of(base), ledger_of(base).file.stat().st_size - before)
 
 
 @pytest.fixture
@@ -46,70 +35,60 @@ def base(young, tmp_path):
 
 
 def run_until_full(young, base, stage):
-    """Run, and let the disk be full when a stage has ended; gives exit code and words."""
+    """Run, and let the disk be full from the start, or when a stage has ended; gives exit code and words."""
+    if not stage:
+        fill(base)
     process, told = young.start(base), []
     for line in process.stdout:
         told.append(line)
-        if line.strip().startswith(stage + " "):
+        if stage and line.strip().startswith(stage + " "):
             fill(base)
             break
     told.append(process.communicate()[0])
     return process.returncode, "".join(told)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_disk_that_is_full_after_a_stage_costs_nothing_but_the_run(stage, young, base, second_day):
+def test_a_disk_that_is_full_at_any_stage_costs_nothing_but_the_run(young, base, second_day):
     before = State.of(base)
     with small_disk(base, MEGABYTES):
-        code, told = run_until_full(young, base, stage)
-        assert code == 1, told
-        assert "the disk is full" in told
-        assert "[disk-full]" in told
-        assert "Traceback" not in told
-        assert State.of(base) == before
-        assert_proved(base)
-        (base / "filler").unlink()
+        for stage in STAGES:
+            code, told = run_until_full(young, base, stage)
+            assert code == 1, (stage, told)
+            assert "[disk-full]" in told
+            assert "Traceback" not in told
+            assert State.of(base) == before
+            assert_proved(base)
+            (base / "filler").unlink()
         young.run(base)
         assert State.of(base) == second_day.state
+        assert landed(base) == second_day.landed
         assert_recorded_once(base)
         assert_proved(base)
 
 
-def test_a_disk_that_is_full_from_the_start_is_told(young, base, second_day):
-    with small_disk(base, MEGABYTES):
-        filler = fill(base)
-        told = young.run(base, code=1)
-        assert f"{home_of(base).root}: the disk is full" in told
-        filler.unlink()
-        young.run(base)
-        assert State.of(base) == second_day.state
-
-
-def assert_stops_without_room_in_the_ledger(base, young, second_day, kilobytes_left, record):
-    """A record that finds no room is not written, and nothing comes after it; the next run makes good."""
+def run_without_room(young, base, disk, kilobytes_left, record):
+    """Run with so little room for the ledger that a record finds none: nothing is written after it."""
     before, known = State.of(base), kinds(base).count(record)
+    filler = fill(disk, kilobytes_left=kilobytes_left)
+    told = young.run(base, code=1)
+    assert "ledger.jsonl: the disk is full" in told
+    assert "The ledger could not be written." in told
+    assert kinds(base).count(record) == known
+    assert State.of(base) == before
+    assert_proved(base)
+    filler.unlink()
+
+
+def test_a_ledger_without_room_stops_the_run_before_the_switch(base, young, second_day):
+    whole = ledger_of(second_day.base).file.stat().st_size
     with small_disk(home_of(base).ledger, 4) as disk:
-        filler = fill(disk, kilobytes_left=kilobytes_left)
-        told = young.run(base, code=1)
-        assert "ledger.jsonl: the disk is full" in told
-        assert "The ledger could not be written." in told
-        assert kinds(base).count(record) == known
-        assert State.of(base) == before
-        assert_proved(base)
-        filler.unlink()
+        run_without_room(young, base, disk, 0, "quality")
+        left = (whole - ledger_of(base).file.stat().st_size - PUBLICATION // 2) // 1024
+        run_without_room(young, base, disk, left, "publication")
         young.run(base)
         assert State.of(base) == second_day.state
         assert_recorded_once(base)
         assert_proved(base)
-
-
-def test_a_ledger_without_any_room_stops_the_run_when_extracts_have_landed(base, young, second_day):
-    assert_stops_without_room_in_the_ledger(base, young, second_day, 0, "quality")
-
-
-def test_a_ledger_without_room_for_the_publication_stops_the_run_before_the_switch(base, young, second_day):
-    left = (second_day.recorded - PUBLICATION // 2) // 1024
-    assert_stops_without_room_in_the_ledger(base, young, second_day, left, "publication")
 
 
 def fill_last_block(base):

@@ -7,14 +7,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 
 import duckdb
 import pytest
 
 from tests.end_to_end.conftest import plumb
-
-STAGES = ["landing erp", "definitions", "models", "indicators", "gate"]
 
 
 def published(home, company="demo"):
@@ -153,41 +150,6 @@ def start(home, *arguments):
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def test_two_runs_at_once_are_one_run_and_a_word(company):
-    first = start(company, "--full")
-    assert any("start" in line for line in first.stderr)
-    second = plumb("run", home=company)
-    assert second.returncode == 5
-    assert f"Process {first.pid}" in second.stderr
-    first.communicate()
-    assert first.returncode == 0
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_run_killed_after_a_stage_is_made_good_by_the_next(stage, company, demo_home):
-    expected = published(company)
-    process = start(company, "--full")
-    for line in process.stderr:
-        if line.strip().startswith(stage):
-            break
-    killer = threading.Timer(0.3, process.kill)
-    killer.start()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    assert published(company) == expected
-    assert_proved(company)
-    done = plumb("run", "--full", home=company)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert published(company) == expected
-    assert_proved(company)
-
-
-def assert_proved(home):
-    """Everything that is published is as it was recorded; what a crash left is no difference."""
-    done = plumb("audit", "verify", home=home)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("stage", ["start", "landing", "models", "indicators", "quality"])
