@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from plumbline.compiler import compile
 from plumbline.definitions import METRIC_TIME, GroupBy, load
 from plumbline.errors import DefinitionError
 from plumbline.indicators.coverage import data_from, read_coverage
+from plumbline.indicators.sight import Range, in_months, together
 from plumbline.publication.sql import identifier, tables_of
 from plumbline.serving.answer import whole_day
 from plumbline.serving.compare import STEPS
@@ -53,8 +55,8 @@ def _verdict(row: dict[str, Any], ruled: dict[str, dict[str, Any]] | None) -> st
 def verdicts(source: Source, metric: str = "") -> dict[str, dict[str, Any]]:
     """Give the worst verdict on each metric (or one), over all its breakdowns, and why.
 
-    Beside it, for what is held, since when, the last good publication, and which breakdowns are held
-    ('total' is none). Nothing for the private warehouse.
+    Beside it, for what is held, since when, the last good publication, which breakdowns are held
+    ('total' is none), and which periods, where not all are. Nothing for the private warehouse.
     """
     columns = tables_of(source.connection, "warehouse", source.library).get("indicator_value", ())
     # Generations of an older make have a verdict and no more.
@@ -71,11 +73,29 @@ def verdicts(source: Source, metric: str = "") -> dict[str, dict[str, Any]]:
         [metric],
     ).fetchall()
     found: dict[str, dict[str, Any]] = {}
+    periods = _held_periods(source) if rows else {}
     for name, verdict, reason, since, last_good, by in sorted(rows, key=lambda row: _WORST.index(row[1])):
         told = {"verdict": verdict, "verdict_reason": reason}
         held = {"held_since": since, "last_good": last_good, "held": by} if since else {}
-        found.setdefault(name, told | held)
+        only = {"held_periods": periods[name]} if since and periods.get(name) else {}
+        found.setdefault(name, told | held | only)
     return found
+
+
+def _held_periods(source: Source) -> dict[str, str]:
+    """Say by metric which periods are held, where it is not all of them."""
+    columns = tables_of(source.connection, "warehouse", source.library).get("hold", ())
+    if "period_start" not in {column.name for column in columns}:
+        return {}
+    rows = source.connection.execute(
+        "SELECT metric, coalesce(period_start, ?), coalesce(period_end, ?)"
+        f" FROM {identifier('warehouse', source.library, 'hold')}",
+        [date.min, date.max],
+    ).fetchall()
+    days: dict[str, list[Range]] = {}
+    for metric, first, last in rows:
+        days.setdefault(metric, []).append((first, last))
+    return {metric: in_months(together(ranges)) for metric, ranges in days.items()}
 
 
 def list_dimensions(

@@ -9,6 +9,7 @@ from plumbline.gate import Cell
 from plumbline.indicators.sight import EVER
 from plumbline.quality import CheckResult
 from plumbline.serving import Question, ask, open_generation
+from plumbline.serving.library import verdicts
 from tests.unit.gate.conftest import NEXT_DAY, Company, failed
 
 LONG = """
@@ -198,3 +199,10 @@ def test_a_question_is_answered_from_the_newest_figures_where_it_sees_no_day_in_
         )
         assert answer.publication is not None
         assert answer.publication.publication_id == number
+
+
+def test_the_library_says_which_periods_are_held(spoiled: Company) -> None:
+    spoiled.day(naming())
+    with open_generation(spoiled.home, sealed=True) as source:
+        told = verdicts(source, "costs")["costs"]
+    assert (told["verdict"], told["held_periods"]) == ("held", "2024-03")
