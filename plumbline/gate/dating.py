@@ -42,6 +42,9 @@ class Ways(Protocol):
     def spoiled_with(self, table: str, columns: Collection[str]) -> Collection[str]:
         """Give the columns of a table that may be wrong in the same rows as some, for a common cause."""
 
+    def over_rows(self, table: str, columns: Collection[str]) -> Collection[str]:
+        """Name those columns that rest on several rows, so that one wrong row spoils others."""
+
     def direct(
         self, metric: str, dimensions: Sequence[str] = (), where: Sequence[str] = ()
     ) -> Iterable[Mark]:
@@ -110,11 +113,22 @@ class Dating:
         return self._begun(rows, columns, check.table) if rows else None
 
     def _begun(self, rows: _Rows, columns: list[str], table: str) -> _Trail:
-        parts = [Part(table, column) for column in columns]
-        doubtful = [Part(table, column) for column in sorted(self._ways.spoiled_with(table, columns))]
-        harmed = frozenset(self._ways.harmed(parts))
-        wider = frozenset(self._ways.harmed(doubtful)) if len(doubtful) > len(parts) else harmed
-        return _Trail(self._con, rows, parts, doubtful, harmed, wider, self._relations, self._columns)
+        spoiled = self._ways.spoiled_with(table, columns)
+        others = self._ways.over_rows(table, {*spoiled} - {*columns})
+        parts, doubtful, scattered = (
+            [Part(table, name) for name in sorted(names)] for names in (columns, spoiled, others)
+        )
+        return _Trail(
+            self._con,
+            rows,
+            parts,
+            doubtful,
+            harmed=frozenset(self._ways.harmed(parts)),
+            in_doubt=frozenset(self._ways.harmed(doubtful)),
+            scattered=frozenset(self._ways.harmed(scattered)),
+            relations=self._relations,
+            columns=self._columns,
+        )
 
     @cached_property
     def _columns(self) -> Columns:
@@ -157,7 +171,7 @@ class _Trail:
     """How far the wrong cells of some rows reach: which marts, and on which days.
 
     What made `parts` wrong may have made all `doubtful` ones wrong; `harmed` is what the former can change,
-    `in_doubt` what the latter can: by these no day is told.
+    `in_doubt` what the latter can: by these no day is told. `scattered` is what may be wrong in other rows.
     """
 
     con: DuckDBPyConnection
@@ -166,16 +180,17 @@ class _Trail:
     doubtful: list[Part]
     harmed: frozenset[Part]
     in_doubt: frozenset[Part]
+    scattered: frozenset[Part]
     relations: Callable[[], Iterable[Relation]]
     columns: Columns
     _known: dict[tuple[str, str], Days | None] = field(default_factory=dict)
 
     def tables(self, marks: Iterable[Mark]) -> set[str] | None:
-        """Name the tables by which they change a figure; None where the check of a key does."""
+        """Name the tables by which they change a figure; None where it may be changed by other rows."""
         found = set()
         for mark in marks:
             part = Part(mark.table, mark.column)
-            if mark.guarded and part in self.parts:
+            if part in (self.parts if mark.guarded else self.scattered):
                 return None
             if not mark.guarded and part in self.harmed:
                 found.add(mark.table)

@@ -119,6 +119,15 @@ class Lineage:
         shared = (name for name in known if suspects & self._causes([Part(wrong[0].table, name)]))
         return frozenset({*columns, *shared})
 
+    def over_rows(self, table: str, columns: Collection[str]) -> frozenset[str]:
+        """Name those columns of a table that rest on several rows, so that one wrong row spoils others."""
+        parts = ((name, self._known(Part(table, name))) for name in columns)
+        return frozenset(
+            name
+            for name, part in parts
+            if any(mark.column == ROWS and not mark.guarded for mark in self.edges.get(part, NOTHING))
+        )
+
     def _deciding(self, table: str) -> set[Part]:
         """Give the columns that decide about rows of a table, and of those that its rows come from.
 

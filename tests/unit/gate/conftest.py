@@ -59,6 +59,9 @@ class ByHand:
     def spoiled_with(self, table: str, columns: Collection[str]) -> Collection[str]:
         return columns
 
+    def over_rows(self, table: str, columns: Collection[str]) -> Collection[str]:
+        return ()
+
     def direct(self, metric: str, dimensions: Sequence[str] = (), where: Sequence[str] = ()) -> set[Mark]:
         products = {Mark("marts.products", "category")} if "product__category" in dimensions else set()
         return {Mark("marts.orders", column) for column in RESTS_ON.get(metric, ())} | products

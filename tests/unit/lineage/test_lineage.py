@@ -225,6 +225,16 @@ def test_a_cause_may_spoil_other_columns_and_which_rows_are_joined_all(column, w
     assert lineage.spoiled_with("marts.lines", [column]) == with_it
 
 
+def test_columns_that_rest_on_several_rows_are_named():
+    numbered = "select id, day, row_number() over (partition by note order by day) as place from landing.day"
+    relations = [
+        Relation("landing.day", columns=("id", "day", "note")),
+        Relation("marts.days", numbered),
+    ]
+    lineage = Lineage(analyse(relations).edges)
+    assert lineage.over_rows("marts.days", ["id", "day", "place"]) == {"place"}
+
+
 def test_what_has_landed_has_a_cause_of_its_own():
     lineage = Lineage(analyse(TOGETHER).edges)
     assert lineage.spoiled_with("landing.line", ["Price"]) == {"Price"}
