@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,7 +10,7 @@ from plumbline.compiler import compile
 from plumbline.definitions import METRIC_TIME, GroupBy, load
 from plumbline.errors import DefinitionError
 from plumbline.indicators.coverage import data_from, read_coverage
-from plumbline.indicators.sight import Range, in_months, together
+from plumbline.indicators.sight import Days, in_months, together
 from plumbline.publication.sql import identifier, tables_of
 from plumbline.serving.answer import whole_day
 from plumbline.serving.compare import STEPS
@@ -88,14 +88,19 @@ def _held_periods(source: Source) -> dict[str, str]:
     if "period_start" not in {column.name for column in columns}:
         return {}
     rows = source.connection.execute(
-        "SELECT metric, coalesce(period_start, ?), coalesce(period_end, ?)"
-        f" FROM {identifier('warehouse', source.library, 'hold')}",
-        [date.min, date.max],
+        f"SELECT metric, period_start, period_end FROM {identifier('warehouse', source.library, 'hold')}"
     ).fetchall()
-    days: dict[str, list[Range]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for metric, first, last in rows:
-        days.setdefault(metric, []).append((first, last))
-    return {metric: in_months(together(ranges)) for metric, ranges in days.items()}
+        found.setdefault(metric, []).append({"period_start": first, "period_end": last})
+    return {metric: in_months(held_days(days)) for metric, days in found.items()}
+
+
+def held_days(holds: Iterable[Mapping[str, Any]]) -> Days:
+    """Give the days of some rows of `hold`; one of an older make is about all."""
+    return together(
+        (hold.get("period_start") or date.min, hold.get("period_end") or date.max) for hold in holds
+    )
 
 
 def list_dimensions(

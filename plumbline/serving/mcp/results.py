@@ -202,6 +202,7 @@ class CheckEntry(BaseModel):
 
 class HoldEntry(BaseModel):
     breakdown: str
+    periods: str
     verdict: str
     reason: str
     held_since: str

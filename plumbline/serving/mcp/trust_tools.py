@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from plumbline.errors import DefinitionError, PlumblineError
+from plumbline.indicators.sight import in_months
 from plumbline.publication.sql import identifier
+from plumbline.serving.library import held_days
 from plumbline.serving.mcp import arguments as given
 from plumbline.serving.mcp import results
 from plumbline.serving.mcp.cells import text
 from plumbline.serving.mcp.room import Room
 
-_HOLDS = "SELECT dimensions, verdict, reason, held_since, last_good, owner"
+_HOLDS = "SELECT *"
 _WAIVERS = "SELECT waiver_id, table_name, expectation, metrics, reason, waived_by, valid_until"
 _ORDINARY = ("passed", "skipped")
 _LINES = 10
@@ -31,7 +33,7 @@ def quality(room: Room, asked: given.Quality) -> results.QualityAnswer:
         label_zh=metric.governance.label_zh,
         verdict=facts["verdicts"][metric.name],
         reason=text(shown.get("verdict_reason") or shown.get("unavailable_reason")),
-        holds=[_hold(row) for row in _rows(room, "hold", _HOLDS, "metric = ?", metric.name)],
+        holds=_holds(_rows(room, "hold", _HOLDS, "metric = ?", metric.name)),
         waivers=[
             _waiver(row)
             for row in _rows(room, "waiver", _WAIVERS, "state = 'valid' AND metrics IS NOT NULL")
@@ -129,8 +131,17 @@ def _check(check: Mapping[str, Any]) -> results.CheckEntry:
     return results.CheckEntry(**{name: text(check[name]) for name in names})
 
 
-def _hold(row: Mapping[str, Any]) -> results.HoldEntry:
+def _holds(rows: list[dict[str, Any]]) -> list[results.HoldEntry]:
+    """Tell of each breakdown and reason once, with the periods that are held."""
+    told: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: row["held_since"]):
+        told.setdefault((row["dimensions"], row["verdict"], row["reason"]), []).append(row)
+    return [_hold(several[0], in_months(held_days(several))) for several in told.values()]
+
+
+def _hold(row: Mapping[str, Any], periods: str) -> results.HoldEntry:
     return results.HoldEntry(
+        periods=periods or "all",
         breakdown=row["dimensions"] or "total",
         verdict=row["verdict"],
         reason=text(row["reason"]),
