@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Columns = Mapping[str, Mapping[str, str]]
 # So many columns tell the rows of a mart that can differ.
 _MANY = 4
+# More rows are of all days, as good as always.
+_MOST_ROWS = 100_000
 
 
 class Ways(Protocol):
@@ -105,6 +107,8 @@ class Dating:
 
     def _followed(self, check: CheckResult) -> _Trail | None:
         if not check.broken or check.about_age or check.metrics is not None:
+            return None
+        if (check.unexpected or 0) > _MOST_ROWS:
             return None
         columns = [column for table, column in check.touches if table == check.table and column != ROWS]
         if len(columns) < len(check.touches) or check.table.startswith("candidates."):

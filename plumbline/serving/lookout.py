@@ -38,8 +38,9 @@ FROM warehouse.published.indicator_value
 WHERE light IS NOT NULL AND period_start <= $day AND period_end >= $day AND light IN ('red', 'amber')
 ORDER BY light DESC, metric, grain, dimensions, members"""
 _HOLDS = """
-SELECT metric, dimensions, verdict, arg_min(reason, held_since) AS reason, arg_min(owner, held_since) AS owner,
-    arg_min(todo, held_since) AS todo, min(held_since) AS held_since, max(last_good) AS last_good
+SELECT metric, dimensions, verdict, arg_min(reason, held_since) AS reason,
+    arg_min(owner, held_since) AS owner, arg_min(todo, held_since) AS todo,
+    min(held_since) AS held_since, max(last_good) AS last_good
 FROM warehouse.published.hold GROUP BY metric, dimensions, verdict ORDER BY metric, dimensions, verdict"""
 _VERDICTS = """
 SELECT metric, dimensions, verdict, any_value(reason) AS reason, count(*) AS figures
