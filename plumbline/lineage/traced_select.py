@@ -157,7 +157,7 @@ class Select:
         for source in self.sources:
             if column.table.lower() in (source.alias, ""):
                 if source.traced.columns and column.table and name not in source.traced.columns:
-                    raise NotUnderstood(f"the column {column.name}")
+                    raise NotUnderstood("a column that is not known")
                 if source.traced.columns.get(name, False):
                     return True
         return False
