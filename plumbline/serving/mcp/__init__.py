@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 def mount(served: Any) -> McpApp:
     """Give the app of a company that is served over HTTP: for exactly one path, as a route.
 
-    `served` has `desk`, `gate` (its `asker(headers)` has the `principal`), `auditor` and `limits.seconds`.
+    `served` has `desk`, `gate.asker(headers)` with `principal` and `token`, `auditor` and `limits.seconds`.
     """
     from plumbline.serving.mcp.web import McpApp
 
     return McpApp(
         served.desk,
-        lambda headers: served.gate.asker(headers).principal,
+        served.gate.asker,
         auditor=served.auditor,
         seconds=served.limits.seconds,
     )

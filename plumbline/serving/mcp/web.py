@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import anyio
@@ -20,11 +21,30 @@ from plumbline.serving.mcp.server import Called, Context, Ways, build_server
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-# Says who asks; raises PlumblineError for nobody. None is the operator of this machine, who sees everything.
-Authenticate = Callable[[Mapping[str, str]], Principal | None]
 _WHO, _LOG = "plumbline.principal", "plumbline"
 _MOST_BYTES = 256 * 1024
 _FORBIDDEN = ("not-in-scope", "not-its-role", "not-in-role", "cross-site")
+
+
+class Asker(Protocol):
+    """Who asks; without a principal the operator of this machine, who sees everything."""
+
+    @property
+    def principal(self) -> Principal | None: ...
+    @property
+    def token(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Known:
+    """Who asks, and by which token: its public id."""
+
+    principal: Principal | None
+    token: str = ""
+
+
+# Says who asks, from the headers of a request; raises PlumblineError for nobody.
+Authenticate = Callable[[Mapping[str, str]], Asker]
 
 
 class Told(Protocol):
@@ -58,13 +78,14 @@ class McpApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it where it does not say who asks."""
         try:
-            scope[_WHO] = await anyio.to_thread.run_sync(self._authenticate, Headers(scope=scope))
+            asker = await anyio.to_thread.run_sync(self._authenticate, Headers(scope=scope))
         except PlumblineError as error:
             _log(scope, code=error.code)
             await _refuse(send, error)
             return
-        if principal := scope[_WHO]:
-            _log(scope, account=principal.account, role=principal.role)
+        scope[_WHO] = asker.principal
+        if asker.principal:
+            _log(scope, account=asker.principal.account, role=asker.principal.role, token=asker.token)
         manager = StreamableHTTPSessionManager(
             self._server,
             json_response=True,

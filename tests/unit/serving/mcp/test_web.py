@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from plumbline.errors import UsageError
 from plumbline.serving.mcp import mount
-from plumbline.serving.mcp.web import McpApp
+from plumbline.serving.mcp.web import Known, McpApp
 from tests.unit.serving.mcp.conftest import POLICY, figures
 
 TOKENS = {"Bearer all": "executive", "Bearer online": "online"}
@@ -23,7 +23,7 @@ def authenticate(headers):
     role = TOKENS.get(headers.get("authorization", ""))
     if role is None:
         raise UsageError("the token is not known", code="bad-token")
-    return POLICY.principal("a", role)
+    return Known(POLICY.principal("a", role), "t-1")
 
 
 class Told:
@@ -104,11 +104,12 @@ def test_each_request_is_answered_as_its_token_may_see(address, published, mode)
 
 def test_the_log_is_told_who_asked_for_what(address, told):
     ask(address, "online", total)
-    known = ("way", "account", "role", "metrics", "rows", "publication", "code")
+    known = ("way", "account", "role", "token", "metrics", "rows", "publication", "code")
     assert [told.parts[name] for name in known] == [
         "mcp",
         "a",
         "online",
+        "t-1",
         ("net_sales",),
         1,
         "demo-000001",
@@ -159,9 +160,6 @@ def test_many_agents_at_once_get_each_their_own(address):
 
 
 def test_a_server_mounts_the_app_with_what_it_serves(desk):
-    class Asker:
-        principal = None
-
     class Served:
         auditor = None
 
@@ -171,7 +169,7 @@ def test_a_server_mounts_the_app_with_what_it_serves(desk):
         class gate:  # noqa: N801
             @staticmethod
             def asker(headers):
-                return Asker
+                return Known(None)
 
     served = Served()
     served.desk = desk
