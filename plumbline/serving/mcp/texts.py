@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
-from plumbline.serving.formats import plain
+from plumbline.serving import formats
 from plumbline.serving.mcp import results
 
 _NONE = "(none)"
@@ -16,6 +17,11 @@ def in_words(answer: results.Answer) -> str:
     lines = list(_body(answer))
     lines += [f"note: {note}" for note in answer.notes]
     return "\n".join([*lines, _origin(answer)])
+
+
+def plain(value: Any) -> str:
+    """Write a value with all its digits, and without an exponent."""
+    return formats.plain(Decimal(repr(value)) if isinstance(value, float) else value)
 
 
 def _origin(answer: results.Answer) -> str:

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from plumbline.serving.mcp.cells import cell
+from plumbline.serving.mcp.texts import plain
 from tests.unit.serving.mcp.conftest import conversation, figures
 
 VOUCHED = ("company", "publication_id", "as_of", "published_at", "definitions", "verdicts", "notes")
@@ -191,3 +192,11 @@ def test_numbers_keep_every_digit(value, expected):
     found = cell(value)
     assert found == expected
     assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(-5.9363243e-05, "-0.000059363243"), (1e21, "1000000000000000000000"), (0.1, "0.1"), (3, "3")],
+)
+def test_texts_have_no_exponents(value, written):
+    assert plain(value) == written
