@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from plumbline.project import Home, Project
+from typing import Any
 
 _EPILOG = """\
 An agent starts this command itself; by hand it waits for messages and says
@@ -42,8 +37,11 @@ def register(subparsers: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until the agent goes."""
     from plumbline.access import load_policy
+    from plumbline.audit.auditor import Auditor
     from plumbline.cli.company import home_of
     from plumbline.errors import UsageError
+    from plumbline.governance.trust import load_trust
+    from plumbline.ledger import witnessed_ledger
     from plumbline.project import Project
     from plumbline.serving.desk import Desk
 
@@ -57,32 +55,6 @@ def run(options: argparse.Namespace) -> int:
         pass  # what is missing is said now, and not to the agent
     from plumbline.serving.mcp.stdio import run_stdio
 
-    run_stdio(desk, principal, auditor=_Auditor(project, home))
+    witnessing = witnessed_ledger(home, load_trust(project, options.company))
+    run_stdio(desk, principal, auditor=Auditor(home, witnessing, options.company, project))
     return 0
-
-
-@dataclass(frozen=True)
-class _Auditor:
-    project: Project
-    home: Home
-
-    def explain(
-        self,
-        metric: str,
-        *,
-        period: str = "",
-        by: tuple[tuple[str, str], ...] = (),
-        grain: str = "",
-        publication: str = "",
-    ) -> Mapping[str, Any]:
-        """Take a published figure apart."""
-        from plumbline.audit.explain import explain
-        from plumbline.audit.explain_figure import Asked
-        from plumbline.governance.trust import load_trust
-        from plumbline.ledger import witnessed_ledger
-
-        company = self.home.root.name
-        witnessing = witnessed_ledger(self.home, load_trust(self.project, company))
-        asked = Asked(metric, period, by, grain)
-        told = explain(self.home, witnessing, company, asked, publication=publication, project=self.project)
-        return told.as_json()

@@ -189,3 +189,41 @@ def test_nothing_else_imports_the_protocol(demo_home, command):
         text=True,
     )
     assert ended.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_server_answers_agents_by_their_tokens(company):
+    """`plumb serve --mcp`: the token says whose eyes the agent has."""
+    import httpx2
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
+
+    made = plumb("token", "create", "--account", "wang.fang", home=company)
+    token = made.stdout.split()[-1]
+    env = {**os.environ, "PLUMBLINE_HOME": str(company)}
+    command = [sys.executable, "-m", "plumbline", "serve", "--http", "127.0.0.1:0", "--mcp"]
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            lines = iter(server.stderr.readline, "")
+            address = next(word for line in lines for word in line.split() if word.startswith("http://"))
+
+            async def talk_to_it():
+                headers = {"authorization": f"Bearer {token}"}
+                async with (
+                    httpx2.AsyncClient(headers=headers) as http,
+                    Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client,
+                ):
+                    asked = {"metrics": ["net_sales"], "by": ["territory__region_group"]}
+                    return await client.call_tool("query_metrics", asked)
+
+            answer = asyncio.run(talk_to_it())
+        finally:
+            server.terminate()
+            server.communicate(timeout=60)
+    rows = answer.structured_content["rows"]
+    assert [row["territory__region_group"] for row in rows] == ["North America"]
+    log = (company / "demo" / "access" / "requests.jsonl").read_text(encoding="utf-8")
+    logged = [json.loads(line) for line in log.splitlines()]
+    assert ("mcp", "query_metrics", "wang.fang", ["net_sales"]) in [
+        (line["way"], line["action"], line["account"], line["metrics"]) for line in logged
+    ]
+    assert token not in log

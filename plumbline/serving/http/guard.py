@@ -130,10 +130,10 @@ class Guard:
         """Add the request to the log; where the disk does not take it, the server says so and goes on."""
         if scope["path"] in _NOT_LOGGED:
             return
-        route = getattr(scope.get("route"), "path", "") or "?"
-        told.add(
-            action=f"{scope['method']} {route}", milliseconds=round((time.perf_counter() - begun) * 1000, 1)
-        )
+        told.add(milliseconds=round((time.perf_counter() - begun) * 1000, 1))
+        if told.request.action == scope["method"]:
+            route = getattr(scope.get("route"), "path", "") or "?"
+            told.add(action=f"{scope['method']} {route}")
         try:
             self._log.add(told.request)
         except OSError as error:

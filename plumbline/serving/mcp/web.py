@@ -77,6 +77,7 @@ class McpApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it where it does not say who asks."""
+        _log(scope, way="mcp", action="protocol")
         try:
             asker = await anyio.to_thread.run_sync(self._authenticate, Headers(scope=scope))
         except PlumblineError as error:
@@ -109,7 +110,7 @@ def _tell(context: Context, called: Called) -> None:
     if context.request is not None:
         _log(
             context.request.scope,
-            way="mcp",
+            action=called.tool,
             metrics=called.metrics,
             rows=called.rows,
             publication=called.publication,

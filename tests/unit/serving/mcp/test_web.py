@@ -54,7 +54,8 @@ def serving(app):
 
 @pytest.fixture(scope="module")
 def told():
-    return Told()
+    """What the log was told, request by request."""
+    return []
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,8 @@ def address(desk, told):
     app = McpApp(desk, authenticate)
 
     async def logged(scope, receive, send):
-        scope["plumbline"] = told
+        told.append(Told())
+        scope["plumbline"] = told[-1]
         await app(scope, receive, send)
 
     class Endpoint:
@@ -104,9 +106,11 @@ def test_each_request_is_answered_as_its_token_may_see(address, published, mode)
 
 def test_the_log_is_told_who_asked_for_what(address, told):
     ask(address, "online", total)
-    known = ("way", "account", "role", "token", "metrics", "rows", "publication", "code")
-    assert [told.parts[name] for name in known] == [
+    known = ("way", "action", "account", "role", "token", "metrics", "rows", "publication", "code")
+    (asked,) = [each.parts for each in told if each.parts.get("token") and "rows" in each.parts][-1:]
+    assert [asked[name] for name in known] == [
         "mcp",
+        "query_metrics",
         "a",
         "online",
         "t-1",
