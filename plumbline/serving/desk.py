@@ -376,6 +376,8 @@ class Visit:
         timer.daemon = True
         timer.start()
         try:
+            if self._cancelled:
+                raise _cancelled()
             yield
         except (duckdb.InterruptException, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not (late.is_set() or self._cancelled):

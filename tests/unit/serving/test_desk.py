@@ -128,6 +128,14 @@ def test_what_takes_too_long_with_a_condition_is_no_bad_condition(desk):
             visit.ask(Question(("net_sales",), where=("order__channel = 'online'",)), Limits(seconds=0.05))
 
 
+def test_a_visit_that_was_cancelled_asks_no_more(desk):
+    with desk.visit() as visit:
+        visit.cancel()
+        with pytest.raises(LimitError) as error:
+            visit.ask(Question(("net_sales",), ("product__name",), ("net_sales > 17",)))
+    assert error.value.code == "query-cancelled"
+
+
 def test_a_question_can_be_cancelled_by_another_thread(desk):
     with desk.visit() as visit:
         connection = slowed(visit)
