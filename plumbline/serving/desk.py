@@ -178,6 +178,8 @@ class _Open:
         told = f"{self.publication.publication_id} {self.publication.values_digest} {policy.digest}"
         self.etag = hashlib.sha256(told.encode()).hexdigest()[:24]
         self.visits = 0
+        # What each role can ask for, listed once.
+        self.listed: dict[str, list[dict[str, Any]]] = {}
         self._idle: list[DuckDBPyConnection] = []
         self._lock = threading.Lock()
 
@@ -281,7 +283,10 @@ class Visit:
 
     def metrics(self) -> list[dict[str, Any]]:
         """List the metrics that the role sees: name, label, label_zh, domain, level, unit, verdict."""
-        return library.list_metrics(self._source, self.words)
+        listed = self._opened.listed
+        if self.role not in listed:
+            listed[self.role] = library.list_metrics(self._source, self.words)
+        return [dict(entry) for entry in listed[self.role]]
 
     def dimensions(self, metrics: Sequence[str] = ()) -> list[dict[str, Any]]:
         """List what all of these metrics can be split by: name, label, label_zh, type."""

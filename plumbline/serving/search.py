@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from plumbline.definitions import Metric
 
@@ -102,13 +103,15 @@ def _both(matched: float, named: int, asked: int) -> float:
     return float(0.4 * matched / named + 0.6 * min(matched, asked) / asked)
 
 
+@lru_cache(maxsize=10_000)
 def _alike(word: str, other: str) -> float:
+    """Tell how alike two words are spelt: 1 is the same, below the bar is 0."""
     if word == other:
         return 1.0
-    if len(other) > 3 and len(word) > 3:
-        ratio = SequenceMatcher(None, word, other).ratio()
-        return ratio if ratio > _SAME_WORD else 0.0
-    return 0.0
+    if min(len(word), len(other)) <= 3 or word[0] != other[0]:
+        return 0.0
+    ratio = SequenceMatcher(None, word, other).ratio()
+    return ratio if ratio > _SAME_WORD else 0.0
 
 
 def _described(about: str, asked: _Asked) -> float:
@@ -122,6 +125,7 @@ def _stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
+@lru_cache(maxsize=10_000)
 def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().replace("_", " ")
 

@@ -179,3 +179,9 @@ def test_many_ask_while_generations_change(shop, desk):
             shop.publish()
         over.set()
         assert all(each.result() > 0 for each in found)
+
+
+def test_a_list_of_metrics_can_be_changed_by_who_got_it(desk):
+    with desk.visit() as visit:
+        visit.metrics()[0]["label"] = "mine"
+        assert visit.metrics()[0]["label"] != "mine"
