@@ -9,7 +9,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 def _several(value: Any) -> Any:
-    """Take one text for a list of one, and JSON in a text for what it says; agents write both."""
+    """Take one text for a list of one, nothing for none, JSON in a text for what it says: agents do."""
+    if value is None:
+        return []
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -29,7 +31,14 @@ def _names(value: Any) -> Any:
     return [part.strip() for part in str(found[0]).replace("，", ",").split(",") if part.strip()]
 
 
+def _blank(value: Any) -> Any:
+    """Take an empty text for nothing."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
 def _members(value: Any) -> Any:
+    if value is None:
+        return {}
     if isinstance(value, str) and value.strip().startswith("{"):
         try:
             return json.loads(value)
@@ -40,6 +49,12 @@ def _members(value: Any) -> Any:
 
 Names = Annotated[list[str], BeforeValidator(_names)]
 _DAY = "2026-01-31, 2026-01, 2026-Q1 or 2026"
+
+
+Grain = Annotated[Literal["day", "week", "month", "quarter", "year"] | None, BeforeValidator(_blank)]
+Compared = Annotated[Literal["previous", "year-ago"] | None, BeforeValidator(_blank)]
+Level = Annotated[Literal["strategic", "process", "operational"] | None, BeforeValidator(_blank)]
+Words = Annotated[str | None, BeforeValidator(_blank)]
 
 
 class Arguments(BaseModel):
@@ -56,10 +71,8 @@ class SearchMetrics(Arguments):
 
 
 class ListMetrics(Arguments):
-    domain: str | None = Field(default=None, description="Only this domain, such as sales or production.")
-    level: Literal["strategic", "process", "operational"] | None = Field(
-        default=None, description="Only this level."
-    )
+    domain: Words = Field(default=None, description="Only this domain, such as sales or production.")
+    level: Level = Field(default=None, description="Only this level.")
     available_only: bool = Field(False, description="Leave out metrics without data behind them.")
     limit: int = Field(default=100, ge=1, le=500, description="At most so many metrics.")
     offset: int = Field(default=0, ge=0, description="Leave out so many from the start: for the next page.")
@@ -97,9 +110,9 @@ class QueryMetrics(Arguments):
     metrics: Names = Field(min_length=1, description="Names, labels or synonyms of metrics: ['net_sales'].")
     by: Names = Field(default_factory=list, description="Dimensions to split by: ['product__category'].")
     where: Conditions = Field(default_factory=list)
-    start: str | None = Field(default=None, description=f"First day of the range, included: {_DAY}.")
-    end: str | None = Field(default=None, description=f"Last day of the range, included: {_DAY}.")
-    grain: Literal["day", "week", "month", "quarter", "year"] | None = Field(
+    start: Words = Field(default=None, description=f"First day of the range, included: {_DAY}.")
+    end: Words = Field(default=None, description=f"Last day of the range, included: {_DAY}.")
+    grain: Grain = Field(
         default=None,
         description="Split by periods of this length; without it, one figure for the whole range.",
     )
@@ -109,7 +122,7 @@ class QueryMetrics(Arguments):
     limit: int = Field(
         default=100, ge=1, le=1000, description="At most so many rows; `truncated` tells of more."
     )
-    compare: Literal["previous", "year-ago"] | None = Field(
+    compare: Compared = Field(
         default=None,
         description="Put the figures of the period before, or of a year ago, and the change beside.",
     )
@@ -117,10 +130,10 @@ class QueryMetrics(Arguments):
 
 class Compare(Arguments):
     metrics: Names = Field(min_length=1, description="Names, labels or synonyms of metrics: ['net_sales'].")
-    start: str | None = Field(
+    start: Words = Field(
         default=None, description=f"First day of the period: {_DAY}. Default: the last whole month."
     )
-    end: str | None = Field(default=None, description="Last day of the period. Default: that of `start`.")
+    end: Words = Field(default=None, description="Last day of the period. Default: that of `start`.")
     versus: Literal["previous", "year-ago"] = Field(
         default="previous", description="The period of the same length before, or the same one a year ago."
     )
@@ -132,15 +145,15 @@ class Compare(Arguments):
 
 class WhyMoved(Arguments):
     metric: str = Field(description="Name, label or synonym of one metric.")
-    start: str | None = Field(
+    start: Words = Field(
         default=None, description=f"First day of the period: {_DAY}. Default: the last whole month."
     )
-    end: str | None = Field(default=None, description="Last day of the period. Default: that of `start`.")
+    end: Words = Field(default=None, description="Last day of the period. Default: that of `start`.")
     versus: str = Field(
         default="previous",
         description="previous, year-ago, or the first day of another period: 2025-Q3, 2025-10-01.",
     )
-    versus_end: str | None = Field(
+    versus_end: Words = Field(
         default=None, description="Last day of the other period. Default: that of `versus`."
     )
     by: Names = Field(

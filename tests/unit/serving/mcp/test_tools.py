@@ -87,6 +87,14 @@ def test_names_may_come_as_one_text_or_as_json(agent):
         assert figures(agent("query_metrics", metrics=given))["rows"] == expected
 
 
+def test_nothing_is_nothing_however_it_is_written(agent):
+    expected = figures(agent("query_metrics", metrics=["net_sales"]))["rows"]
+    nothing = {"by": None, "where": None, "start": "", "end": None, "grain": "", "order": [], "compare": None}
+    assert figures(agent("query_metrics", metrics=["net_sales"], **nothing))["rows"] == expected
+    listed = figures(agent("list_metrics", domain="", level=""))["metrics"]
+    assert listed == figures(agent("list_metrics"))["metrics"]
+
+
 def test_a_condition_keeps_its_commas(agent):
     where = "product__category in ('Bikes', 'Helmets')"
     assert figures(agent("query_metrics", metrics=["net_sales"], where=where))["row_count"] == 1
