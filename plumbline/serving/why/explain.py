@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -25,6 +26,7 @@ from plumbline.serving.why.shape import (
     adds_up,
     counts_distinct,
     formula_of,
+    linear_of,
     quotient_of,
     why_not,
 )
@@ -264,12 +266,32 @@ class _Explainer:
             column, before, after = self._members(metric.name, dimension)
             return replace(self._split(column, NOT_ADDITIVE, beside(before, after), change), told=_HIDDEN)
         if adds_up(self.definitions, metric):
-            column, before, after = self._members(metric.name, dimension)
-            return self._split(column, ADDS_UP, differences(before, after), change)
+            return self._sums(metric, dimension, change)
         quotient = quotient_of(self.definitions, metric)
         if quotient and not any(item.offset_to_grain for item in metric.inputs):
             return self._shares(metric, quotient, dimension, change)
         return self._beside(metric, dimension, change)
+
+    def _sums(self, metric: Metric, dimension: str, change: Decimal) -> DimensionSplit:
+        """Split what adds up; a member that lacks an input, and so the figure, by what it has of others."""
+        column, before, after = self._members(metric.name, dimension)
+        parts = differences(before, after)
+        weights = linear_of(metric) if metric.type == "derived" else None
+        if weights and not _is_zero(Fraction(change) - _sum(parts)):
+            with suppress(DefinitionError):  # who asks may not see an input
+                added = self._added(metric, weights, dimension)
+                parts = [Part(name, before.get(name), after.get(name), part) for name, part in added.items()]
+        return self._split(column, ADDS_UP, parts, change)
+
+    def _added(self, metric: Metric, weights: Mapping[str, Fraction], dimension: str) -> dict[Any, Fraction]:
+        """Add up for each member what its inputs add to the change."""
+        found: dict[Any, Fraction] = {}
+        for item in metric.inputs:
+            _, before, after = self._members(item.name, dimension, item, metric.filters)
+            for part in differences(before, after):
+                added = weights.get(item.column, Fraction(0)) * (part.contribution or Fraction(0))
+                found[part.member] = found.get(part.member, Fraction(0)) + added
+        return found
 
     def _beside(self, metric: Metric, dimension: str, change: Decimal) -> DimensionSplit:
         """Put members beside each other; distinct things that no two members share add up after all."""

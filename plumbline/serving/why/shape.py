@@ -45,7 +45,7 @@ def adds_up(definitions: Definitions, metric: Metric) -> bool:
         return bool(found) and all(item and item.agg in _SUMS for item in found)
     if metric.type != "derived":
         return False
-    weights = _linear(metric)
+    weights = linear_of(metric)
     inputs = (definitions.metrics.get(item.name) for item in metric.inputs)
     return bool(weights) and all(item and adds_up(definitions, item) for item in inputs)
 
@@ -80,7 +80,8 @@ def why_not(definitions: Definitions, metric: Metric) -> str:
     return "Its formula is more than a sum, or one sum over another, of what adds up."
 
 
-def _linear(metric: Metric) -> Linear | None:
+def linear_of(metric: Metric) -> Linear | None:
+    """Read a formula as a sum of weighted inputs; None for any other."""
     found = _fraction(_parsed(metric.expr)) if metric.expr else None
     return found.above if found and not found.below and _CONSTANT not in found.above else None
 

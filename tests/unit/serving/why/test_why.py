@@ -94,6 +94,17 @@ def test_a_metric_that_compares_periods_is_split_over_the_shifted_one(explain):
     ]
 
 
+def test_a_member_without_one_of_the_inputs_adds_what_it_has_of_the_other(explain):
+    """No bikes were sold in February 2026, so they have no growth; that they sold 200 in January counts."""
+    asked = {"versus": "year-ago", "by": ("product__category",)}
+    (split,) = explain("monthly_growth", read_period("2026-02", "2026-02"), **asked).dimensions
+    parts = {part.member: (part.after, part.contribution) for part in split.parts}
+    # 30 - 100.000001 a year ago, and nothing - 200 now.
+    assert parts["Bikes"] == (None, Decimal("-129.999999"))
+    assert sum(contribution for _, contribution in parts.values()) == Decimal("-29.999999")
+    assert split.unattributed is None
+
+
 def test_without_a_figure_before_there_is_nothing_to_split(explain):
     why = explain("net_sales", read_period("2025", "2025"))
     assert why.change is None
