@@ -37,9 +37,15 @@ def bound_socket(host: str, port: int, option: str) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         taken = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise _cannot_listen(host, port, option, error) from None
+    try:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(address)
+        # From here on who connects is answered, be it a moment later.
+        taken.listen(_BACKLOG)
     except OSError as error:
+        taken.close()
         raise _cannot_listen(host, port, option, error) from None
     return taken
 
