@@ -1,0 +1,119 @@
+"""What answers over HTTP cost: seen by 20 connections at a time, of a company that is served by one process.
+
+python -m tests.benchmarks.serving [--company demo]   asks what is published under PLUMBLINE_HOME
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from statistics import median, quantiles
+
+import httpx
+import pyarrow as pa
+
+CONNECTIONS, REQUESTS = 20, 1_000
+TABLE = "/query?metrics=net_sales&grain=month&from=2026-01&to=2026-06"
+ARROW = "/query?metrics=net_sales,orders&by=order,product__category&grain=day&format=arrow"
+_FIRST = date(2024, 1, 1)
+
+
+def kept(number: int) -> str:
+    """One question, again and again."""
+    return TABLE
+
+
+def published(number: int) -> str:
+    """Questions that a published table answers, each another range of months."""
+    first = _FIRST.replace(month=1 + number % 12, year=2023 + number // 12 % 3)
+    return f"/query?metrics=net_sales&grain=month&from={first:%Y-%m}&to=2026-06&limit={1 + number // 36}"
+
+
+def live(number: int) -> str:
+    """Questions to the marts, each another range of days and split in one of three ways."""
+    first = _FIRST + timedelta(days=number % 700)
+    by = ("product__category", "order__channel", "territory__name")[number % 3]
+    return f"/query?metrics=net_sales,average_order_value&by={by}&from={first}&to=2026-06-15&limit={50 + number // 700}"
+
+
+@contextmanager
+def served(company: str) -> Iterator[str]:
+    """Serve in a process of its own, and give the address."""
+    command = [sys.executable, "-m", "plumbline", "serve", "--operator", "--http", "127.0.0.1:0"]
+    process = subprocess.Popen([*command, "--company", company], stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr
+        yield next(found[0] for line in process.stderr if (found := re.findall(r"http://\S+", line)))
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+async def asked(url: str, question: Callable[[int], str], count: int) -> tuple[list[float], float]:
+    """Ask over some connections at a time; give the seconds of each answer, and of all."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    pending, took = iter(range(count)), []
+
+    async def worker() -> None:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        for number in pending:
+            begun = time.perf_counter()
+            writer.write(f"GET {question(number)} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200"), head + await reader.read(2_000)
+            length = int(re.search(rb"content-length: (\d+)", head)[1])
+            await reader.readexactly(length)
+            took.append(time.perf_counter() - begun)
+        writer.close()
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(worker() for _ in range(CONNECTIONS)))
+    return took, time.perf_counter() - begun
+
+
+def report(name: str, took: Sequence[float], whole: float) -> str:
+    """Say how long an answer took, and how many there were in a second."""
+    p95 = quantiles(took, n=20)[-1]
+    return f"{name:<44} p50 {median(took) * 1e3:6.1f} ms   p95 {p95 * 1e3:6.1f} ms   {len(took) / whole:6.0f}/s"
+
+
+def arrow(url: str) -> str:
+    """Say how many rows of Arrow arrive in a second."""
+    with httpx.Client(timeout=120) as client:
+        best, rows = float("inf"), 0
+        for number in range(3):
+            begun = time.perf_counter()
+            content = client.get(f"{url}{ARROW}&limit={900_000 + number}").raise_for_status().content
+            rows = pa.ipc.open_stream(content).read_all().num_rows
+            best = min(best, time.perf_counter() - begun)
+    return f"{'Arrow, a question to the marts':<44} {rows:,} rows in {best:.2f} s: {rows / best / 1e6:.2f} M rows/s"
+
+
+def main() -> None:
+    """Print what answers cost."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--company", default="demo")
+    options = parser.parse_args()
+    print(f"{CONNECTIONS} connections, {os.cpu_count()} cores for server and clients together")
+    with served(options.company) as url:
+        asyncio.run(asked(url, live, 20))
+        for name, question, count in (
+            ("kept answer", kept, 5 * REQUESTS),
+            ("read from a published table", published, REQUESTS),
+            ("calculated from the marts", live, REQUESTS),
+        ):
+            took, whole = asyncio.run(asked(url, question, count))
+            print(report(name, took, whole), flush=True)
+        print(arrow(url))
+
+
+if __name__ == "__main__":
+    main()
