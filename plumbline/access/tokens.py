@@ -134,7 +134,7 @@ class Tokens:
             raise _refused("the token is not known", "bad-token")
         state = found.state(at)
         if state != "valid":
-            raise _refused(f"the token is {state}", f"{state}-token")
+            raise _refused(f"the token is {state}", "revoked-token" if found.revoked_at else "expired-token")
         self._note(found.id, at)
         return found
 

@@ -120,10 +120,10 @@ def _mistake(request: Request, error: RequestValidationError) -> PlumblineError:
 
 
 def _http_error(request: Request, error: HTTPException) -> PlumblineError:
+    todo = "GET /openapi.json tells what there is."
     if error.status_code == 404:
-        what, code = "there is nothing at this address", "unknown-path"
-    elif error.status_code == 405:
-        what, code = f"{request.method} is not for this address", "method-not-allowed"
-    else:
-        what, code = str(error.detail), "bad-request"
-    return UsageError(what, todo="GET /openapi.json tells what there is.", code=code)
+        return UsageError("there is nothing at this address", todo=todo, code="unknown-path")
+    if error.status_code == 405:
+        what = f"{request.method} is not for this address"
+        return UsageError(what, todo=todo, code="method-not-allowed")
+    return UsageError(str(error.detail), todo=todo, code="bad-request")
