@@ -247,7 +247,7 @@ class _Serve:
         server = http_server(guarded(app, served, log, hosts), secured)
         scheme = "https" if self.options.cert else "http"
         address = f"{scheme}://{_shown(host)}:{taken.getsockname()[1]}"
-        self.told.append(f"  HTTP  {address}   /openapi.json tells what there is")
+        self.told.append(f"  HTTP  {address}   {address}/openapi.json tells what there is")
         return _until(stop, server, [taken])
 
     def _gate(self) -> Gate:
