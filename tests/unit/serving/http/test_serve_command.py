@@ -216,3 +216,30 @@ def test_what_is_no_address_is_refused(text):
 def test_which_addresses_only_this_machine_reaches():
     assert all(map(is_loopback, ("localhost", "127.0.0.1", "127.9.9.9", "::1")))
     assert not any(map(is_loopback, ("0.0.0.0", "::", "10.0.0.1", "example.com", "localhost.example.com")))
+
+
+def test_agents_are_served_at_the_same_address(base, plumb):
+    """The protocol itself is tested with its own client elsewhere: this is the way to it."""
+    token = plumb("token", "create", "--account", "li.na")[1].strip()
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    }
+    with Served(base, "--http", "127.0.0.1:0", "--mcp") as served:
+        headers = {"accept": "application/json, text/event-stream"}
+        assert httpx.post(f"{served.url}/mcp", json=hello, headers=headers).status_code == 401
+        known = headers | {"authorization": f"Bearer {token}"}
+        found = httpx.post(f"{served.url}/mcp", json=hello, headers=known, timeout=30)
+        assert found.json()["result"]["serverInfo"]["name"]
+        assert (
+            httpx.post(
+                f"{served.url}/mcp", json=hello, headers=known | {"host": "evil.example.com"}
+            ).status_code
+            == 421
+        )
