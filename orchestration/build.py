@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration.defs import automation, indicators, ingestion, publication, quality, transformation
+from orchestration.defs import (
+    automation,
+    indicators,
+    ingestion,
+    publication,
+    pushing,
+    quality,
+    transformation,
+)
 from orchestration.defs.resources import SessionResource
 from orchestration.prepare import prepare
 from plumbline.landing import load_sources
@@ -33,6 +41,7 @@ def build(company: str) -> dg.Definitions:
     candidates = indicators.candidate_specs(prepared.manifest, owners)
     published = publication.published_specs(candidates)
     landed = ingestion.landing_specs(sources, owners)
+    delivered = pushing.postgres_specs(project, company, published)
     checks = quality.stage_checks(
         {spec.key for spec in (*landed, *models, *candidates)}, after=[models[0].key]
     )
@@ -43,12 +52,13 @@ def build(company: str) -> dg.Definitions:
             transformation.models_asset(models),
             indicators.candidates_asset(candidates),
             publication.publication_asset(published),
+            *pushing.postgres_assets(delivered),
         ],
         asset_checks=checks,
         jobs=[
             automation.DAILY_RUN,
             automation.land_job(landed),
-            automation.refresh_job([*models, *candidates, *published], checks),
+            automation.refresh_job([*models, *candidates, *published, *delivered], checks),
         ],
         schedules=[automation.daily_schedule(sources)],
         sensors=[automation.dropped_files(sources), automation.run_failures()],

@@ -185,6 +185,7 @@ class _Run:
 
     def is_needless(self) -> bool:
         """Tell, and record, that the published generation already shows what has landed."""
+        from orchestration.defs.pushing import push_to_postgres
         from orchestration.defs.resources import open_session
         from plumbline.publication.recording import require_whole
 
@@ -193,6 +194,7 @@ class _Run:
             if session.nothing_new:
                 require_whole(session.ledger.ledger, self.home)
                 session.record.status = "nothing_new"
+                push_to_postgres(session)
             return session.nothing_new
 
     def refresh(self) -> None:

@@ -12,6 +12,7 @@ PlumblineError                 every mistake that a user can mend; shown without
 ├── AccessError                who asks is not known, or may not                    exit 2
 ├── LockedError                another run is at work                               exit 5
 ├── LimitError                 a question took too long, or its answer is too large exit 1
+├── DeliveryError              published, but PostgreSQL could not be brought up    exit 4
 └── StorageError               the disk is full or a state file is damaged          exit 1
 """
 
@@ -108,6 +109,13 @@ class LockedError(PlumblineError):
 
     exit_code = 5
     default_code = "locked"
+
+
+class DeliveryError(PlumblineError):
+    """What is published could not be brought to PostgreSQL, where the generation before stays."""
+
+    exit_code = 4
+    default_code = "postgres"
 
 
 class LedgerError(PlumblineError):

@@ -12,6 +12,7 @@ from orchestration.changes import models_to_build
 from orchestration.dbt_runner import BUILD, Dbt, NodeResult
 from orchestration.dbt_worker import DbtWorker
 from orchestration.defs.ingestion import landing_key
+from orchestration.defs.pushing import push_to_postgres
 from orchestration.defs.resources import Session, row_count, teams
 from orchestration.lint import require_sound_definitions
 from orchestration.parsed import digest_parsed, keep_compiled
@@ -113,6 +114,7 @@ def models_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
     def models(session: dg.ResourceParam[Session]) -> Iterator[Any]:
         if session.nothing_new:
             session.record.status = "nothing_new"
+            push_to_postgres(session)
             return
         session.require_extracts()
         with session.record.stage("models") as progress:

@@ -1,9 +1,9 @@
 """The entry point of `plumb`: find the command, run it, turn errors into words and exit codes.
 
 Exit codes: 0 done; 1 an unexpected or a storage error; 2 a wrong command line, configuration or definition;
-3 the quality gate held the publication back; 4 published, or nothing new, but a source could not be read or a
-refused extract has not been replaced; 5 another run is at work; 6 the ledger, or what it proves, is not what
-it was; 130 interrupted.
+3 the quality gate held the publication back; 4 published, or nothing new, but a source could not be read, a
+refused extract has not been replaced or PostgreSQL is behind; 5 another run is at work; 6 the ledger, or what
+it proves, is not what it was; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from plumbline.errors import PlumblineError, disk_is_full
 
 COMMANDS = (
     "run",
+    "push",
+    "access",
     "demo",
     "query",
     "show",

@@ -30,8 +30,9 @@ def register(subparsers: Any) -> None:
         description="Land the extracts of a company's ERP, CRM and OA, build the models, check the quality "
         "and publish one new generation of indicators. Without new data it does nothing and says so.",
         epilog="Exit codes: 0 published, or nothing new; 2 wrong configuration; 3 held back by the quality "
-        "gate; 4 published, or nothing new, but a source could not be read or a refused extract has not been "
-        "replaced; 5 another run is at work; 6 the ledger is not what it was; 130 stopped by Ctrl-C.",
+        "gate; 4 published, or nothing new, but a source could not be read, a refused extract has not been "
+        "replaced, or PostgreSQL is behind; 5 another run is at work; 6 the ledger is not what it was; "
+        "130 stopped by Ctrl-C.",
     )
     parser.add_argument(
         "--company",

@@ -51,12 +51,16 @@ class Headline:
 
 
 def exit_code(record: dict[str, Any], *, holds: bool = False) -> int:
-    """Give 3 for a failed critical check that nobody waived and for held figures, 4 for a missing extract."""
+    """Give 3 for a failed critical check that nobody waived and for held figures, 4 for what did not arrive.
+
+    That is an extract, or the generation in PostgreSQL.
+    """
     failed = (each for each in record["failed_expectations"] if not each.get("waived"))
     if holds or any(failure["severity"] == "critical" for failure in failed):
         return 3
     troubled = any(entry["status"] in _REFUSED for entry in record["landing"])
-    return 4 if troubled or record["refusals"] else 0
+    behind = "error" in record.get("postgres", {})
+    return 4 if troubled or behind or record["refusals"] else 0
 
 
 def print_summary(home: Home, record: dict[str, Any], style: str) -> None:
@@ -148,6 +152,7 @@ def _nothing_new(
 ) -> Iterable[str]:
     yield f"Nothing new as of {record['as_of']}: no extract, definition or rule changed. No work was done."
     yield f"The published indicators stay: {home.current.resolve().name} ({record['seconds']:.1f} s)."
+    yield from _postgres(record)
     if holds:
         yield ""
         yield from tell_holds(holds)
@@ -264,6 +269,17 @@ def _row_section(record: dict[str, Any]) -> Iterable[str]:
         f"Published: {publication.get('generation', '')} with {publication.get('tables', 0)} tables, "
         f"{publication.get('rows', 0):,} rows, as of {record['as_of']}"
     )
+    yield from _postgres(record)
+
+
+def _postgres(record: dict[str, Any]) -> Iterable[str]:
+    """Tell what went into PostgreSQL, where anything did."""
+    pushed = record.get("postgres", {})
+    if pushed.get("is_new"):
+        yield (
+            f"PostgreSQL: {pushed['publication_id']}, {pushed['added']:,} rows brought and "
+            f"{pushed['removed']:,} removed in {pushed['tables']} tables ({pushed['seconds']:.1f} s)"
+        )
 
 
 def _stage_section(record: dict[str, Any]) -> Iterable[str]:
@@ -311,7 +327,15 @@ def _warnings(record: dict[str, Any]) -> Iterable[str]:
     if record.get("rebuilt"):
         yield "  the warehouse was damaged, and was built anew from what has landed; look after the disk"
         yield f"    the damaged file: {record['rebuilt']}"
-    yield from (f"  {text}" for text in record.get("warnings", ()))
+    told = [*record.get("warnings", ()), *_behind(record)]
+    yield from (f"  {text}".replace("\n", "\n    ") for text in told)
+
+
+def _behind(record: dict[str, Any]) -> Iterable[str]:
+    pushed = record.get("postgres", {})
+    if "error" in pushed:
+        yield f"PostgreSQL is behind: {pushed['error']}"
+    yield from pushed.get("warnings", ())
 
 
 def _findings(record: dict[str, Any]) -> Iterable[str]:

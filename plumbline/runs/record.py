@@ -38,6 +38,7 @@ class RunRecord:
     `warnings`: what the run could not do and the next one makes good.
     `restatements`: how many past figures were `recorded` and `approved` as restated, and what is `awaiting`.
     `rebuilt`: where the damaged warehouse is that this run built anew.
+    `postgres`: what went into PostgreSQL (publication, rows, seconds), or the `error` for which nothing did.
     `operator`: who started it, as `plumbline.governance.people` tells.
     """
 
@@ -63,6 +64,7 @@ class RunRecord:
     idle_failures: list[str] = field(default_factory=list)
     publication: dict[str, Any] = field(default_factory=dict)
     restatements: dict[str, Any] = field(default_factory=dict)
+    postgres: dict[str, Any] = field(default_factory=dict)
     report: str = ""
     rebuilt: str = ""
     operator: str = ""
