@@ -170,8 +170,12 @@ def _tables(generation: Generation, seen: Mapping[str, TableSight]) -> list[tupl
 
 
 def _metrics(role: Role, generation: Generation) -> str:
-    chosen = role.metrics.metrics(generation.definitions) | role.company_wide.metrics(generation.definitions)
-    return f"{role.metrics} ({len(chosen)})"
+    from plumbline.access import Policy
+    from plumbline.publication.postgres.sights import Onlooker
+
+    known = generation.definitions
+    chosen = Onlooker(Policy(""), role, known).visible
+    return f"{role.metrics} ({len(chosen)} of {len(known.metrics)})"
 
 
 def _rows(role: Role) -> str:
@@ -194,9 +198,11 @@ def _small_groups(policy: Policy) -> Iterator[str]:
 def _as_json(
     policy: Policy, name: str, generation: Generation, seen: Mapping[str, TableSight]
 ) -> dict[str, Any]:
+    from plumbline.publication.postgres.sights import Onlooker
+
     role = policy.roles[name]
     return {
-        "metrics": sorted(role.metrics.metrics(generation.definitions)),
+        "metrics": sorted(Onlooker(policy, role, generation.definitions).visible),
         "rows": {dimension: list(members) for dimension, members in role.rows.items()},
         "company_wide": sorted(role.company_wide.metrics(generation.definitions)),
         "persons": role.persons,

@@ -70,7 +70,8 @@ def _settings(file: YamlFile, node: Any, environment: Mapping[str, str]) -> Post
             raise _impossible(
                 file.where("postgres", key),
                 f"unknown key {key!r}",
-                did_you_mean(key, list(_KEYS), code="bad-serving"),
+                did_you_mean(key, list(_KEYS)),
+                code="bad-serving",
             )
     template = _PLAIN_VARIABLE.sub(r"${\1}", node["url"])
     if has_literal_password(template):
@@ -103,5 +104,5 @@ def _wait(file: YamlFile, node: Mapping[str, Any]) -> int:
     return seconds
 
 
-def _impossible(where: str, what: str, todo: str, *, code: str) -> ConfigurationError:
+def _impossible(where: str, what: str, todo: str, code: str) -> ConfigurationError:
     return ConfigurationError(what, where=where, todo=todo, code=code)

@@ -6,13 +6,15 @@ not show either. What is not known here is not seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from plumbline.access import Policy, Role, SmallGroup
 from plumbline.access.persons import tells_persons
-from plumbline.definitions import Definitions, SavedQuery
+from plumbline.compiler.graph import Graph
+from plumbline.definitions import Definitions, GroupBy, SavedQuery
+from plumbline.errors import DefinitionError
 from plumbline.publication.postgres.tables import LARGE_GROUP, Table
 from plumbline.publication.sql import identifier, literal
 
@@ -65,8 +67,11 @@ class Onlooker:
 
     @cached_property
     def limited(self) -> frozenset[str]:
-        """The metrics of which only the figures of certain members are seen."""
-        return (self.role.metrics.metrics(self.definitions) if self.role.rows else frozenset()) - self.wide
+        """The metrics of which only figures of certain members are seen: those that can be split by them."""
+        if not self.role.rows:
+            return frozenset()
+        chosen = self.role.metrics.metrics(self.definitions) - self.wide
+        return frozenset(name for name in chosen if can_split(self.definitions, name, self.role.rows))
 
     @cached_property
     def visible(self) -> frozenset[str]:
@@ -130,6 +135,8 @@ class Onlooker:
 
     def _of_figures(self, table: Table) -> TableSight | None:
         """Tell what is seen of the tables that describe metrics or hold figures of many."""
+        if not _NEEDED.get(table.name, set()) <= {column.name for column in table.columns}:
+            return None
         condition = {
             "publication": "true",
             "available_table": "true",
@@ -228,8 +235,35 @@ class Onlooker:
         )
 
 
+# Columns without which nothing can be told of a row.
+_NEEDED: Mapping[str, set[str]] = {
+    "indicator_value": {"metric", "dimensions", "members"},
+    "restatement": {"metric", "dimensions", "members"},
+    "target": {"metric", "dimension", "member"},
+    "hold": {"metric", "dimensions"},
+}
 # Columns that show rows of the company's data: examples of what failed.
 _TELLING: Mapping[str, set[str]] = {"hold": {"examples"}, "indicator": {"defined_in"}}
+
+
+def can_split(definitions: Definitions, metric: str, dimensions: Iterable[str]) -> bool:
+    """Tell whether a metric can be split by all of the dimensions."""
+    models = list(dict.fromkeys(_models_of(definitions, metric)))
+    graph = Graph(definitions)
+    try:
+        return bool(models) and all(graph.resolve(models, GroupBy(name), "") for name in dimensions)
+    except DefinitionError:
+        return False
+
+
+def _models_of(definitions: Definitions, metric: str) -> Iterator[str]:
+    """Name the models whose rows an answer groups: of a conversion, that of the first event."""
+    known = definitions.metrics[metric]
+    for measure in known.measures[:1] if known.type == "conversion" else known.measures:
+        if model := definitions.model_of(measure.name):
+            yield model.name
+    for item in known.inputs:
+        yield from _models_of(definitions, item.name)
 
 
 def _is_personal(definitions: Definitions, name: str) -> bool:
