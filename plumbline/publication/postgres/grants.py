@@ -19,7 +19,7 @@ from plumbline.publication.postgres.connection import Server
 from plumbline.publication.postgres.roles import role_name
 from plumbline.publication.postgres.shape import comments
 from plumbline.publication.postgres.sights import Onlooker, TableSight
-from plumbline.publication.postgres.tables import Table, short_name
+from plumbline.publication.postgres.tables import LARGE_GROUP, Table, short_name
 from plumbline.publication.sql import identifier, literal
 
 _SCHEMA_MARK = "Plumbline: the tables that role {role} sees. · 该角色可见的表"
@@ -87,12 +87,17 @@ def forget_role(server: Server, role: str, catalogue: Mapping[tuple[str, str], E
     server.tries(f"DROP SCHEMA IF EXISTS {identifier(role)}")
 
 
-def drop_role_views(server: Server, table: str) -> None:
-    """Remove every role's view of a table whose columns are about to change; they are made anew later."""
+def release_columns(server: Server, table: Table) -> None:
+    """Remove the roles' views and policies of a table whose columns are about to change.
+
+    They are made anew before anything is committed.
+    """
     noted = identifier(server.settings.internal, "granted")
-    for (role,) in server.rows(f"SELECT role FROM {noted} WHERE relation = %s", [table]):
-        server.tries(f"DROP VIEW IF EXISTS {identifier(role, table)}")
-    server.run(f"DELETE FROM {noted} WHERE relation = %s", [table])
+    for (role,) in server.rows(f"SELECT role FROM {noted} WHERE relation = %s", [table.name]):
+        policy = identifier(short_name("sees", role, table.name))
+        server.tries(f"DROP VIEW IF EXISTS {identifier(role, table.name)}")
+        server.run(f"DROP POLICY IF EXISTS {policy} ON {table.relation(server.settings)}")
+    server.run(f"DELETE FROM {noted} WHERE relation = %s", [table.name])
 
 
 def _noted(server: Server, but: set[str]) -> dict[tuple[str, str], str]:
@@ -219,4 +224,5 @@ def grants_of(
         name = role_name(policy.company, role)
         if name in there:
             yield from (Grant(name, by_name[table], sight) for table, sight in seen.items())
-            yield from (Grant(name, table, TableSight(table.key)) for table in internal)
+            if any(LARGE_GROUP in sight.condition for sight in seen.values()):
+                yield from (Grant(name, table, TableSight(table.key)) for table in internal)

@@ -26,10 +26,10 @@ from plumbline.publication.postgres.connection import Server, connected
 from plumbline.publication.postgres.grants import (
     all_sights,
     apply_grants,
-    drop_role_views,
     forget_role,
     grants_of,
     guard,
+    release_columns,
 )
 from plumbline.publication.postgres.roles import RolesChange, sync_roles
 from plumbline.publication.postgres.rows import Moved, move, summary_here, summary_there, verify
@@ -312,7 +312,7 @@ def _bring(server: Server, generation: Generation, table: Table, catalogue: Cata
     there = catalogue.get((table.schema(server.settings), table.name))
     anew = there is None or changes_shape(table, there) or there.types.keys() != table.types().keys()
     if there is not None and changes_shape(table, there):
-        drop_role_views(server, table.name)
+        release_columns(server, table)
         if table.is_split:
             drop_view(server, table)
     if anew:

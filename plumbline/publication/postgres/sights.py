@@ -149,7 +149,10 @@ class Onlooker:
         }.get(table.name)
         if condition is None or (table.name not in EVERYBODY and not self.visible):
             return None
-        hidden = set() if self.role.evidence else _TELLING.get(table.name, set())
+        hidden = set() if self.role.evidence else set(_TELLING.get(table.name, ()))
+        if table.name == "indicator" and not self.visible >= self.definitions.metrics.keys():
+            # A formula names what goes into a metric, which the role may not know.
+            hidden |= {"formula", "published_in"}
         columns = tuple(column.name for column in table.columns if column.name not in hidden)
         return TableSight(columns, "" if condition == "true" else condition, self._words_of(table))
 

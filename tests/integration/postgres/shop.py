@@ -135,7 +135,8 @@ def fill(con: duckdb.DuckDBPyConnection, batch: int, as_of: date) -> None:
     for metric, dimension, column, table in _LONG:
         members = f"json_object('{dimension}', {column})::VARCHAR" if dimension else "''"
         parts.append(
-            f"SELECT '{metric}' AS metric, 'month' AS grain, month AS period_start, '{dimension}' AS dimensions, "
+            f"SELECT '{metric}' AS metric, 'month' AS grain, month AS period_start, "
+            f"'{dimension}' AS dimensions, "
             f"{members} AS members, {metric}::DECIMAL(38, 12) AS value FROM candidates.{table}"
         )
     con.execute(
@@ -152,7 +153,8 @@ def fill(con: duckdb.DuckDBPyConnection, batch: int, as_of: date) -> None:
     )
     con.execute(
         f"CREATE OR REPLACE TABLE candidates.target AS SELECT 'sales' AS metric, 'month' AS grain, "
-        f"month AS period_start, 'store__region' AS dimension, region AS member, 90::DECIMAL(38, 12) AS value, "
+        f"month AS period_start, 'store__region' AS dimension, region AS member, "
+        f"90::DECIMAL(38, 12) AS value, "
         f"DATE '{as_of}' AS as_of FROM (VALUES ('North'), ('South')) AS place(region), months"
     )
     con.execute(

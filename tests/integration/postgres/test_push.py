@@ -81,8 +81,7 @@ def test_keys_are_primary_unless_a_member_has_no_name(shop):
     shop.push()
     found = shop.read(
         "SELECT indrelid::regclass::text, indisprimary, pg_get_indexdef(indexrelid) FROM pg_index "
-        "WHERE indisunique AND indrelid::regclass::text IN ('published.sales_by_region', 'published.sales_by_seller') "
-        "ORDER BY 1"
+        "WHERE indisunique AND indrelid::regclass::text ~ '^published.sales_by' ORDER BY 1"
     )
     assert [(table, is_primary) for table, is_primary, _ in found] == [
         ("published.sales_by_region", False),
@@ -112,12 +111,13 @@ def test_only_rows_that_differ_are_moved(shop):
         $$ BEGIN INSERT INTO public.noted VALUES (TG_RELID::regclass::text, TG_OP); RETURN NULL; END $$"""
     tables = ("published.sales_by_region", "published.sales_by_seller", "published_internal.indicator_value")
     triggers = [
-        f"CREATE TRIGGER watched AFTER INSERT OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION public.note()"
+        f"CREATE TRIGGER watched AFTER INSERT OR DELETE ON {table} "
+        "FOR EACH ROW EXECUTE FUNCTION public.note()"
         for table in tables
     ]
     shop.change(noted, watch, *triggers)
-    changed = "UPDATE candidates.sales_by_region SET sales = 7 WHERE month = '2026-02-01' AND store_region = 'North'"
-    shop.publish(changed)
+    february = "month = '2026-02-01' AND store_region = 'North'"
+    shop.publish(f"UPDATE candidates.sales_by_region SET sales = 7 WHERE {february}")
     shop.push()
     assert_same(shop)
     counted = shop.read("SELECT relation, what, count(*) FROM public.noted GROUP BY 1, 2 ORDER BY 1, 2")
@@ -135,7 +135,8 @@ def test_rows_that_are_there_twice_stay_twice(shop):
 
 def test_odd_values_arrive_as_they_are(shop):
     odd = """CREATE OR REPLACE TABLE quality.result AS SELECT * FROM (VALUES
-        ('', '净销售额 "a", b' || chr(10) || '\\N', 0.1::DOUBLE, 1e300::DOUBLE, 170141183460469231731687303715884105727),
+        ('', '净销售额 "a", b' || chr(10) || '\\N', 0.1::DOUBLE, 1e300::DOUBLE,
+         170141183460469231731687303715884105727),
         (NULL, chr(9) || '\\', '-0.0'::DOUBLE, 'nan'::DOUBLE, -1), (' ', 'NULL', 'infinity'::DOUBLE, 5e-324, 0)
         ) AS odd(a, b, c, d, e)"""
     shop.publish(odd)
@@ -188,7 +189,8 @@ def test_a_connection_that_breaks_leaves_the_old_generation_and_the_next_push_ca
         if table == "sales_by_region":
             with psycopg.connect(shop.address, autocommit=True) as admin:
                 admin.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'plumbline'"
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE application_name = 'plumbline'"
                 )
 
     with pytest.raises(DeliveryError) as raised:
