@@ -137,7 +137,8 @@ def test_odd_values_arrive_as_they_are(shop):
     odd = """CREATE OR REPLACE TABLE quality.result AS SELECT * FROM (VALUES
         ('', '净销售额 "a", b' || chr(10) || '\\N', 0.1::DOUBLE, 1e300::DOUBLE,
          170141183460469231731687303715884105727),
-        (NULL, chr(9) || '\\', '-0.0'::DOUBLE, 'nan'::DOUBLE, -1), (' ', 'NULL', 'infinity'::DOUBLE, 5e-324, 0)
+        (NULL, chr(9) || '\\', '-0.0'::DOUBLE, 'nan'::DOUBLE, -1),
+        (' ', 'NULL', 'infinity'::DOUBLE, 5e-324, 0)
         ) AS odd(a, b, c, d, e)"""
     shop.publish(odd)
     shop.push()
