@@ -59,7 +59,7 @@ def load_postgres(
 def _settings(file: YamlFile, node: Any, environment: Mapping[str, str]) -> PostgresSettings | None:
     where = file.where("postgres")
     if not isinstance(node, dict) or not isinstance(node.get("url"), str):
-        raise _impossible(
+        raise _unfit(
             where,
             "`postgres` needs a `url`",
             "Write `postgres: {url: $PLUMBLINE_POSTGRES_URL}`.",
@@ -67,7 +67,7 @@ def _settings(file: YamlFile, node: Any, environment: Mapping[str, str]) -> Post
         )
     for key in node:
         if key not in _KEYS:
-            raise _impossible(
+            raise _unfit(
                 file.where("postgres", key),
                 f"unknown key {key!r}",
                 did_you_mean(key, list(_KEYS)),
@@ -76,7 +76,7 @@ def _settings(file: YamlFile, node: Any, environment: Mapping[str, str]) -> Post
     template = _PLAIN_VARIABLE.sub(r"${\1}", node["url"])
     if has_literal_password(template):
         todo = "Take the whole address from the environment: url: $PLUMBLINE_POSTGRES_URL."
-        raise _impossible(where, "the password stands in the file", todo, code="literal-secret")
+        raise _unfit(where, "the password stands in the file", todo, code="literal-secret")
     if node.get("optional") is True and not all(environment.get(name) for name in variables(template)):
         return None
     secrets = Secrets(environment, Path())
@@ -88,7 +88,7 @@ def _schema(file: YamlFile, node: Mapping[str, Any]) -> str:
     schema = node.get("schema", "published")
     if not isinstance(schema, str) or not _SCHEMA.fullmatch(schema) or schema.startswith("pg_"):
         todo = "Use small letters, digits and underscores, 40 at most, and begin with a letter."
-        raise _impossible(
+        raise _unfit(
             file.where("postgres", "schema"), f"{schema!r} cannot be the schema", todo, code="bad-serving"
         )
     return schema
@@ -98,11 +98,11 @@ def _wait(file: YamlFile, node: Mapping[str, Any]) -> int:
     seconds = node.get("wait_seconds", 60)
     if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 1:
         where = file.where("postgres", "wait_seconds")
-        raise _impossible(
+        raise _unfit(
             where, "`wait_seconds` is a whole number from 1 on", "60 is the default.", code="bad-serving"
         )
     return seconds
 
 
-def _impossible(where: str, what: str, todo: str, code: str) -> ConfigurationError:
+def _unfit(where: str, what: str, todo: str, code: str) -> ConfigurationError:
     return ConfigurationError(what, where=where, todo=todo, code=code)
