@@ -32,7 +32,7 @@ from plumbline.publication.postgres.grants import (
     release_columns,
 )
 from plumbline.publication.postgres.roles import RolesChange, sync_roles
-from plumbline.publication.postgres.rows import Moved, move, summary_here, summary_there, verify
+from plumbline.publication.postgres.rows import Moved, move, summary_here, summary_there
 from plumbline.publication.postgres.settings import PostgresSettings
 from plumbline.publication.postgres.shape import (
     RETIRED,
@@ -151,13 +151,28 @@ def opened(home: Home, policy: Policy) -> Iterator[Generation]:
         )
     with duckdb.connect(":memory:") as con:
         con.execute("SET timezone = 'UTC'")
-        con.execute(f"ATTACH {literal(str(publication.path))} AS {identifier(GENERATION)} (READ_ONLY)")
+        _attach(con, publication)
         definitions = load(_definitions_file(home, publication))
         tables = read_tables(con, publication, definitions)
         if any(table.name == "indicator_value" and table.key for table in tables) and policy.small_groups:
             groups = {(group.count, group.at_least) for group in policy.small_groups}
             tables.append(large_groups(sorted(groups)))
         yield Generation(con, publication, definitions, tables, _splits(con))
+
+
+def _attach(con: duckdb.DuckDBPyConnection, publication: Publication) -> None:
+    import duckdb
+
+    try:
+        con.execute(f"ATTACH {literal(str(publication.path))} AS {identifier(GENERATION)} (READ_ONLY)")
+    except duckdb.Error as error:
+        raise StorageError(
+            "the published generation cannot be opened",
+            where=str(publication.path),
+            why=str(error).splitlines()[0],
+            todo="`plumb run --full` publishes a complete one.",
+            code="unreadable-database",
+        ) from error
 
 
 def sights_of(generation: Generation, policy: Policy, internal: str = "") -> dict[str, dict[str, TableSight]]:
@@ -324,8 +339,6 @@ def _bring(server: Server, generation: Generation, table: Table, catalogue: Cata
         drop_indexes(server, table, there, kind)
     moved = move(generation.con, server, table, is_empty=there is None)
     create_indexes(server, table, there, kind)
-    if moved.removed or moved.added:
-        verify(generation.con, server, table)
     if there is None:
         server.run(f"ANALYZE {table.relation(server.settings)}")
     return moved

@@ -28,33 +28,45 @@ class Moved:
 
 
 def move(con: duckdb.DuckDBPyConnection, server: Server, table: Table, *, is_empty: bool) -> Moved:
-    """Make the rows of a table in PostgreSQL those of the generation."""
+    """Make the rows of a table in PostgreSQL those of the generation.
+
+    Raises DeliveryError unless it then has exactly these.
+    """
     if is_empty:
-        return Moved(0, _copy(con, server, table, f"SELECT {names(table.columns)} FROM ({table.source})"))
+        brought = _copy(con, server, table, f"SELECT {names(table.columns)} FROM ({table.source})")
+        _verify(server, table, summary_here(con, table))
+        return Moved(0, brought)
     # Readers go on; whoever else writes has to wait.
     server.run(f"LOCK TABLE {table.relation(server.settings)} IN SHARE ROW EXCLUSIVE MODE")
+    digest = row_digest_in_duckdb(table.columns)
     con.execute(
         "CREATE OR REPLACE TEMP TABLE mine AS "
         "SELECT *, row_number() OVER (PARTITION BY row_digest) AS copy_number "
-        f"FROM (SELECT *, {_typed(table)} AS row_digest FROM ({table.source}))"
+        f"FROM (SELECT *, {digest} AS row_digest FROM ({table.source}))"
     )
     con.register(_THEIRS, _digests(server, table))
     try:
-        removed = _remove(con, server, table)
-        fresh = (
-            f"SELECT {names(table.columns)} FROM {_MINE} AS mine "
-            f"WHERE NOT EXISTS (SELECT 1 FROM {_THEIRS} AS known "
-            "WHERE known.row_digest = mine.row_digest AND known.copy_number = mine.copy_number)"
-        )
-        return Moved(removed, _copy(con, server, table, fresh))
+        moved = _move_differing(con, server, table)
+        if moved.removed or moved.added:
+            _verify(server, table, _summary(con, _MINE))
+        return moved
     finally:
         con.unregister(_THEIRS)
         con.execute(f"DROP TABLE IF EXISTS {_MINE}")
 
 
-def verify(con: duckdb.DuckDBPyConnection, server: Server, table: Table) -> None:
-    """Raise DeliveryError unless PostgreSQL has exactly the rows of the generation."""
-    expected, found = summary_here(con, table), summary_there(server, table)
+def _move_differing(con: duckdb.DuckDBPyConnection, server: Server, table: Table) -> Moved:
+    removed = _remove(con, server, table)
+    fresh = (
+        f"SELECT {names(table.columns)} FROM {_MINE} AS mine "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {_THEIRS} AS known "
+        "WHERE known.row_digest = mine.row_digest AND known.copy_number = mine.copy_number)"
+    )
+    return Moved(removed, _copy(con, server, table, fresh))
+
+
+def _verify(server: Server, table: Table, expected: tuple[int, int]) -> None:
+    found = summary_there(server, table)
     if expected != found:
         raise DeliveryError(
             f"{table.name} in PostgreSQL is not that of the generation",
@@ -68,9 +80,13 @@ def verify(con: duckdb.DuckDBPyConnection, server: Server, table: Table) -> None
 
 def summary_here(con: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, int]:
     """Count the rows of a table in the generation, and add up the beginnings of their digests."""
+    digest = row_digest_in_duckdb(table.columns)
+    return _summary(con, f"(SELECT {digest} AS row_digest FROM ({table.source}))")
+
+
+def _summary(con: duckdb.DuckDBPyConnection, digested: str) -> tuple[int, int]:
     ((count, total),) = con.execute(
-        f"SELECT count(*), coalesce(sum(CAST('0x' || left(row_digest, 15) AS BIGINT)), 0) "
-        f"FROM (SELECT {_typed(table)} AS row_digest FROM ({table.source}))"
+        f"SELECT count(*), coalesce(sum(CAST('0x' || left(row_digest, 15) AS BIGINT)), 0) FROM {digested}"
     ).fetchall()
     return int(count), int(total)
 
@@ -83,10 +99,6 @@ def summary_there(server: Server, table: Table) -> tuple[int, int]:
         f"FROM {table.relation(server.settings)}) AS digested"
     )
     return int(count), int(total)
-
-
-def _typed(table: Table) -> str:
-    return row_digest_in_duckdb(table.columns)
 
 
 def _digests(server: Server, table: Table) -> Any:

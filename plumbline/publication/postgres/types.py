@@ -72,7 +72,7 @@ _POSTGRES = _Dialect(
 
 
 def row_digest_in_duckdb(columns: Sequence[Column]) -> str:
-    """Write the digest of a row: MD5 over the texts of its values, each with its length."""
+    """Write the digest of a row: MD5 over the texts of its values, which tell where each ends."""
     return _row_digest(_DUCKDB, columns, value_in_duckdb)
 
 
@@ -93,5 +93,7 @@ def _value(dialect: _Dialect, column: Column, name: str) -> str:
         text = dialect.moment.format(name)
     else:
         text = dialect.text.format(name)
-    # Without lengths 'a' beside 'bc' would be 'ab' beside 'c'.
-    return f"coalesce(CAST(length({text}) AS VARCHAR) || ':' || {text}, '-')"
+    if kind == "text":
+        # Without its length 'a|' beside 'b' would be 'a' beside '|b'.
+        return f"coalesce(CAST(length({text}) AS VARCHAR) || ':' || {text}, '-')"
+    return f"coalesce({text} || '|', '-')"
