@@ -215,6 +215,7 @@ class Allowed:
                 else """members LIKE '%"territory__region_group":"North America"%'"""
             )
             parts.append(f"(metric IN ('headcount', 'order_on_time_rate') OR {own})")
+        hidden = self.parts() if table == "indicator_value" else set()
         if not self.sees_persons:
             small = "metric NOT IN ('headcount', 'net_sales_per_employee')"
             enough = (
@@ -223,7 +224,21 @@ class Allowed:
                 "FROM generation.published.indicator_value WHERE metric = 'headcount' AND value >= 5)"
             )
             parts.append(small if table == "target" else f"({small} OR {enough})")
-        return set(), " AND ".join(parts)
+        return hidden, " AND ".join(parts)
+
+    def parts(self):
+        """Name the columns that would tell what a ratio divides, where the role does not see it as widely."""
+        edges = self.here.execute(
+            "SELECT parent, child FROM generation.published.indicator_edge "
+            "WHERE role IN ('numerator', 'denominator')"
+        ).fetchall()
+        wide = {"headcount", "order_on_time_rate"} if self.role == "north_america" else set()
+        for parent, child in edges:
+            is_narrower = parent in wide and child not in wide
+            is_small = not self.sees_persons and child in SMALL and parent not in SMALL
+            if parent in self.seen and (child not in self.seen or is_narrower or is_small):
+                return {"numerator", "denominator"}
+        return set()
 
 
 def constant(here, draw, table, column, kind):

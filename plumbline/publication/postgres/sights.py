@@ -153,8 +153,20 @@ class Onlooker:
         if table.name == "indicator" and not self.visible >= self.definitions.metrics.keys():
             # A formula names what goes into a metric, which the role may not know.
             hidden |= {"formula", "published_in"}
+        if not all(self._shows_parts(name) for name in self.visible):
+            hidden |= {"numerator", "denominator"}
         columns = tuple(column.name for column in table.columns if column.name not in hidden)
         return TableSight(columns, "" if condition == "true" else condition, self._words_of(table))
+
+    def _shows_parts(self, name: str) -> bool:
+        """Tell whether the role sees what a ratio divides wherever it sees the ratio."""
+        metric = self.definitions.metrics[name]
+        seen = self.wide if name in self.wide else self.visible
+        return all(
+            part in seen and self.groups.get(part) in (None, self.groups.get(name))
+            for part in (metric.numerator, metric.denominator)
+            if part
+        )
 
     def _words_of(self, table: Table) -> str:
         is_of_figures = table.name in ("indicator_value", "restatement", "target")
