@@ -1,5 +1,6 @@
 """The built-in company in a real PostgreSQL: the same figures, and each role exactly what it may see."""
 
+import json
 import random
 import re
 from collections import Counter
@@ -18,7 +19,7 @@ from plumbline.serving.vocabulary import Vocabulary
 from tests.end_to_end.conftest import plumb
 from tests.postgres import running
 
-QUERIES = 100
+QUERIES = 200
 EVIDENCE = {
     "doubt",
     "extract",
@@ -357,6 +358,19 @@ def test_comments_in_both_languages_stand_on_the_views_of_a_role(bi):
         ).fetchone()
     assert "销售" in table
     assert column.startswith("Net sales (currency) · 净销售额")
+
+
+def test_who_sees_what_is_told_in_words(demo_home):
+    done = plumb("access", "show", "north_america", home=demo_home.root.parent)
+    assert done.returncode == 0, done.stderr
+    assert "rows       territory__region_group North America" in done.stdout
+    assert re.search(r"^sales_by_territory_monthly +31 of 31", done.stdout, re.MULTILINE)
+    told = json.loads(plumb("access", "show", "--format", "json", home=demo_home.root.parent).stdout)
+    assert told.keys() == ACCOUNTS.keys()
+    assert told["people_partner"]["accounts"] == ["chen.jie"]
+    assert not told["analyst"]["tables"].keys() & (EVIDENCE | PERSONAL)
+    wrong = plumb("access", "show", "analist", home=demo_home.root.parent)
+    assert (wrong.returncode, "Did you mean 'analyst'?" in wrong.stderr) == (2, True)
 
 
 def run_again(home, address, *arguments):

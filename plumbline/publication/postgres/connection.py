@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 OLDEST = 150000
+# How the codes of lost connections begin, and of a server that shuts down.
+_LOST = ("08", "57P")
 _SESSION = (
     "SET timezone = 'UTC'",
     "SET datestyle = 'ISO, YMD'",
@@ -129,7 +131,7 @@ def _explained(error: Exception, settings: PostgresSettings) -> DeliveryError | 
             todo="docs/guides/publish-to-postgresql.md lists the rights that the user needs.",
             code="postgres-refused",
         )
-    is_lost = getattr(error, "pgcode", None) is None or isinstance(error, errors.OperatorIntervention)
+    is_lost = (getattr(error, "pgcode", None) or _LOST[0]).startswith(_LOST)
     return DeliveryError(
         "PostgreSQL cannot be reached, or the connection broke" if is_lost else "PostgreSQL refused",
         where=settings.where,
