@@ -33,7 +33,8 @@ from tests.end_to_end.young import (
     ledger_of,
 )
 
-LONGEST = 3
+# Kills in a row.
+LENGTHS = (2, 3)
 OLD, NEW, MISSED = "the old is published", "the new is published", "the run had ended before"
 
 
@@ -61,7 +62,7 @@ def kill_again_and_again(young, beginning, chance, times, place):
     found = Counter()
     while times > found.total() - found[MISSED]:
         left = times - (found.total() - found[MISSED])
-        found += story(young, beginning, chance, min(left, chance.randint(1, LONGEST)), place)
+        found += story(young, beginning, chance, min(left, chance.randint(*LENGTHS)), place)
     return found
 
 
@@ -130,7 +131,7 @@ def at_a_record(process, chance, beginning, base):
 def during_publication(process, chance, beginning, base):
     while process.poll() is None and not [*home_of(base).published.glob(".tmp-*")]:
         wait(process, 0.001)
-    wait(process, chance.uniform(0, 1.2 * beginning.after.seconds["publication"]))
+    wait(process, chance.uniform(0, beginning.after.seconds["publication"]))
 
 
 MOMENTS = (at_any_moment, at_any_moment, at_a_record, during_publication)
@@ -155,7 +156,7 @@ def main(times, seed):
         name = chance.choice(("first run", "next day", "next day", "full run"))
         story_place = Path(tempfile.mkdtemp(prefix="story-", dir=place))
         try:
-            found[name] += story(young, known[name], chance, chance.randint(1, LONGEST), story_place)
+            found[name] += story(young, known[name], chance, chance.randint(*LENGTHS), story_place)
         except (AssertionError, PlumblineError, TimeoutExpired):
             failed += 1
             traceback.print_exc()
