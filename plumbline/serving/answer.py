@@ -111,6 +111,15 @@ class Answer:
         time, mark = found
         return sorted({row[time] for row in rows if row[mark]})
 
+    def types(self) -> dict[str, str]:
+        """Give the type that DuckDB gives each column, reading nothing; whole days are DATE."""
+        with self._mending():
+            types = self._source.connection.sql(self.sql).types
+        return {
+            column.name: "DATE" if column.is_date else str(kind)
+            for column, kind in zip(self.columns, types, strict=True)
+        }
+
     def arrow(self, most: int | None = None) -> pa.Table:
         """Read the rows (at most so many) as an Arrow table; whole days are dates, counts are int64."""
         import pyarrow as pa

@@ -1,0 +1,1 @@
+"""SQL for BI tools: PostgreSQL with governed figures in it."""

@@ -1,0 +1,180 @@
+"""A text of SQL as a plan: the text as it is, with holes where metrics are asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from plumbline.errors import PlumblineError
+from plumbline.serving.sql.names import METRICS, Book, Relation
+from plumbline.serving.sql.refusal import SqlRefusal
+from plumbline.serving.sql.shape import MEASURES, Asked, Shape
+from plumbline.serving.sql.spans import Select, read_tokens, selects, statements
+
+if TYPE_CHECKING:
+    from sqlglot import Token
+
+Types = Callable[[tuple[str, ...], tuple[str, ...]], Mapping[str, str]]
+_HOLE = "\x00hole\x00"
+_ASKING = {"SELECT", "WITH", "(", "COPY", "DECLARE", "EXPLAIN", "INSERT", "VALUES"}
+_TABLE = re.compile(r"create\s+((global|local|temp|temporary|unlogged)\s+)*table\b", re.IGNORECASE)
+_NEVER = re.compile(r"\(?\s*(?:false|(\d+)\s*=\s*(\d+))\s*\)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A text whose pieces are text as it is, questions in whose place their answers stand, and refusals."""
+
+    pieces: tuple[str | Asked | PlumblineError, ...]
+
+    @cached_property
+    def questions(self) -> tuple[Asked, ...]:
+        """What is asked, in the order of the text."""
+        return tuple(piece for piece in self.pieces if isinstance(piece, Asked))
+
+    @cached_property
+    def refusal(self) -> PlumblineError | None:
+        """The first thing that cannot be answered."""
+        return next((piece for piece in self.pieces if isinstance(piece, PlumblineError)), None)
+
+    def text(self, answers: Sequence[str], refused: Callable[[PlumblineError], str]) -> str:
+        """Write the text with its answers, as SQL for what `json_to_recordset` takes."""
+        left = iter(answers)
+        return "".join(
+            piece if isinstance(piece, str) else next(left) if isinstance(piece, Asked) else refused(piece)
+            for piece in self.pieces
+        )
+
+    @cached_property
+    def parameters(self) -> int:
+        """The highest number of a parameter."""
+        text = "".join(piece for piece in self.pieces if isinstance(piece, str))
+        return max((int(found) for found in _parameters(text)), default=0)
+
+
+def plan(text: str, book: Book, types: Types) -> Plan | None:
+    """Plan a text; None when it asks for no metric."""
+    try:
+        tokens = read_tokens(text)
+    except SqlRefusal as refusal:
+        return Plan((refusal,)) if _calls_measure_text(text) else None
+    pieces: list[str | Asked | PlumblineError] = []
+    at = 0
+    for statement in statements(tokens):
+        for select, relation in _over_metrics(text, statement, book):
+            pieces += [text[at : select.start], *_answered(select, relation, statement, book, types)]
+            at = select.end
+    return Plan((*pieces, text[at:])) if pieces else None
+
+
+def _over_metrics(text: str, statement: Sequence[Token], book: Book) -> Iterator[tuple[Select, Relation]]:
+    """Give the SELECTs over metrics; one within another is a part of that."""
+    shadowed = _named_by_with(statement)
+    done = -1
+    for select in selects(text, statement):
+        if select.start < done:
+            continue
+        found = _relation(select, book, shadowed)
+        if found and not _is_empty(select):
+            done = select.end
+            yield select, found
+
+
+def _relation(select: Select, book: Book, shadowed: frozenset[str]) -> Relation | None:
+    """Give the relation of metrics that a SELECT reads; a name that may be another table's only with MEASURE."""
+    for schema, name in select.relations:
+        found = book.find(schema, name)
+        if (
+            found
+            and (schema or name not in shadowed)
+            and (schema or name == METRICS or _calls_measure(select))
+        ):
+            return found
+    return None
+
+
+def _answered(
+    select: Select, relation: Relation, statement: Sequence[Token], book: Book, types: Types
+) -> Iterator[str | Asked | PlumblineError]:
+    try:
+        _require_asking(select.text, statement)
+        written, asked = Shape(select, book, relation, types).read(_HOLE)
+    except PlumblineError as error:
+        yield error
+        return
+    except RecursionError:
+        yield SqlRefusal("the statement is nested too deeply", sqlstate="54001")
+        return
+    before, _, after = written.partition(_HOLE)
+    yield from (before, asked, after)
+
+
+def _require_asking(text: str, statement: Sequence[Token]) -> None:
+    """Refuse statements that would keep a question for later: they would keep today's figures."""
+    first = statement[0]
+    if first.text.upper() in _ASKING or _TABLE.match(text, first.start):
+        return
+    raise SqlRefusal(
+        f"{first.text.upper()} does not take a question to metrics",
+        why="It would keep the figures of now for later.",
+        todo="Ask in SELECT, WITH, COPY (…) TO, DECLARE … CURSOR or EXPLAIN.",
+    )
+
+
+def _is_empty(select: Select) -> bool:
+    """Tell whether only the columns are wanted: LIMIT 0, or WHERE FALSE, and no measure."""
+    if _calls_measure(select):
+        return False
+    limit, where = select.clauses.get("limit"), select.clauses.get("where")
+    if limit and select.text[limit.start : limit.end].strip() == "0":
+        return True
+    found = _NEVER.fullmatch(select.text[where.start : where.end].strip()) if where else None
+    return bool(
+        found and "group" not in select.clauses and (found[1] is None or int(found[1]) != int(found[2]))
+    )
+
+
+def _calls_measure(select: Select) -> bool:
+    tokens = select.tokens
+    return any(
+        token.text.upper() in MEASURES and following.text == "("
+        for token, following in zip(tokens, tokens[1:], strict=False)
+    )
+
+
+def _calls_measure_text(text: str) -> bool:
+    return re.search(rf"\b({'|'.join(MEASURES)})\s*\(", text, re.IGNORECASE) is not None
+
+
+def _named_by_with(statement: Sequence[Token]) -> frozenset[str]:
+    """Name the results that WITH gives names to, which hide relations."""
+    if not any(token.token_type.name == "WITH" for token in statement):
+        return frozenset()
+    found = set()
+    for index, token in enumerate(statement[2:], start=2):
+        if token.token_type.name == "ALIAS" and any(
+            item.text == "(" for item in statement[index + 1 : index + 4]
+        ):
+            name = _before(statement, index)
+            found.add(name.text if name.token_type.name == "IDENTIFIER" else name.text.lower())
+    return frozenset(found)
+
+
+def _before(statement: Sequence[Token], index: int) -> Token:
+    """Give the name before AS, in front of its list of columns where it has one."""
+    at = index - 1
+    if statement[at].text == ")":
+        while at > 0 and statement[at].text != "(":
+            at -= 1
+        at -= 1
+    return statement[at]
+
+
+def _parameters(text: str) -> Iterator[str]:
+    tokens = read_tokens(text.replace(_HOLE, ""))
+    for token, following in zip(tokens, tokens[1:], strict=False):
+        if token.token_type.name == "PARAMETER" and following.token_type.name == "NUMBER":
+            yield following.text

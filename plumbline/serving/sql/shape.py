@@ -1,0 +1,545 @@
+"""One SELECT over metrics, read: what it asks, and the SELECT over the rows of the answer that takes its place.
+
+Only names, FROM, WHERE, GROUP BY and the word HAVING are written anew; all else stays the text that it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from plumbline.definitions import GRAINS, parse_group_by
+from plumbline.serving.sql.conditions import Conditions, Reader
+from plumbline.serving.sql.constants import Parameters
+from plumbline.serving.sql.grouping import Grouping, columns_in, read_period
+from plumbline.serving.sql.names import Book, Names, Relation
+from plumbline.serving.sql.refusal import GROUPING, SqlRefusal
+from plumbline.serving.sql.spans import Select, unreadable
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+MEASURES = {"MEASURE", "AGG"}
+_ANSWER, _ASKED = "answer", "asked"
+_KNOWN = {
+    "expressions",
+    "from_",
+    "where",
+    "group",
+    "having",
+    "order",
+    "limit",
+    "offset",
+    "distinct",
+    "windows",
+}
+_AGGREGATES = {
+    *(
+        "json_agg",
+        "jsonb_agg",
+        "json_object_agg",
+        "jsonb_object_agg",
+        "xmlagg",
+        "range_agg",
+        "bit_xor",
+        "every",
+    ),
+    *("json_agg_strict", "jsonb_agg_strict", "range_intersect_agg", "regr_count", "regr_slope", "regr_r2"),
+    *(
+        "regr_intercept",
+        "regr_avgx",
+        "regr_avgy",
+        "regr_sxx",
+        "regr_sxy",
+        "regr_syy",
+        "string_agg",
+        "array_agg",
+    ),
+    *("json_objectagg", "json_arrayagg", "any_value", "mode"),
+}
+_EDITED = ("items", "having", "window", "order", "limit", "offset", "fetch")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of an answer: its name there, and its type in PostgreSQL."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a SELECT asks for: figures split by dimensions and periods, or without a metric the members of one."""
+
+    metrics: tuple[str, ...]
+    by: tuple[str, ...]
+    fields: tuple[Field, ...]
+    condition: exp.Expr | None
+    reader: Reader
+    where: tuple[str, ...] = ()
+
+    def conditions(self, given: Parameters) -> Conditions:
+        """Read the conditions with the values that the statement was bound to."""
+        reader = Reader(self.reader.names, self.reader.metrics, given, self.reader.kind_of)
+        found = reader.read(self.condition)
+        if found.is_never and self.metrics and not self.by:
+            raise SqlRefusal(
+                "the conditions leave out every day and every row",
+                todo="Widen the range; what a figure of nothing is, its definition does not say.",
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A part of the text that is to be written otherwise."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass
+class Shape:
+    """Reads one SELECT; `types_of` gives the types of answer columns for metrics and splits."""
+
+    select: Select
+    book: Book
+    relation: Relation
+    types_of: Callable[[tuple[str, ...], tuple[str, ...]], Mapping[str, str]]
+    edits: list[Edit] = field(default_factory=list)
+
+    @cached_property
+    def tree(self) -> exp.Select:
+        """The syntax tree, of which the names know their places in the SELECT."""
+        import sqlglot
+        from sqlglot import exp
+        from sqlglot.errors import ParseError
+
+        try:
+            found = sqlglot.parse_one(self.select.sql, dialect="postgres")
+        except ParseError as error:
+            raise unreadable(str(error.errors[0].get("description", "")) if error.errors else "") from None
+        if not isinstance(found, exp.Select):
+            raise unreadable("it is no plain SELECT")
+        return found
+
+    @cached_property
+    def names(self) -> Names:
+        """What the columns mean."""
+        table = self._require_one_table()
+        return Names(self.book, self.relation, [table.alias or table.name])
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that it names, in their order."""
+        from sqlglot import exp
+
+        found: dict[str, None] = {}
+        for part in self._parts():
+            for node in part.walk():
+                if name := self._measured(node):
+                    found[name] = None
+                elif isinstance(node, exp.Column) and self.names.is_metric(node):
+                    found[self.names.metric(node.name)] = None
+        return tuple(found)
+
+    @cached_property
+    def grouping(self) -> Grouping:
+        """What it groups by."""
+        group = self.tree.args.get("group")
+        for kind in ("grouping_sets", "cube", "rollup", "all"):
+            if group is not None and group.args.get(kind):
+                raise SqlRefusal(
+                    "GROUPING SETS, CUBE, ROLLUP and GROUP BY ALL are not answered",
+                    todo="Ask for each level in a SELECT of its own, joined by UNION ALL.",
+                )
+        nodes = [self._grouped(node) for node in group.expressions] if group is not None else []
+        distinct = self.tree.args.get("distinct")
+        if group is None and distinct is not None and not distinct.args.get("on") and not self.metrics:
+            nodes = [_unaliased(item) for item in self.tree.expressions]
+        return Grouping(self.names, self.metrics).read(nodes)
+
+    def read(self, hole: str) -> tuple[str, Asked]:
+        """Give the SELECT that takes its place, with `hole` for the rows of the answer, and what it asks."""
+        self._require_known()
+        by = tuple(self.grouping.by)
+        if not self.metrics and len(by) != 1:
+            raise self._nothing_asked()
+        where = self._condition_asked()
+        types = dict(self.types_of(self.metrics, by))
+        types |= {column: "timestamp" for column in by if column in self.grouping.moments}
+        fields = tuple(Field(name, types[name]) for name in (*by, *self.metrics))
+        reader = Reader(self.names, self.metrics, Parameters(), self._kind_of)
+        asked = Asked(self.metrics, by, fields, where, reader, self.relation.where)
+        asked.conditions(Parameters())
+        self._edit_all()
+        return self._written(hole, asked), asked
+
+    def _condition_asked(self) -> exp.Expr | None:
+        """Give the conditions that the question has; those on a list of members are on its rows."""
+        clause = self.tree.args.get("where")
+        if clause is None or self.metrics:
+            return clause.this if clause is not None else None
+        for column in columns_in(clause):
+            if not self.grouping.column_of(column):
+                raise SqlRefusal(
+                    f"the members of {self.grouping.by[0]} are not chosen by {column.name}",
+                    todo="Ask for a metric, too: the members that have figures then meet every condition.",
+                )
+        self._edit(clause.this)
+        return None
+
+    # -- what may stand where
+
+    def _require_known(self) -> None:
+        for name, value in self.tree.args.items():
+            if value and name not in _KNOWN:
+                raise SqlRefusal(
+                    f"{name.rstrip('_').upper()} does not stand in a question to metrics",
+                    todo="Ask in a sub-query, and join or combine its rows: "
+                    "SELECT … FROM (SELECT … FROM metrics GROUP BY …) AS figures JOIN ….",
+                )
+        for part in [*self._parts(), self.tree.args.get("where"), self.tree.args.get("group")]:
+            self._require_no_query(part)
+
+    def _require_no_query(self, part: exp.Expr | None) -> None:
+        from sqlglot import exp
+
+        if part is not None and part.find(exp.Select, exp.Subquery) is not None:
+            raise SqlRefusal(
+                "a sub-query does not stand in a question to metrics",
+                todo="Give its values, or ask in a sub-query and join its rows.",
+            )
+
+    def _require_one_table(self) -> exp.Table:
+        from sqlglot import exp
+
+        source = self.tree.args["from_"].this
+        if self.tree.args.get("joins") or not isinstance(source, exp.Table) or source.args.get("joins"):
+            raise SqlRefusal(
+                f"{self.relation.name} is not joined to other tables",
+                why="Figures are computed first; rows of another table would multiply them.",
+                todo="Join the answer: SELECT … FROM (SELECT … FROM metrics GROUP BY …) AS figures JOIN ….",
+            )
+        return source
+
+    def _nothing_asked(self) -> SqlRefusal:
+        if self.tree.find(_star()) is not None and not self.grouping.by:
+            return select_star(self.relation, self.book)
+        return SqlRefusal(
+            "no metric is asked for",
+            todo="Write MEASURE(metric) for each; SELECT DISTINCT dimension lists the members of one dimension.",
+        )
+
+    # -- reading
+
+    def _parts(self) -> Iterator[exp.Expr]:
+        """Give the parts of the tree that are kept."""
+        yield from self.tree.expressions
+        for name in ("having", "order", "limit", "offset", "distinct"):
+            if (part := self.tree.args.get(name)) is not None:
+                yield part
+        yield from self.tree.args.get("windows") or ()
+
+    def _grouped(self, node: exp.Expr) -> exp.Expr:
+        """Give what is grouped by: by its place, the alias of a result, or itself."""
+        from sqlglot import exp
+
+        if isinstance(node, exp.Literal) and not node.is_string:
+            place = int(node.name)
+            if not 0 < place <= len(self.tree.expressions):
+                raise SqlRefusal(f"GROUP BY position {place} is not in select list", sqlstate="42P10")
+            return _unaliased(self.tree.expressions[place - 1])
+        if isinstance(node, exp.Column) and not node.table:
+            aliased = {item.alias: item for item in self.tree.expressions if isinstance(item, exp.Alias)}
+            if node.name in aliased and not self._is_split(node):
+                return _unaliased(aliased[node.name])
+        return node
+
+    def _is_split(self, column: exp.Column) -> bool:
+        from plumbline.errors import PlumblineError
+
+        try:
+            self.names.split(column, self.metrics)
+        except PlumblineError:
+            return False
+        return True
+
+    def _measured(self, node: exp.Expr) -> str:
+        """Name the metric of MEASURE(…), or of a SUM that is the same; '' for anything else."""
+        from sqlglot import exp
+
+        if _is_measure(node):
+            return self.names.metric(_argument(node))
+        if not isinstance(node, exp.Sum) or _is_windowed(node) or not isinstance(node.this, exp.Column):
+            return ""
+        if self.names.is_metric(node.this):
+            name = self.names.metric(node.this.name)
+            return name if self.names.is_added_up(name) else ""
+        return ""
+
+    def _kind_of(self, column: str) -> str:
+        """Tell what the members of a dimension are."""
+        metrics = self.metrics[:1]
+        if not metrics:
+            return "text"
+        found = self.types_of(metrics, (column,))[column]
+        return found if found in ("text", "boolean") else "number"
+
+    # -- writing
+
+    def _edit_all(self) -> None:
+        for item in self.tree.expressions:
+            self._edit(item)
+        for part in list(self._parts())[len(self.tree.expressions) :]:
+            self._edit(part)
+        for node, (_, end) in zip(self.tree.expressions, self.select.items(), strict=True):
+            if name := _output_name(node):
+                self.edits.append(Edit(end, end, f" AS {quoted(name)}"))
+
+    def _edit(self, node: exp.Expr) -> None:
+        """Put columns of the answer in the place of what stands for them."""
+        from sqlglot import exp
+
+        if name := self._measured(node):
+            self._put(self._place_of_call(node), self._answered(name))
+        elif self._is_output(node):
+            return
+        elif column := self.grouping.column_of(node):
+            for part in columns_in(node):
+                self._put(self._place(part), self._answered(column))
+        elif isinstance(node, exp.Column):
+            self._edit_column(node)
+        elif isinstance(node, exp.Star):
+            raise select_star(self.relation, self.book)
+        else:
+            self._require_plain(node)
+            for child in node.iter_expressions():
+                self._edit(child)
+
+    def _edit_column(self, node: exp.Column) -> None:
+        from sqlglot import exp
+
+        if isinstance(node.this, exp.Star):
+            raise select_star(self.relation, self.book)
+        if not self.names.is_metric(node):
+            self.names.split(node, self.metrics)
+            raise SqlRefusal(
+                f'column "{node.name}" must appear in the GROUP BY clause',
+                sqlstate=GROUPING,
+                todo="Group by it.",
+            )
+        self._put(self._place(node), self._answered(self.names.metric(node.name)))
+
+    def _is_output(self, node: exp.Expr) -> bool:
+        """Tell whether a name in ORDER BY is that of a result, which stays."""
+        from sqlglot import exp
+
+        if not isinstance(node, exp.Column) or node.table or not isinstance(node.parent, exp.Ordered):
+            return False
+        return node.name in {
+            item.alias for item in self.tree.expressions if isinstance(item, exp.Alias)
+        } and (node.find_ancestor(exp.Window) is None)
+
+    def _require_plain(self, node: exp.Expr) -> None:
+        """Refuse to put figures of several groups together."""
+        from sqlglot import exp
+
+        is_named = isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATES
+        if not (is_named or _aggregates(node)) or _is_windowed(node):
+            return
+        metric = (
+            node.this.name if isinstance(node.this, exp.Column) and self.names.is_metric(node.this) else "…"
+        )
+        raise SqlRefusal(
+            f"figures are not put together by {node.sql('postgres')}",
+            sqlstate=GROUPING,
+            why="Ratios, distinct counts and balances of groups do not add up to those of all.",
+            todo=f"MEASURE({metric}) is right at any GROUP BY.",
+        )
+
+    def _answered(self, column: str) -> str:
+        names = [*self.grouping.by, *self.metrics]
+        return f"{_ANSWER}.c{names.index(column)}"
+
+    def _put(self, place: tuple[int, int], text: str) -> None:
+        self.edits.append(Edit(*place, text))
+
+    def _place(self, column: exp.Column) -> tuple[int, int]:
+        """Give the place of a column in the whole text, with what qualifies it."""
+        parts = [part for part in column.parts if "start" in part.meta]
+        if not parts:
+            raise unreadable(f"the place of {column.name} is not known")
+        start = min(part.meta["start"] for part in parts)
+        end = max(part.meta["end"] for part in parts) + 1
+        return self.select.start + start, self.select.start + end
+
+    def _place_of_call(self, node: exp.Expr) -> tuple[int, int]:
+        from sqlglot import exp
+
+        inner = node.expression if isinstance(node, exp.Dot) else node
+        if "start" not in inner.meta:
+            raise unreadable("the place of a measure is not known")
+        opened = self.select.start + int(inner.meta["start"])
+        start = opened
+        if isinstance(node, exp.Dot):
+            start = self.select.start + min(part.meta["start"] for part in node.this.find_all(exp.Identifier))
+        return start, self.select.closing(opened)
+
+    def _written(self, hole: str, asked: Asked) -> str:
+        """Write the SELECT over the rows of the answer."""
+        columns = ", ".join(f"c{index} {item.type}" for index, item in enumerate(asked.fields))
+        clauses = self.select.clauses
+        head = self._text(self.select.start, clauses["items"].end)
+        kept = [f"{head} FROM json_to_recordset({hole}) AS {_ANSWER}({columns})"]
+        conditions = self._conditions(asked)
+        if "having" in clauses:
+            conditions.append(f"({self._text(clauses['having'].start, clauses['having'].end)} )")
+        kept += [f" WHERE {' AND '.join(conditions)}"] if conditions else []
+        tail = [clauses[name] for name in _EDITED if name in clauses and name not in ("items", "having")]
+        kept += [f" {self._text(clause.keyword, clause.end)}" for clause in tail]
+        return "\n".join(kept)
+
+    def _conditions(self, asked: Asked) -> list[str]:
+        """Write the conditions of a question as a check of types only, those on members as they are."""
+        clause = self.select.clauses.get("where")
+        if clause is None:
+            return []
+        if asked.condition is None:
+            return [f"({self._text(clause.start, clause.end)} )"]
+        return [self._typed_condition()]
+
+    def _typed_condition(self) -> str:
+        """Write the conditions once more, never asked for: PostgreSQL checks them and learns the types."""
+        clause = self.select.clauses["where"]
+        columns: dict[str, str] = {}
+        edits = []
+        for column in columns_in(self.tree.args["where"]):
+            split = self.names.split(column, self.metrics)
+            kind = self._native_type(column)
+            name = columns.setdefault(f"{split.item.column} {kind}", f"w{len(columns)}")
+            edits.append(Edit(*self._place(column), f"{_ASKED}.{name}"))
+        row = ", ".join(f"NULL::{key.rpartition(' ')[2]} AS {name}" for key, name in columns.items())
+        text = edited(self.select.text, clause.start, clause.end, edits)
+        return f"(true OR EXISTS (SELECT FROM (SELECT {row}) AS {_ASKED} WHERE {text} ))"
+
+    def _native_type(self, column: exp.Column) -> str:
+        """Give the type that a column has in the catalog."""
+        split = self.names.split(column, self.metrics)
+        period = read_period(column, self.names, self.metrics)
+        if period is not None:
+            return "timestamp" if split.is_moment or period.grain not in GRAINS else "date"
+        return (
+            self.types_of(self.metrics[:1], (split.item.column,))[split.item.column]
+            if self.metrics
+            else "text"
+        )
+
+    def _text(self, start: int, end: int) -> str:
+        inside = [edit for edit in self.edits if start <= edit.start and edit.end <= end]
+        return edited(self.select.text, start, end, inside)
+
+
+def edited(text: str, start: int, end: int, edits: Sequence[Edit]) -> str:
+    """Give a part of a text with its edits made."""
+    parts, at = [], start
+    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
+        parts += [text[at : edit.start], edit.text]
+        at = edit.end
+    return "".join([*parts, text[at:end]])
+
+
+def quoted(name: str) -> str:
+    """Write a name as PostgreSQL takes it letter by letter."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def is_period(column: str) -> bool:
+    """Tell whether a column is called after a period: `metric_time__month`."""
+    return bool(parse_group_by(column).grain)
+
+
+def select_star(relation: Relation, book: Book) -> SqlRefusal:
+    """Say what to write instead of `SELECT *`."""
+    names = book.metrics_of(relation)
+    metric = "net_sales" if "net_sales" in names else next(iter(names), "metric")
+    return SqlRefusal(
+        f"SELECT * has no answer from {relation.name}",
+        why="It has no rows of its own: figures are computed for what you split them by.",
+        todo=f"Write SELECT date_trunc('month', metric_time), MEASURE({metric}) FROM {relation.name} GROUP BY 1.",
+    )
+
+
+def _star() -> type[exp.Expr]:
+    from sqlglot import exp
+
+    return exp.Star
+
+
+def _aggregates(node: exp.Expr) -> bool:
+    """Tell whether a function puts several rows together."""
+    from sqlglot import exp
+
+    window_only = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue)
+    return isinstance(node, exp.AggFunc) and not isinstance(node, window_only) or isinstance(node, exp.Filter)
+
+
+def _is_windowed(node: exp.Expr) -> bool:
+    """Tell whether a function looks at the rows of the answer through a window."""
+    from sqlglot import exp
+
+    parent = node.parent
+    while parent is not None and isinstance(parent, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
+        parent, node = parent.parent, parent
+    return isinstance(parent, exp.Window) and parent.this is node
+
+
+def _unaliased(node: exp.Expr) -> exp.Expr:
+    found: exp.Expr = node.unalias()
+    return found
+
+
+def _is_measure(node: exp.Expr) -> bool:
+    from sqlglot import exp
+
+    if isinstance(node, exp.Dot):
+        return _is_measure(node.expression)
+    if isinstance(node.parent, exp.Dot) and node.parent.expression is node:
+        return False
+    name = (
+        node.name
+        if isinstance(node, exp.Anonymous)
+        else node.sql_name()
+        if isinstance(node, exp.Func)
+        else ""
+    )
+    return name.upper() in MEASURES
+
+
+def _argument(node: exp.Expr) -> str:
+    from sqlglot import exp
+
+    call = node.expression if isinstance(node, exp.Dot) else node
+    given = call.expressions or [call.this]
+    if len(given) == 1 and isinstance(given[0], exp.Column | exp.Literal):
+        return str(given[0].name)
+    raise SqlRefusal(
+        "MEASURE takes the name of one metric", sqlstate="42883", todo="Write MEASURE(net_sales)."
+    )
+
+
+def _output_name(node: exp.Expr) -> str:
+    """Name a result that has no alias as it would be called: after its column or its metric."""
+    from sqlglot import exp
+
+    if isinstance(node, exp.Column):
+        return str(node.name)
+    if _is_measure(node):
+        return _argument(node)
+    if isinstance(node, exp.Cast | exp.Paren):
+        return _output_name(node.this)
+    return "sum" if isinstance(node, exp.Sum) else ""
