@@ -80,10 +80,10 @@ class Kept:
 class Answers:
     """What the sessions of one endpoint ask; for many threads."""
 
-    def __init__(self, desk: Desk, schema: str = "metrics", limits: Limits = Limits()) -> None:
+    def __init__(self, desk: Desk, schema: str = "metrics", limits: Limits | None = None) -> None:
         self._desk = desk
         self._schema = schema
-        self._limits = limits
+        self._limits = limits or Limits()
         self._shelf = Shelf(desk.home.published.resolve())
         self._etags: dict[tuple[int | None, str, str], str] = {}
         self._books: Kept = Kept(64)
@@ -172,7 +172,7 @@ class Answers:
         key = (visit.etag, metrics, by)
         found = self._types.get(key)
         if found is None:
-            types = visit.explain(Question(metrics, by)).types() if metrics else _member_type(visit, *by)
+            types = visit.explain(Question(metrics, by)).types() if metrics else member_type(visit, *by)
             found = {name: postgres_type(kind) for name, kind in types.items()}
             self._types.put(key, found)
         return found  # type: ignore[no-any-return]
@@ -219,7 +219,8 @@ def postgres_type(kind: str) -> str:
     return "numeric" if kind.startswith("DECIMAL") else _TYPES.get(kind, "text")
 
 
-def _member_type(visit: Visit, dimension: str) -> dict[str, str]:
+def member_type(visit: Visit, dimension: str) -> dict[str, str]:
+    """Give the type that DuckDB gives the members of a dimension."""
     sql = library.values_sql(visit.source, dimension, (), words=visit.words)
     (kind,) = visit.source.connection.sql(sql).types
     return {dimension: str(kind)}

@@ -20,7 +20,7 @@ from plumbline.serving.sql.constants import (
     as_text,
     evaluate,
 )
-from plumbline.serving.sql.grouping import Period, read_period
+from plumbline.serving.sql.grouping import Period, columns_in, read_period
 from plumbline.serving.sql.names import Names, Split
 from plumbline.serving.sql.refusal import GROUPING, SqlRefusal
 
@@ -119,6 +119,9 @@ class Reader:
         return None if _writes_text(node) else period
 
     def _period(self, node: exp.Expr) -> Period | None:
+        for column in columns_in(node):
+            if self.names.is_metric(column):
+                raise _figure_in_where(column)
         try:
             return read_period(node, self.names, self.metrics)
         except SqlRefusal:
@@ -183,9 +186,8 @@ class Reader:
         shifted = [name for name in self.metrics if self.names.looks_elsewhere(name)]
         if item.name == METRIC_TIME and shifted:
             raise SqlRefusal(
-                f"{shifted[0]} rests on other days than those of its period, and cannot be limited to {METRIC_TIME} "
-                "in this way",
-                todo=f"Limit it by a range: WHERE {METRIC_TIME} >= '2026-01-01' AND {METRIC_TIME} < '2026-02-01'.",
+                f"{shifted[0]} rests on other days than its period's: it cannot be limited so",
+                todo="Limit it by a range: WHERE metric_time >= '2026-01-01' AND metric_time < '2026-02-01'.",
             )
         return f"{{{{ TimeDimension('{item.name}', '{period.grain}') }}}}"
 
@@ -250,7 +252,7 @@ def _of_kind(value: Any, kind: str, given: Parameters, node: exp.Expr, is_order:
     if kind == "text":
         if is_order:
             raise SqlRefusal(
-                f"texts are not compared by their order here: {node.parent.sql('postgres') if node.parent else ''}",
+                f"texts are not compared by their order here: {(node.parent or node).sql('postgres')}",
                 why="Which text comes first depends on the collation of a database.",
                 todo="Name the members: dimension IN ('…', '…'), or use LIKE.",
             )
@@ -399,7 +401,8 @@ def _writes_text(node: exp.Expr) -> bool:
 def _too_much(node: exp.Expr) -> SqlRefusal:
     return SqlRefusal(
         f"the condition {node.sql('postgres')} cannot be applied before figures are computed",
-        why="A WHERE compares dimensions and metric_time with values: =, <>, <, IN, BETWEEN, LIKE, ILIKE, IS NULL.",
+        why="A WHERE compares dimensions and metric_time with values: "
+        "=, <>, <, IN, BETWEEN, LIKE, ILIKE, IS NULL.",
         todo="Write it so, or put the question into a sub-query and filter its rows: "
         "SELECT * FROM (SELECT … FROM metrics GROUP BY …) AS figures WHERE ….",
     )

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,7 @@ class Parameters:
 
         with suppress(Exception):
             return ZoneInfo(self.zone)
-        return timezone.utc
+        return UTC
 
 
 def evaluate(node: exp.Expr, given: Parameters) -> Any:
@@ -74,7 +74,7 @@ def evaluate(node: exp.Expr, given: Parameters) -> Any:
     return found(node, given)
 
 
-def as_moment(value: Any, given: Parameters) -> datetime | None | Pending:
+def as_moment(value: Any, given: Parameters) -> datetime | Pending | None:
     """Read a value as a moment without a zone."""
     if value is None or isinstance(value, Pending):
         return value
@@ -91,7 +91,7 @@ def as_moment(value: Any, given: Parameters) -> datetime | None | Pending:
     )
 
 
-def as_number(value: Any) -> Decimal | None | Pending:
+def as_number(value: Any) -> Decimal | Pending | None:
     """Read a value as a number."""
     if value is None or isinstance(value, Pending):
         return value
@@ -103,7 +103,7 @@ def as_number(value: Any) -> Decimal | None | Pending:
     raise SqlRefusal(f"{value!r} is no number", sqlstate=BAD_VALUE)
 
 
-def as_bool(value: Any) -> bool | None | Pending:
+def as_bool(value: Any) -> bool | Pending | None:
     """Read a value as a truth value."""
     if value is None or isinstance(value, bool | Pending):
         return value
@@ -114,7 +114,7 @@ def as_bool(value: Any) -> bool | None | Pending:
     raise SqlRefusal(f"{value!r} is neither true nor false", sqlstate=BAD_VALUE)
 
 
-def as_text(value: Any) -> str | None | Pending:
+def as_text(value: Any) -> str | Pending | None:
     """Read a value as a text; a number is none, as in PostgreSQL."""
     if value is None or isinstance(value, str | Pending):
         return value
@@ -329,7 +329,7 @@ _BINARY: Mapping[int, Callable[[bytes], Any]] = {
     701: _unpacked("!d"),
     1082: lambda value: _POSTGRES_EPOCH.date() + timedelta(days=struct.unpack("!i", value)[0]),
     1114: _moment_of,
-    1184: lambda value: _moment_of(value).replace(tzinfo=timezone.utc),
+    1184: lambda value: _moment_of(value).replace(tzinfo=UTC),
     1700: _numeric,
     2950: lambda value: UUID(bytes=value),
 }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.errors import PlumblineError
 from plumbline.serving.sql.answers import Answers
+from plumbline.serving.sql.catalog import schema_of
 from plumbline.serving.sql.options import SqlOptions
 from plumbline.serving.sql.session import Session
 from plumbline.serving.sql.wire import (
@@ -104,7 +105,7 @@ class Endpoint:
         async with asyncio.timeout(self.options.startup_seconds):
             startup = await self._introduced(reader, writer)
         if startup is None:
-            return
+            return None
         if startup.code == CANCEL_REQUEST:
             return await self._cancel(startup)
         if len(self._tasks) > self.options.max_connections:
@@ -182,9 +183,7 @@ class Endpoint:
         changed = given | ({"database": database} if database else {})
         if "search_path" in given or "search_path" in given.get("options", ""):
             return changed
-        schema = schema_of(
-            self.desk.policy.roles[principal.role].metrics.everything, self.options.schema, principal.role
-        )
+        schema = schema_of(self.desk.policy.roles[principal.role], self.options.schema)
         return changed | {"search_path": f"{self.options.search_path}, {schema}"}
 
     async def _upstream(self) -> Streams:
@@ -204,11 +203,6 @@ class Endpoint:
             await writer.drain()
             await reader.read(1)
             await _close(writer)
-
-
-def schema_of(is_everything: bool, schema: str, role: str) -> str:
-    """Name the schema in which a role finds the relations."""
-    return schema if is_everything else f"{schema}_{role}"
 
 
 def _role(parameters: dict[str, str]) -> str:

@@ -86,7 +86,7 @@ class Grouping:
                 return part
             try:
                 split = self.names.split(part, self.metrics)
-            except Exception:  # noqa: BLE001 - what is no dimension is told where it is asked for
+            except Exception:
                 return exp.column(part.name, quoted=True)
             return exp.column(f"{split.item.column}{'' if split.is_moment else '!'}", quoted=True)
 
@@ -221,8 +221,8 @@ def _not_a_split(node: exp.Expr) -> SqlRefusal:
     text = node.sql("postgres")
     return SqlRefusal(
         f"figures cannot be split by {text}",
-        why="They are computed for the members of a dimension and for whole periods; what puts several of them "
-        "together would add up what must not be added up.",
+        why="They are computed for the members of a dimension and for whole periods; what puts several of "
+        "them together would add up what must not be added up.",
         todo="GROUP BY the dimension, or date_trunc('month', …), and compute on the result: "
         "SELECT … FROM (SELECT … FROM metrics GROUP BY …) AS figures.",
     )

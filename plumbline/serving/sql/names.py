@@ -1,4 +1,4 @@
-"""What stands behind the names in a SELECT: relations, and their columns as metrics, dimensions and periods."""
+"""What stands behind the names in a SELECT: relations, and their columns as metrics and splits."""
 
 from __future__ import annotations
 

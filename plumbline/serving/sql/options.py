@@ -60,7 +60,7 @@ class SqlOptions:
     schema: str = "metrics"
     search_path: str = '"$user", public, published'
     databases: Mapping[str, str] = field(default_factory=dict)
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     max_connections: int = 200
     max_message: int = 64 << 20
     max_statement: int = 1 << 20

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from plumbline.errors import PlumblineError
@@ -84,7 +85,10 @@ def _over_metrics(text: str, statement: Sequence[Token], book: Book) -> Iterator
 
 
 def _relation(select: Select, book: Book, shadowed: frozenset[str]) -> Relation | None:
-    """Give the relation of metrics that a SELECT reads; a name that may be another table's only with MEASURE."""
+    """Give the relation of metrics that a SELECT reads.
+
+    A name without a schema that may as well be another table's is one only with MEASURE.
+    """
     for schema, name in select.relations:
         found = book.find(schema, name)
         if (
@@ -140,8 +144,7 @@ def _is_empty(select: Select) -> bool:
 def _calls_measure(select: Select) -> bool:
     tokens = select.tokens
     return any(
-        token.text.upper() in MEASURES and following.text == "("
-        for token, following in zip(tokens, tokens[1:], strict=False)
+        token.text.upper() in MEASURES and following.text == "(" for token, following in pairwise(tokens)
     )
 
 
@@ -175,6 +178,6 @@ def _before(statement: Sequence[Token], index: int) -> Token:
 
 def _parameters(text: str) -> Iterator[str]:
     tokens = read_tokens(text.replace(_HOLE, ""))
-    for token, following in zip(tokens, tokens[1:], strict=False):
+    for token, following in pairwise(tokens):
         if token.token_type.name == "PARAMETER" and following.token_type.name == "NUMBER":
             yield following.text

@@ -280,7 +280,7 @@ class Session:
             return await self.run(function, *arguments)
         except PlumblineError:
             raise
-        except Exception as error:  # noqa: BLE001 - the session lives on, whatever happened
+        except Exception as error:
             raise SqlRefusal(
                 "the question could not be answered", sqlstate="XX000", why=f"{type(error).__name__}."
             ) from error

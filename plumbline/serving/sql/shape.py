@@ -1,4 +1,4 @@
-"""One SELECT over metrics, read: what it asks, and the SELECT over the rows of the answer that takes its place.
+"""One SELECT over metrics, read: what it asks, and the SELECT over its answer that takes its place.
 
 Only names, FROM, WHERE, GROUP BY and the word HAVING are written anew; all else stays the text that it was.
 """
@@ -72,7 +72,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a SELECT asks for: figures split by dimensions and periods, or without a metric the members of one."""
+    """What a SELECT asks for: figures by dimensions and periods; without a metric, members of a dimension."""
 
     metrics: tuple[str, ...]
     by: tuple[str, ...]
@@ -232,7 +232,7 @@ class Shape:
             return select_star(self.relation, self.book)
         return SqlRefusal(
             "no metric is asked for",
-            todo="Write MEASURE(metric) for each; SELECT DISTINCT dimension lists the members of one dimension.",
+            todo="Write MEASURE(metric) for each; SELECT DISTINCT dimension lists the members of one.",
         )
 
     # -- reading
@@ -470,7 +470,7 @@ def select_star(relation: Relation, book: Book) -> SqlRefusal:
     return SqlRefusal(
         f"SELECT * has no answer from {relation.name}",
         why="It has no rows of its own: figures are computed for what you split them by.",
-        todo=f"Write SELECT date_trunc('month', metric_time), MEASURE({metric}) FROM {relation.name} GROUP BY 1.",
+        todo=f"Write SELECT metric_time, MEASURE({metric}) FROM {relation.name} GROUP BY metric_time.",
     )
 
 
@@ -485,16 +485,18 @@ def _aggregates(node: exp.Expr) -> bool:
     from sqlglot import exp
 
     window_only = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue)
-    return isinstance(node, exp.AggFunc) and not isinstance(node, window_only) or isinstance(node, exp.Filter)
+    return (isinstance(node, exp.AggFunc) and not isinstance(node, window_only)) or isinstance(
+        node, exp.Filter
+    )
 
 
 def _is_windowed(node: exp.Expr) -> bool:
     """Tell whether a function looks at the rows of the answer through a window."""
     from sqlglot import exp
 
-    parent = node.parent
-    while parent is not None and isinstance(parent, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
-        parent, node = parent.parent, parent
+    parent: exp.Expr | None = node.parent
+    if isinstance(parent, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
+        return _is_windowed(parent)
     return isinstance(parent, exp.Window) and parent.this is node
 
 

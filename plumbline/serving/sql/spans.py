@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from plumbline.serving.sql.refusal import SqlRefusal
 
 if TYPE_CHECKING:
-    from sqlglot.dialects.dialect import Dialect
     from sqlglot import Token
+    from sqlglot.dialects.dialect import Dialect
 
 _CLAUSES = {
     "FROM": "from",

@@ -94,7 +94,7 @@ class Parse:
     @classmethod
     def read(cls, body: bytes) -> Parse:
         """Take a Parse message apart."""
-        with _bounds():
+        with _Bounds():
             end = body.index(0)
             stop = body.index(0, end + 1)
             (count,) = _SHORT.unpack_from(body, stop + 1)
@@ -124,7 +124,7 @@ class Bind:
     @classmethod
     def read(cls, body: bytes) -> Bind:
         """Take a Bind message apart."""
-        with _bounds():
+        with _Bounds():
             end = body.index(0)
             stop = body.index(0, end + 1)
             formats, at = _shorts(body, stop + 1)
@@ -154,7 +154,7 @@ class Bind:
 
 def bound_statement(body: bytes) -> bytes:
     """Name the prepared statement of a Bind message."""
-    with _bounds():
+    with _Bounds():
         start = body.index(0) + 1
         return body[start : body.index(0, start)]
 
@@ -203,7 +203,7 @@ def _values(body: bytes, at: int) -> tuple[tuple[bytes | None, ...], int]:
     return tuple(values), at
 
 
-class _bounds:
+class _Bounds:
     """Turn what a message lacks into a ProtocolError."""
 
     def __enter__(self) -> None:
