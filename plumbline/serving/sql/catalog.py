@@ -1,6 +1,7 @@
 """The relations of the endpoint in PostgreSQL's own catalog, so that tools can list columns and comments.
 
-They have no rows: whoever reads one past the endpoint, or without MEASURE(), is told what to write.
+They are tables without figures: whoever reads one past the endpoint, or without MEASURE(), is told what to
+write; what reads no row, such as LIMIT 0, is answered.
 """
 
 from __future__ import annotations
@@ -62,19 +63,22 @@ def apply_catalog(connection: Any, desk: Desk, *, schema: str = METRICS) -> list
     """
     policy = desk.policy
     changed = []
+    types: dict[tuple[str, str], str] = {}
     with closing(connection.cursor()) as cursor:
         for name, role in _schemas(policy, schema).items():
             with desk.visit(Principal("", role.name)) as visit:
-                statements = list(catalog_sql(name, relations(visit, schema), _readers(policy, role)))
+                statements = list(catalog_sql(name, relations(visit, schema, types), _readers(policy, role)))
             if _renewed(cursor, name, statements):
                 changed.append(name)
     connection.commit()
     return changed
 
 
-def relations(visit: Visit, schema: str = METRICS) -> list[CatalogRelation]:
-    """Describe the relations that the role of a visit can read."""
-    return list(_Describer(visit, schema).relations())
+def relations(
+    visit: Visit, schema: str = METRICS, types: dict[tuple[str, str], str] | None = None
+) -> list[CatalogRelation]:
+    """Describe the relations that the role of a visit can read; `types` are kept for the next role."""
+    return list(_Describer(visit, schema, {} if types is None else types).relations())
 
 
 def catalog_sql(schema: str, found: Sequence[CatalogRelation], readers: Sequence[str] = ()) -> Iterator[str]:
@@ -89,9 +93,13 @@ def catalog_sql(schema: str, found: Sequence[CatalogRelation], readers: Sequence
     )
     for relation in found:
         name = f"{space}.{identifier(relation.name)}"
-        columns = ", ".join(f"NULL::{item.type} AS {identifier(item.name)}" for item in relation.columns)
-        yield f"CREATE VIEW {name} AS SELECT {columns} WHERE {space}.{_REFUSE}()"
-        yield f"COMMENT ON VIEW {name} IS {literal(relation.comment)}"
+        columns = ", ".join(f"{identifier(item.name)} {item.type}" for item in relation.columns)
+        yield f"CREATE TABLE {name} ({columns})"
+        yield f"COMMENT ON TABLE {name} IS {literal(relation.comment)}"
+        # The policy is asked for each row: with none at all, nobody would be told.
+        yield f"INSERT INTO {name} DEFAULT VALUES"
+        yield f"CREATE POLICY {_REFUSE} ON {name} FOR SELECT USING ({space}.{_REFUSE}())"
+        yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
         for item in relation.columns:
             yield f"COMMENT ON COLUMN {name}.{identifier(item.name)} IS {literal(item.comment)}"
     for reader in readers:
@@ -141,8 +149,9 @@ def _not_ours(schema: str) -> PlumblineError:
 class _Describer:
     """Describes relations; types are those of answers."""
 
-    def __init__(self, visit: Visit, schema: str) -> None:
+    def __init__(self, visit: Visit, schema: str, types: dict[tuple[str, str], str]) -> None:
         self._visit = visit
+        self._types = types
         self._words = visit.words
         self._book = Book(visit.words, (schema,))
         manifest = visit.source.manifest
@@ -170,7 +179,7 @@ class _Describer:
 
     def _metric(self, name: str) -> CatalogColumn | None:
         """Describe a metric; none that has no data behind it."""
-        kind = self._type((name,), (), name)
+        kind = self._type(name, "")
         return self._column(name, kind, self._labels[name].comment) if kind else None
 
     def _splits(self, metrics: Sequence[str]) -> list[CatalogColumn]:
@@ -202,15 +211,22 @@ class _Describer:
             return self._column(name, "date", comment)
         if dimension is not None and dimension.type == "time":
             return self._column(name, "timestamp" if name == item.name else "date", comment)
-        kind = self._type((metric,), (item.column,), item.column)
+        kind = self._type(metric, item.column)
         return self._column(name, kind, comment) if kind else None
 
-    def _type(self, metrics: tuple[str, ...], by: tuple[str, ...], column: str) -> str:
-        """Give the type of a column of an answer; '' for one that cannot be answered."""
+    def _type(self, metric: str, column: str) -> str:
+        """Give the type of a metric, or of what it is split by; '' for what cannot be answered."""
+        key = ("", column) if column else (metric, "")
+        if key not in self._types:
+            self._types[key] = self._asked(metric, column)
+        return self._types[key]
+
+    def _asked(self, metric: str, column: str) -> str:
         import duckdb
 
+        question = Question((metric,), (column,) if column else ())
         try:
-            return postgres_type(self._visit.explain(Question(metrics, by)).types()[column])
+            return postgres_type(self._visit.explain(question).types()[column or metric])
         except (PlumblineError, duckdb.Error):
             return ""
 

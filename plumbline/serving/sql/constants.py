@@ -24,6 +24,11 @@ _NUMBER_TYPES = {"INT", "BIGINT", "SMALLINT", "DECIMAL", "DOUBLE", "FLOAT"}
 _UNITS = {"day": 1, "week": 7, "month": 1, "quarter": 3, "year": 12}
 
 
+_MOMENT = re.compile(
+    r"\s*(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?))?\s*(?:Z|[-+]\d{2}(?::?\d{2})?)?\s*"
+)
+
+
 class Pending:
     """A parameter whose value is not known yet; it fits anywhere."""
 
@@ -83,9 +88,9 @@ def as_moment(value: Any, given: Parameters) -> datetime | Pending | None:
     if isinstance(value, date):
         return datetime.combine(value, time())
     with suppress(ValueError):
-        if isinstance(value, str):
+        if isinstance(value, str) and (found := _MOMENT.fullmatch(value)):
             # What PostgreSQL takes for a timestamp without a zone leaves a zone aside.
-            return datetime.fromisoformat(value.strip()).replace(tzinfo=None)
+            return datetime.fromisoformat(f"{found[1]} {found[2] or '00:00'}")
     raise SqlRefusal(
         f"{value!r} is no date", sqlstate=BAD_DATE, todo="Write '2026-01-31' or '2026-01-31 00:00:00'."
     )
