@@ -270,17 +270,27 @@ def _compared(reader: Reader, node: exp.Expr) -> str:
         left, right, name = right, left, _FLIPPED[name]
     if _has_column(right):
         raise _too_much(node)
-    if type(right).__name__ in ("Any", "All"):
-        return _any(reader, left, right, name, node)
+    if quantifier := _quantifier(right):
+        return _any(reader, left, right, f"{name} {quantifier}", node)
     member, kind = reader.member(left)
     return f"({member} {_SIGNS[name]} {reader.value(right, kind, is_order=name not in ('EQ', 'NEQ'))})"
 
 
+def _quantifier(node: exp.Expr) -> str:
+    """Name what stands before an array: ANY (or SOME) or ALL; '' where none does."""
+    from sqlglot import exp
+
+    name = node.name if isinstance(node, exp.Anonymous) else type(node).__name__
+    found = {"SOME": "ANY"}.get(name.upper(), name.upper())
+    return found if found in ("ANY", "ALL") else ""
+
+
 def _any(reader: Reader, left: exp.Expr, right: exp.Expr, name: str, node: exp.Expr) -> str:
     """Write `= ANY (array)` and `<> ALL (array)`."""
-    if (name, type(right).__name__) not in (("EQ", "Any"), ("NEQ", "All")):
+    if name not in ("EQ ANY", "NEQ ALL"):
         raise _too_much(node)
-    values = evaluate(right.this, reader.given)
+    is_in = name == "EQ ANY"
+    values = evaluate(right.expressions[0] if right.expressions else right.this, reader.given)
     if isinstance(values, str):
         from plumbline.serving.sql.constants import decode
 
@@ -291,9 +301,9 @@ def _any(reader: Reader, left: exp.Expr, right: exp.Expr, name: str, node: exp.E
     if values is None:
         return f"({member} = NULL)"
     if not values:
-        return _NEVER if name == "EQ" else "(1 = 1)"
+        return _NEVER if is_in else "(1 = 1)"
     texts = ", ".join(written(_of_kind(value, kind, reader.given, node, False)) for value in values)
-    return f"({member} {'IN' if name == 'EQ' else 'NOT IN'} ({texts}))"
+    return f"({member} {'IN' if is_in else 'NOT IN'} ({texts}))"
 
 
 def _between(reader: Reader, node: exp.Expr) -> str:

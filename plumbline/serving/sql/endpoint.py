@@ -65,6 +65,7 @@ class Endpoint:
     answers: Answers = field(init=False)
     _sessions: dict[bytes, Session] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _is_closing: bool = False
     _threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_THREADS, thread_name_prefix="plumbline-sql")
     )
@@ -85,12 +86,17 @@ class Endpoint:
             await _fail(writer, "08P01", "the connection was not opened in time")
         except (OSError, EOFError):
             pass
+        except asyncio.CancelledError:
+            # A task that ends as cancelled is told by asyncio's streams as an error.
+            if not self._is_closing:
+                raise
         finally:
             self._tasks.discard(task)
             await _close(writer)
 
     async def close(self) -> None:
         """End every connection."""
+        self._is_closing = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

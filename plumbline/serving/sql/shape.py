@@ -165,6 +165,7 @@ class Shape:
 
     def read(self, hole: str) -> tuple[str, Asked]:
         """Give the SELECT that takes its place, with `hole` for the rows of the answer, and what it asks."""
+        self._require_one_table()
         self._require_known()
         by = tuple(self.grouping.by)
         if not self.metrics and len(by) != 1:
@@ -228,8 +229,9 @@ class Shape:
         return source
 
     def _nothing_asked(self) -> SqlRefusal:
-        if self.tree.find(_star()) is not None and not self.grouping.by:
+        if self.tree.is_star:
             return select_star(self.relation, self.book)
+        self._edit_all()
         return SqlRefusal(
             "no metric is asked for",
             todo="Write MEASURE(metric) for each; SELECT DISTINCT dimension lists the members of one.",
@@ -472,12 +474,6 @@ def select_star(relation: Relation, book: Book) -> SqlRefusal:
         why="It has no rows of its own: figures are computed for what you split them by.",
         todo=f"Write SELECT metric_time, MEASURE({metric}) FROM {relation.name} GROUP BY metric_time.",
     )
-
-
-def _star() -> type[exp.Expr]:
-    from sqlglot import exp
-
-    return exp.Star
 
 
 def _aggregates(node: exp.Expr) -> bool:

@@ -148,6 +148,7 @@ def _dialect() -> type[Dialect]:
     class EveryWord(Postgres):
         class Tokenizer(Postgres.Tokenizer):
             COMMANDS: ClassVar = set()
+            BYTE_STRING_ESCAPES: ClassVar = ["'", "\\"]
 
     return EveryWord
 

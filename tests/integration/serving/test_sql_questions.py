@@ -1,0 +1,381 @@
+"""What SELECT gives over metrics, against hand-written SQL over the shop's rows; and what it refuses."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from tests.unit.serving.conftest import Shop
+
+Session = psycopg.Connection[Any]
+LINES = "FROM marts.order_lines AS line LEFT JOIN marts.products USING (product_id)"
+
+
+def rows(session: Session, text: str, values: Any = None) -> list[tuple[Any, ...]]:
+    return session.execute(text, values).fetchall()
+
+
+def test_a_measure_by_a_dimension_is_what_its_definition_says(ana: Session, sold: Shop) -> None:
+    found = rows(ana, "SELECT product__category, MEASURE(net_sales) FROM metrics GROUP BY 1 ORDER BY 1")
+    assert found == sold.sql(f"SELECT category, sum(net_amount) {LINES} GROUP BY 1 ORDER BY 1 NULLS LAST")
+
+
+def test_a_ratio_of_all_is_no_sum_of_ratios(ana: Session, sold: Shop) -> None:
+    found = rows(ana, "SELECT MEASURE(average_order_value) FROM metrics")
+    ((expected,),) = sold.sql(
+        "SELECT (SELECT sum(net_amount) FROM marts.order_lines) / (SELECT count(*) FROM marts.orders)"
+    )
+    assert [round(value, 6) for (value,) in found] == [round(float(expected), 6)]
+
+
+def test_expressions_over_measures_are_postgresqls_own(ana: Session) -> None:
+    text = (
+        "SELECT MEASURE(net_sales) / MEASURE(orders) AS each, round(MEASURE(net_sales), 2) + 1,"
+        " CASE WHEN MEASURE(orders) > 4 THEN 'many' ELSE 'few' END FROM metrics"
+    )
+    ((each, added, many),) = rows(ana, text)
+    assert (round(each, 4), added, many) == (Decimal("86.0000"), Decimal("431.00"), "many")
+
+
+def test_months_are_cut_by_date_trunc(ana: Session) -> None:
+    text = "SELECT date_trunc('month', metric_time) AS m, MEASURE(orders) FROM metrics GROUP BY 1 ORDER BY m"
+    assert rows(ana, text) == [
+        (datetime(2025, 1, 1), 1),
+        (datetime(2025, 2, 1), 1),
+        (datetime(2026, 1, 1), 1),
+        (datetime(2026, 2, 1), 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("period", "value"),
+    [
+        ("EXTRACT(year FROM metric_time)", Decimal(2025)),
+        ("date_part('year', metric_time)", 2025.0),
+        ("to_char(metric_time, 'YYYY')", "2025"),
+        ("date_trunc('year', metric_time)::date", date(2025, 1, 1)),
+        ("metric_time__year", date(2025, 1, 1)),
+        ("year", date(2025, 1, 1)),
+    ],
+)
+def test_a_year_may_be_written_in_many_ways(ana: Session, period: str, value: Any) -> None:
+    found = rows(ana, f"SELECT {period}, MEASURE(orders) FROM metrics GROUP BY {period} ORDER BY 1 LIMIT 1")
+    assert found == [(value, 2)]
+
+
+def test_year_and_month_together_name_one_month(ana: Session) -> None:
+    text = (
+        "SELECT EXTRACT(month FROM metric_time), EXTRACT(year FROM metric_time), MEASURE(orders)"
+        " FROM metrics GROUP BY 1, 2 ORDER BY 2, 1"
+    )
+    assert [tuple(map(int, row)) for row in rows(ana, text)] == [
+        (1, 2025, 1),
+        (2, 2025, 1),
+        (1, 2026, 1),
+        (2, 2026, 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("condition", "orders"),
+    [
+        ("metric_time >= '2026-01-01'", 3),
+        ("metric_time > '2026-01-05'", 2),
+        ("metric_time > '2026-01-05 12:00'", 2),
+        ("metric_time < DATE '2026-01-05' AND metric_time >= '2025-02-01'", 1),
+        ("metric_time <= '2026-01-04 23:59:59'", 2),
+        ("metric_time BETWEEN '2026-01-05' AND '2026-02-14'", 2),
+        ("'2026-02-14' <= metric_time", 2),
+        ("metric_time = '2026-02-14'", 1),
+        ("date_trunc('month', metric_time) = '2026-02-01'", 2),
+        ("date_trunc('month', metric_time) > '2026-01-01'", 2),
+        ("date_trunc('quarter', metric_time) < '2025-02-15'", 2),
+        ("EXTRACT(year FROM metric_time) = 2025", 2),
+        ("EXTRACT(year FROM metric_time) < 2025.5", 2),
+        ("metric_time >= to_date('2026-02-01', 'YYYY-MM-DD')", 2),
+        ("metric_time >= DATE '2026-03-01' - INTERVAL '1 month'", 2),
+        ("metric_time < '2025-02-01' OR order__channel = 'store'", 3),
+        ("order__channel = 'store'", 2),
+        ("order__channel <> 'store'", 3),
+        ("order__channel IN ('store', 'phone')", 2),
+        ("order__channel NOT IN ('store')", 3),
+        ("order__channel LIKE 'st%%'", 2),
+        ("order__channel NOT ILIKE 'ST%%'", 3),
+        ("NOT (order__channel = 'store' OR order__channel = 'online')", 0),
+        ("order__channel IS NULL", 0),
+        ("order__channel IS NOT DISTINCT FROM 'store'", 2),
+        ("order__channel = ANY('{store,online}')", 5),
+        ("order__channel <> ALL(ARRAY['store'])", 3),
+        ("true AND order__channel = 'store' AND 1 = 1", 2),
+        ("\"Order channel\" = 'store'", 2),
+    ],
+)
+def test_conditions_choose_what_is_counted(ana: Session, condition: str, orders: int) -> None:
+    text = f"SELECT coalesce(MEASURE(orders), 0) FROM metrics WHERE {condition}"
+    assert rows(ana, text.replace("%%", "%")) == [(orders,)]
+    assert rows(ana, text, ()) == [(orders,)]
+
+
+def test_no_row_meets_a_condition_that_cannot_hold(ana: Session) -> None:
+    grouped = "SELECT order__channel, MEASURE(orders) FROM metrics WHERE 1 = 0 GROUP BY 1"
+    assert rows(ana, grouped) == []
+
+
+def test_having_and_order_are_on_figures(ana: Session) -> None:
+    text = (
+        "SELECT order__channel AS c FROM metrics GROUP BY order__channel HAVING MEASURE(orders) > 2"
+        " ORDER BY MEASURE(net_sales) DESC, c"
+    )
+    assert rows(ana, text) == [("online",)]
+
+
+def test_windows_look_at_the_rows_of_the_answer(ana: Session) -> None:
+    text = (
+        "SELECT order__channel, rank() OVER (ORDER BY MEASURE(orders) DESC), sum(MEASURE(orders)) OVER ()"
+        " FROM metrics GROUP BY 1 ORDER BY 1"
+    )
+    assert rows(ana, text) == [("online", 1, 5), ("store", 2, 5)]
+
+
+def test_answers_are_joined_and_put_together_by_postgresql(ana: Session) -> None:
+    text = """
+    WITH sold AS (SELECT order__channel AS channel, MEASURE(net_sales) AS amount FROM metrics GROUP BY 1)
+    SELECT channel, amount, o.orders FROM sold
+    JOIN (
+        SELECT order__channel AS channel, MEASURE(orders) FROM metrics.metrics AS m GROUP BY m.order__channel
+    ) AS o USING (channel)
+    UNION ALL SELECT 'all', MEASURE(net_sales), MEASURE(orders) FROM metrics
+    ORDER BY orders, 1
+    """
+    assert [(channel, orders) for channel, _, orders in rows(ana, text)] == [
+        ("store", 2),
+        ("online", 3),
+        ("all", 5),
+    ]
+
+
+def test_what_superset_writes_is_answered(ana: Session) -> None:
+    text = """
+    SELECT DATE_TRUNC('month', metric_time) AS metric_time, MEASURE(net_sales) AS "Net sales"
+    FROM metrics.metrics
+    WHERE metric_time >= TO_TIMESTAMP('2026-01-01 00:00:00.000000', 'YYYY-MM-DD HH24:MI:SS.US')
+        AND metric_time < TO_TIMESTAMP('2026-02-01 00:00:00.000000', 'YYYY-MM-DD HH24:MI:SS.US')
+        AND order__channel IN ('online', 'store')
+    GROUP BY DATE_TRUNC('month', metric_time) ORDER BY "Net sales" DESC
+    LIMIT 1000
+    """
+    assert rows(ana, text) == [(datetime(2026, 1, 1), Decimal(200))]
+    inner = "SELECT order__channel, MEASURE(net_sales) AS amount FROM metrics GROUP BY order__channel"
+    outer = (
+        f"SELECT order__channel, SUM(amount) AS total FROM ({inner}) AS virtual_table GROUP BY 1 ORDER BY 2"
+    )
+    outer += " LIMIT 1"
+    assert rows(ana, outer) == [("store", Decimal("70.500000"))]
+    assert rows(
+        ana, "SELECT order__channel FROM metrics.metrics GROUP BY order__channel ORDER BY 1 LIMIT 1000"
+    ) == [
+        ("online",),
+        ("store",),
+    ]
+
+
+def test_members_of_a_dimension_are_listed(ana: Session) -> None:
+    assert rows(ana, "SELECT DISTINCT order__channel FROM metrics WHERE order__channel LIKE 's%'") == [
+        ("store",)
+    ]
+
+
+def test_a_sum_of_what_adds_up_is_its_measure(ana: Session) -> None:
+    assert rows(ana, "SELECT SUM(net_sales) FROM metrics") == rows(
+        ana, "SELECT MEASURE(net_sales) FROM metrics"
+    )
+
+
+def test_results_are_called_after_what_they_are(ana: Session) -> None:
+    items = "order__channel, MEASURE(net_sales), MEASURE(orders)::int, month"
+    text = f"SELECT {items} FROM metrics GROUP BY 1, month"
+    cursor = ana.execute(text)
+    assert [column.name for column in cursor.description or ()] == [
+        "order__channel",
+        "net_sales",
+        "orders",
+        "month",
+    ]
+
+
+def test_a_running_total_sees_what_lies_before_the_range(ana: Session) -> None:
+    text = (
+        "SELECT MEASURE(sales_this_year) FROM metrics WHERE metric_time BETWEEN '2026-02-01' AND '2026-02-28'"
+    )
+    assert rows(ana, text) == [(Decimal("250.000000"),)]
+
+
+def test_labels_in_both_languages_name_columns(ana: Session) -> None:
+    text = 'SELECT "Product category", MEASURE("净销售额") FROM metrics GROUP BY 1 ORDER BY 2 LIMIT 1'
+    assert rows(ana, text) == [(None, Decimal("9.500000"))]
+
+
+def test_texts_that_only_look_like_questions_pass_as_they_are(ana: Session) -> None:
+    assert rows(ana, "SELECT 'SELECT MEASURE(net_sales) FROM metrics' -- MEASURE(orders) FROM metrics") == [
+        ("SELECT MEASURE(net_sales) FROM metrics",)
+    ]
+    assert rows(ana, "WITH metrics AS (SELECT 1 AS net_sales) SELECT sum(net_sales) FROM metrics") == [(1,)]
+    assert rows(
+        ana, "SELECT $$MEASURE(x) FROM metrics$$, E'it\\'s /* MEASURE( */' /* a /* nested */ MEASURE( */"
+    ) == [("MEASURE(x) FROM metrics", "it's /* MEASURE( */")]
+
+
+# -- what is refused, and how
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        ("SELECT MEASURE(nett_sales) FROM metrics", errors.UndefinedFunction, "Did you mean 'net_sales'"),
+        ("SELECT regoin, MEASURE(orders) FROM metrics GROUP BY 1", errors.UndefinedColumn, "regoin"),
+        ("SELECT * FROM metrics", errors.FeatureNotSupported, "MEASURE("),
+        ("SELECT m.* FROM metrics AS m", errors.FeatureNotSupported, "MEASURE("),
+        ("TABLE metrics", errors.FeatureNotSupported, "MEASURE()"),
+        ("SELECT count(*) FROM metrics", errors.GroupingError, "COUNT(*)"),
+        ("SELECT avg(net_sales) FROM metrics", errors.GroupingError, "MEASURE(net_sales)"),
+        (
+            "SELECT sum(average_order_value) FROM metrics",
+            errors.GroupingError,
+            "MEASURE(average_order_value)",
+        ),
+        ("SELECT max(MEASURE(orders)) FROM metrics GROUP BY month", errors.GroupingError, "MAX"),
+        ("SELECT json_agg(MEASURE(orders)) FROM metrics GROUP BY month", errors.GroupingError, "JSON_AGG"),
+        ("SELECT order__channel, MEASURE(orders) FROM metrics", errors.GroupingError, "must appear"),
+        (
+            "SELECT upper(order__channel), MEASURE(orders) FROM metrics GROUP BY 1",
+            errors.FeatureNotSupported,
+            "UPPER",
+        ),
+        (
+            "SELECT MEASURE(orders) FROM metrics GROUP BY EXTRACT(month FROM metric_time)",
+            errors.GroupingError,
+            "year",
+        ),
+        ("SELECT MEASURE(orders) FROM metrics GROUP BY ROLLUP (month)", errors.FeatureNotSupported, "ROLLUP"),
+        ("SELECT MEASURE(orders) FROM metrics WHERE orders > 3", errors.GroupingError, "HAVING"),
+        (
+            "SELECT MEASURE(orders) FROM metrics WHERE order__channel > 'a'",
+            errors.FeatureNotSupported,
+            "collation",
+        ),
+        (
+            "SELECT MEASURE(orders) FROM metrics WHERE upper(order__channel) = 'A'",
+            errors.FeatureNotSupported,
+            "UPPER",
+        ),
+        ("SELECT MEASURE(orders) FROM metrics WHERE order__channel = 5", errors.UndefinedFunction, "quotes"),
+        (
+            "SELECT MEASURE(orders) FROM metrics WHERE metric_time > 'soon'",
+            errors.InvalidDatetimeFormat,
+            "soon",
+        ),
+        ("SELECT MEASURE(orders) FROM metrics WHERE random() > 0.5", errors.FeatureNotSupported, "RAND"),
+        (
+            "SELECT MEASURE(orders) FROM metrics WHERE order__channel IN (SELECT 'store')",
+            errors.FeatureNotSupported,
+            "sub-query",
+        ),
+        ("SELECT MEASURE(orders) FROM metrics JOIN pg_class ON true", errors.FeatureNotSupported, "joined"),
+        ("SELECT MEASURE(orders) FROM metrics, metrics AS b", errors.FeatureNotSupported, "joined"),
+        ("SELECT MEASURE(orders) FILTER (WHERE true) FROM metrics", errors.GroupingError, "FILTER"),
+        (
+            "SELECT order__channel, product__category FROM metrics GROUP BY 1, 2",
+            errors.FeatureNotSupported,
+            "no metric",
+        ),
+        (
+            "CREATE VIEW kept AS SELECT MEASURE(orders) FROM metrics",
+            errors.FeatureNotSupported,
+            "figures of now",
+        ),
+        ("PREPARE kept AS SELECT MEASURE(orders) FROM metrics", errors.FeatureNotSupported, "figures of now"),
+        ("SELECT MEASURE(leads) FROM metrics", errors.ObjectNotInPrerequisiteState, "not available"),
+        (
+            "SELECT MEASURE(orders_ever), month FROM metrics GROUP BY 2",
+            errors.InvalidColumnReference,
+            "all time",
+        ),
+        ("SELECT MEASURE(orders) FROM metrics WHERE 1 = 0", errors.FeatureNotSupported, "leave out"),
+        ("SELECT MEASURE(orders FROM metrics", errors.SyntaxError, "syntax error"),
+        ("SELECT MEASURE(net_sales, orders) FROM metrics", errors.UndefinedFunction, "one metric"),
+        ("SELECT other.month, MEASURE(orders) FROM metrics GROUP BY 1", errors.UndefinedTable, "other"),
+    ],
+)
+def test_what_has_no_exact_answer_is_refused_and_the_session_lives_on(
+    ana: Session, text: str, kind: type[psycopg.Error], said: str
+) -> None:
+    for values in (None, ()):
+        with pytest.raises(kind) as raised:
+            ana.execute(text, values)
+        told = raised.value.diag
+        assert said in f"{told.message_primary} {told.message_detail} {told.message_hint}"
+        assert rows(ana, "SELECT 1") == [(1,)]
+
+
+def test_reading_no_row_tells_the_columns(ana: Session) -> None:
+    for text in ("SELECT * FROM metrics LIMIT 0", "SELECT * FROM metrics.metrics WHERE 1 = 0"):
+        cursor = ana.execute(text)
+        assert {"metric_time", "order__channel", "net_sales"} <= {
+            item.name for item in cursor.description or ()
+        }
+
+
+# -- who sees what
+
+
+def test_a_role_with_limited_rows_gets_its_own_figures(sam: Session) -> None:
+    assert rows(sam, "SELECT MEASURE(orders) FROM metrics") == [(2,)]
+    assert rows(sam, "SELECT DISTINCT order__channel FROM metrics") == [("store",)]
+
+
+def test_answers_kept_for_one_role_are_not_given_to_another(ana: Session, sam: Session) -> None:
+    text = "SELECT MEASURE(net_sales) FROM metrics"
+    assert [rows(session, text) for session in (ana, sam, ana)] == [
+        [(Decimal("430.000001"),)],
+        [(Decimal("70.500000"),)],
+        [(Decimal("430.000001"),)],
+    ]
+
+
+@pytest.mark.parametrize("name", ["average_order_value", "no_such_metric"])
+def test_a_metric_that_may_not_be_seen_is_an_unknown_one(sam: Session, name: str) -> None:
+    with pytest.raises(errors.UndefinedFunction, match=f"unknown metric '{name}'"):
+        sam.execute(f"SELECT MEASURE({name}) FROM metrics")
+
+
+def test_an_account_may_choose_another_of_its_roles(endpoint: Any) -> None:
+    with endpoint.connect("ana", options="-c plumbline.role=store") as session:
+        assert rows(session, "SELECT MEASURE(orders) FROM metrics") == [(2,)]
+
+
+def test_a_role_of_others_cannot_be_chosen(endpoint: Any) -> None:
+    refused = pytest.raises(errors.InvalidAuthorizationSpecification)
+    with endpoint.connect("sam", options="-c plumbline.role=analyst") as session, refused:
+        session.execute("SELECT MEASURE(orders) FROM metrics")
+
+
+def test_setting_another_role_in_postgresql_shows_no_more(sam: Session) -> None:
+    sam.execute("SET plumbline.role = 'analyst'")
+    assert rows(sam, "SELECT MEASURE(orders) FROM metrics") == [(2,)]
+
+
+def test_who_has_no_account_sees_no_figure(endpoint: Any) -> None:
+    with endpoint.connect("stranger") as session:
+        assert rows(session, "SELECT 1") == [(1,)]
+        with pytest.raises(errors.InvalidAuthorizationSpecification):
+            session.execute("SELECT MEASURE(orders) FROM metrics")
+
+
+def test_a_wrong_password_is_refused_by_postgresql(endpoint: Any) -> None:
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        endpoint.connect("ana", password="guessed")
