@@ -202,7 +202,7 @@ class Endpoint:
         """End the question of a session, and pass the wish on to PostgreSQL."""
         session = self._sessions.get(startup.body[4:])
         if session is not None:
-            session.cancel()
+            await session.cancel_until_ended()
         with suppress(OSError):
             reader, writer = await self._upstream()
             writer.write((len(startup.body) + 4).to_bytes(4, "big") + startup.body)

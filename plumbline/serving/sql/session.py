@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from plumbline.serving.desk import Visit
 
 _CHUNK = 65536
+_AGAIN = 0.05
 _MARK = "plumbline_refusal_"
 # A type that takes any text and that no client sends: the rows of an answer arrive in it.
 _ROWS_TYPE = 1790
@@ -101,6 +102,13 @@ class Session:
         visit = self._visit
         if visit is not None:
             visit.cancel()
+
+    async def cancel_until_ended(self) -> None:
+        """End the question that is being answered; an interruption between two statements would be lost."""
+        visit = self._visit
+        while visit is not None and self._visit is visit:
+            visit.cancel()
+            await asyncio.sleep(_AGAIN)
 
     # -- from the client
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import ssl
 import struct
@@ -243,7 +244,7 @@ def test_a_question_is_cancelled(desk: Desk, server: str, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Visit, "ask", slow)
     with running(desk, server) as address, address.connect("ana") as session:
-        canceller = threading.Thread(target=lambda: (asked.wait(20), session.cancel()))
+        canceller = threading.Thread(target=lambda: (asked.wait(20), session.cancel_safe(timeout=20)))
         canceller.start()
         begun = time.monotonic()
         with pytest.raises(psycopg.errors.QueryCanceled):
@@ -255,7 +256,7 @@ def test_a_question_is_cancelled(desk: Desk, server: str, monkeypatch: pytest.Mo
 
 
 def test_a_statement_of_postgresql_is_cancelled(ana: psycopg.Connection[Any]) -> None:
-    canceller = threading.Timer(0.3, ana.cancel)
+    canceller = threading.Timer(0.3, ana.cancel_safe)
     canceller.start()
     with pytest.raises(psycopg.errors.QueryCanceled):
         ana.execute("SELECT pg_sleep(20)")
@@ -293,14 +294,27 @@ def test_a_policy_that_changes_holds_at_once(sold: Shop, server: str) -> None:
 
 
 def test_numbers_of_values_that_do_not_fit_are_told(ana: psycopg.Connection[Any]) -> None:
-    found = ana.pgconn.prepare(
-        b"asked", b"SELECT MEASURE(orders) FROM metrics WHERE order__channel = $1", None
-    )
-    assert found.status == psycopg.pq.ExecStatus.COMMAND_OK
-    assert ana.pgconn.describe_prepared(b"asked").nparams == 1
-    result = ana.pgconn.exec_prepared(b"asked", [b"store", b"more"])
-    assert b"supplies 2 parameters, but the prepared statement requires 1" in result.error_message
-    assert ana.pgconn.exec_prepared(b"asked", [b"store"]).get_value(0, 0) == b"2"
+    raw = ana.pgconn
+    raw.send_prepare(b"asked", b"SELECT MEASURE(orders) FROM metrics WHERE order__channel = $1")
+    assert _result(raw).status == psycopg.pq.ExecStatus.COMMAND_OK
+    raw.send_describe_prepared(b"asked")
+    assert _result(raw).nparams == 1
+    raw.send_query_prepared(b"asked", [b"store", b"more"])
+    told = _result(raw).error_message
+    assert b"supplies 2 parameters, but the prepared statement requires 1" in told
+    raw.send_query_prepared(b"asked", [b"store"])
+    assert _result(raw).get_value(0, 0) == b"2"
+
+
+def _result(raw: Any) -> Any:
+    """Wait for the result of what was sent, while others may work."""
+    found = []
+    while not found or found[-1] is not None:
+        while raw.is_busy():
+            select.select([raw.socket], [], [], 20)
+            raw.consume_input()
+        found.append(raw.get_result())
+    return found[0]
 
 
 def test_tls_contexts_are_of_this_century(certificate: Path) -> None:
