@@ -105,6 +105,11 @@ def joins_the_last(dialect: str) -> bool:
     return dialect == "duckdb"
 
 
+def has_frames_of_time(dialect: str) -> bool:
+    """Whether an engine adds up rows that lie so long before each (RANGE INTERVAL)."""
+    return dialect in ("duckdb", "postgres")
+
+
 def joins_fully(dialect: str) -> bool:
     """Whether an engine joins two tables and keeps what only one of them has."""
     return dialect != "mysql"

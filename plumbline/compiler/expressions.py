@@ -141,16 +141,17 @@ def truncated(value: exp.Expr, grain: str) -> exp.Expr:
 
 
 def earlier(value: exp.Expr, count: int, grain: str) -> exp.Expr:
-    """Go back by a length of time: every dialect has days and months."""
-    return exp.Sub(this=value, expression=_interval(count, grain))
+    """Go back by a length of time."""
+    return exp.Sub(this=value, expression=length(count, grain))
 
 
 def later(value: exp.Expr, count: int, grain: str) -> exp.Expr:
     """Go forward by a length of time."""
-    return exp.Add(this=value, expression=_interval(count, grain))
+    return exp.Add(this=value, expression=length(count, grain))
 
 
-def _interval(count: int, grain: str) -> exp.Expr:
+def length(count: int, grain: str) -> exp.Expr:
+    """Write a length of time: every dialect has days and months."""
     unit, count = ("month", count * _MONTHS[grain]) if grain in _MONTHS else (grain, count)
     unit, count = ("day", count * 7) if unit == "week" else (unit, count)
     return exp.Interval(this=exp.Literal.string(str(count)), unit=exp.var(unit.upper()))

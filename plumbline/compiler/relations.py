@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
@@ -39,6 +39,7 @@ from plumbline.compiler.plan import (
     Value,
 )
 from plumbline.compiler.rows import Rows, Subquery, between
+from plumbline.compiler.sliding import slid, slides
 from plumbline.compiler.spines import met, on_spine, spine_for, spine_of
 from plumbline.compiler.steps import PRESENT, SINCE, TOTAL, UNTIL, by_steps, counted, summed_up
 from plumbline.definitions import TIMES, Measure
@@ -287,9 +288,13 @@ class Writer:
         values = tuple(self._asked[running])
         name = self.column_of(values[0])
         rolled = bool(running.roll) and not _at_last(running)
-        write = self._followed_totals if by_steps(running) else self._added_up
-        table = self.add("running", write(running, name, rolled))
+        table = self.add("running", self._totals_by(running)(running, name, rolled))
         return self.add("rolled", _rolled(running, table, name)) if rolled else table
+
+    def _totals_by(self, running: Running) -> Callable[[Running, str, bool], exp.Select]:
+        if by_steps(running):
+            return self._followed_totals
+        return self._slid_totals if slides(running, self.dialect) else self._added_up
 
     def _followed_totals(self, running: Running, name: str, rolled: bool) -> exp.Select:
         """Look up the total that holds at each moment."""
@@ -312,6 +317,17 @@ class Writer:
         total = _filled(running, column(TOTAL, totals))
         select = selected([*keys.values(), total], [*keys, name], ends)
         return with_join(select, totals, both(match), _side(running))
+
+    def _slid_totals(self, running: Running, name: str, rolled: bool) -> exp.Select:
+        """Add up windows that slide over the rows of each member."""
+        source, ends = self._rows_by_moment(running), self._moments(running)
+        parts = {self.column_of(value): f"{TOTAL}_{n}" for n, value in enumerate(_parts(running.measure))}
+        totals, match = slid(running, source, ends, parts, self.add, self.dialect)
+        keys = self._running_keys(running, ends, totals, rolled)
+        found = [column(part, totals) for part in parts.values()]
+        total = _filled(running, _share(*found) if len(found) > 1 else found[0])
+        select = selected([*keys.values(), total], [*keys, name], ends)
+        return with_join(select, totals, match, _side(running))
 
     def _added_up(self, running: Running, name: str, rolled: bool) -> exp.Select:
         """Add up, for each moment, what its window has."""
@@ -420,9 +436,7 @@ class Writer:
         if measure.agg in DISTRIBUTIVE:
             return combined(measure, parts[0], self.dialect)
         if measure.agg == "average":
-            above, below = (exp.Sum(this=part) for part in parts)
-            zero = exp.Nullif(this=below, expression=exp.Literal.number(0))
-            return exp.Div(this=exp.cast(above, "DOUBLE"), expression=zero)
+            return _share(*(exp.Sum(this=part) for part in parts))
         item = column(ITEM, source)
         return aggregated(measure, item, None, self.dialect, grouped=True)
 
@@ -479,7 +493,7 @@ class Writer:
         told = rows.selects[-1].unalias()
         if not events.sparse or isinstance(told, exp.Literal):
             return rows
-        return rows.where(exp.Not(this=exp.Is(this=told.copy(), expression=exp.null())))
+        return rows.where(*_where_there(told))
 
     def _followed_sums(self, events: Events, base: str) -> exp.Select:
         """Add up what followed by event before it, and keep that of the last event."""
@@ -521,7 +535,7 @@ class Writer:
         select = exp.select(*named(columns, [*(name for name, _ in wanted), ITEM]), copy=False)
         where = self._where(rows, scan.conditions)
         if events.sparse and not isinstance(value, exp.Literal):
-            where.append(exp.Not(this=exp.Is(this=value.copy(), expression=exp.null())))
+            where += _where_there(value)
         return _where(rows.source(select), where)
 
     def _preceded(self, events: Events, following: str, base: str) -> list[exp.Expr]:
@@ -601,6 +615,25 @@ def _key(name: str, value: exp.Expr) -> exp.Expr:
     """Write a key; a moment that nobody sees is a date where it is a day, which is quicker to group by."""
     is_day = isinstance(value, exp.TimestampTrunc | exp.DateTrunc) and value.text("unit").upper() == "DAY"
     return exp.cast(value.this, "DATE") if name == MOMENT and is_day else value
+
+
+def _where_there(value: exp.Expr) -> list[exp.Expr]:
+    """Keep rows that have a value; what a CASE asks is asked of the rows, which engines can look up."""
+    asked: list[exp.Expr] = []
+    bare = value.unnest()
+    if (
+        isinstance(bare, exp.Case)
+        and len(bare.args["ifs"]) == 1
+        and not (bare.this or bare.args.get("default"))
+    ):
+        (only,) = bare.args["ifs"]
+        asked, value = [only.this.copy()], only.args["true"]
+    return [*asked, exp.Not(this=exp.Is(this=value.copy(), expression=exp.null()))]
+
+
+def _share(above: exp.Expr, below: exp.Expr) -> exp.Expr:
+    zero = exp.Nullif(this=below, expression=exp.Literal.number(0))
+    return exp.Div(this=exp.cast(above, "DOUBLE"), expression=zero)
 
 
 def _filled(running: Running, total: exp.Expr) -> exp.Expr:

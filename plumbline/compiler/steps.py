@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from plumbline.compiler.aggregates import DISTRIBUTIVE, combined
-from plumbline.compiler.expressions import column, common, later, moment, named, selected, truncated
+from plumbline.compiler.expressions import column, common, earlier, later, moment, named, selected, truncated
 from plumbline.compiler.plan import ITEM, MOMENT, Running
-from plumbline.definitions import TIMES
+from plumbline.definitions import TIMES, Window
 
 SINCE = "since"
 UNTIL = "until"
@@ -22,7 +22,7 @@ TOTAL = "total"
 PRESENT = "present"
 _ITEMS, _ROWS = "items", "rows"
 # Lengths of time that are the same everywhere, so that a moment plus one is the inverse of a moment less one.
-_FIXED = ("second", "minute", "hour", "day", "week")
+FIXED = ("second", "minute", "hour", "day", "week")
 _NEVER = "9999-12-31"
 
 Add = Callable[[str, exp.Query], str]
@@ -36,9 +36,20 @@ def by_steps(running: Running) -> bool:
         return False
     if running.measure.agg in DISTRIBUTIVE:
         return running.window is None
-    return running.measure.agg == "count_distinct" and (
-        running.window is None or running.window.grain in _FIXED
-    )
+    return running.measure.agg == "count_distinct"
+
+
+def leaves_at(at: exp.Expr, window: Window) -> exp.Expr:
+    """Give the first moment whose window does not reach back to a moment any more.
+
+    The 31st has no counterpart in a shorter month: the first of the month after it is that moment.
+    """
+    after = later(at, window.count, window.grain)
+    if window.grain in FIXED:
+        return after
+    is_inverse = exp.EQ(this=earlier(after, window.count, window.grain), expression=at.copy())
+    next_day = later(truncated(after.copy(), "day"), 1, "day")
+    return exp.Case().when(is_inverse, after.copy()).else_(next_day)
 
 
 def summed_up(running: Running, source: str, part: str, dialect: str) -> exp.Select:
@@ -48,7 +59,7 @@ def summed_up(running: Running, source: str, part: str, dialect: str) -> exp.Sel
     if running.grain_to_date:
         within.append(truncated(column(MOMENT), running.grain_to_date))
     following = exp.Coalesce(this=_lead(within), expressions=[_end(running)])
-    total = _so_far(combined(running.measure, column(part), dialect), within)
+    total = so_far(combined(running.measure, column(part), dialect), within)
     values = [*(column(key) for key in keys), column(MOMENT), following, total]
     return selected(values, [*keys, SINCE, UNTIL, TOTAL], source)
 
@@ -72,7 +83,7 @@ def counted(running: Running, source: str, add: Add) -> exp.Select:
         "changes", changes.from_(common(table), copy=False).group_by(*(column(name) for name in names))
     )
     following = exp.Coalesce(this=_lead(within), expressions=[moment(_NEVER)])
-    totals = [exp.cast(_so_far(exp.Sum(this=column(name)), within), "BIGINT") for name in (_ITEMS, _ROWS)]
+    totals = [exp.cast(so_far(exp.Sum(this=column(name)), within), "BIGINT") for name in (_ITEMS, _ROWS)]
     values = [*(column(key) for key in keys), column(MOMENT), following, *totals]
     return exp.select(*named(values, [*keys, SINCE, UNTIL, TOTAL, PRESENT])).from_(
         common(changed), copy=False
@@ -122,23 +133,25 @@ def _steps(spans: str, keys: Sequence[str], at: str, sign: int) -> exp.Select:
 def _end(running: Running) -> exp.Expr:
     """Give the first moment that a row at a moment does not count at any more, were it the only one."""
     if running.window:
-        return later(column(MOMENT), running.window.count, running.window.grain)
+        return leaves_at(column(MOMENT), running.window)
     if running.grain_to_date:
         return later(truncated(column(MOMENT), running.grain_to_date), 1, running.grain_to_date)
     return moment(_NEVER)
 
 
 def _lead(within: Sequence[exp.Expr]) -> exp.Window:
-    return _over(exp.Lead(this=column(MOMENT)), within)
+    return over(exp.Lead(this=column(MOMENT)), within)
 
 
-def _so_far(value: exp.Expr, within: Sequence[exp.Expr]) -> exp.Window:
+def so_far(value: exp.Expr, within: Sequence[exp.Expr]) -> exp.Window:
+    """Aggregate all rows up to each, in the order of their moments."""
     spec = exp.WindowSpec(
         kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW", end_side=None
     )
-    return _over(value, within, spec)
+    return over(value, within, spec)
 
 
-def _over(value: exp.Expr, within: Sequence[exp.Expr], spec: exp.WindowSpec | None = None) -> exp.Window:
+def over(value: exp.Expr, within: Sequence[exp.Expr], spec: exp.WindowSpec | None = None) -> exp.Window:
+    """Open a window over the rows of a group, in the order of their moments."""
     order = exp.Order(expressions=[exp.Ordered(this=column(MOMENT), nulls_first=False)])
     return exp.Window(this=value, partition_by=[item.copy() for item in within], order=order, spec=spec)

@@ -6,25 +6,27 @@ from plumbline.errors import DefinitionError
 from tests.conformance.features.market import EXACTLY, Market
 
 WINDOW = "order_date > {at} - INTERVAL 28 DAY AND order_date <= {at}"
+TWO_MONTHS = "order_date > {at} - INTERVAL 2 MONTH AND order_date <= {at}"
+TO_DATE = "order_date >= date_trunc('month', {at}) AND order_date <= {at}"
 # What a definition adds up on a day called `at`, and how.
 TOTALS = {
     "sales_ever": ("sum(amount)", "order_date <= {at}"),
     "sales_28_days": ("sum(amount)", WINDOW),
-    "sales_2_months": ("sum(amount)", "order_date > {at} - INTERVAL 2 MONTH AND order_date <= {at}"),
-    "sales_month_to_date": ("sum(amount)", "order_date >= date_trunc('month', {at}) AND order_date <= {at}"),
+    "sales_60_days": ("sum(amount)", "order_date > {at} - INTERVAL 60 DAY AND order_date <= {at}"),
+    "sales_2_months": ("sum(amount)", TWO_MONTHS),
+    "smallest_2_months": ("min(amount)", TWO_MONTHS),
+    "average_2_months": ("avg(amount)", TWO_MONTHS),
+    "median_28_days": (f"median({EXACTLY})", WINDOW),
+    "p25_2_months": ("percentile_disc(0.25) WITHIN GROUP (ORDER BY amount)", TWO_MONTHS),
+    "p75_month_to_date": (f"percentile_cont(0.75) WITHIN GROUP (ORDER BY {EXACTLY})", TO_DATE),
+    "sales_month_to_date": ("sum(amount)", TO_DATE),
     "sales_year_to_date": ("sum(amount)", "order_date >= date_trunc('year', {at}) AND order_date <= {at}"),
     "smallest_ever": ("min(amount)", "order_date <= {at}"),
     "average_28_days": ("avg(amount)", WINDOW),
     "buyers_28_days": ("count(DISTINCT customer_id)", WINDOW),
     "buyers_ever": ("count(DISTINCT customer_id)", "order_date <= {at}"),
-    "buyers_2_months": (
-        "count(DISTINCT customer_id)",
-        "order_date > {at} - INTERVAL 2 MONTH AND order_date <= {at}",
-    ),
-    "buyers_month_to_date": (
-        "count(DISTINCT customer_id)",
-        "order_date >= date_trunc('month', {at}) AND order_date <= {at}",
-    ),
+    "buyers_2_months": ("count(DISTINCT customer_id)", TWO_MONTHS),
+    "buyers_month_to_date": ("count(DISTINCT customer_id)", TO_DATE),
     "buyers_year_to_date": (
         "count(DISTINCT customer_id)",
         "order_date >= date_trunc('year', {at}) AND order_date <= {at}",
@@ -60,6 +62,7 @@ def test_the_last_day_of_a_period_is_its_value(market: Market, metric: str, grai
     [
         *("sales_ever", "sales_28_days", "sales_year_to_date", "smallest_ever", "median_ever"),
         *("buyers_28_days", "buyers_ever", "buyers_year_to_date", "notes_28_days"),
+        *("sales_2_months", "buyers_2_months", "average_2_months", "median_28_days", "p25_2_months"),
     ],
 )
 def test_by_a_dimension_each_member_has_its_own(market: Market, metric: str) -> None:
@@ -68,6 +71,35 @@ def test_by_a_dimension_each_member_has_its_own(market: Market, metric: str) -> 
         SELECT period, segment, {value} FROM {LAST_DAYS.format(grain="month")}
         JOIN (market.orders LEFT JOIN market.customers USING (customer_id))
         ON {within.format(at="last_day")} GROUP BY 1, 2""")
+
+
+@pytest.mark.parametrize("metric", ["sales_28_days", "sales_60_days", "sales_2_months", "smallest_2_months"])
+def test_by_a_dimension_and_day(market: Market, metric: str) -> None:
+    value, within = TOTALS[metric]
+    assert market.ask(metric, "metric_time__day order__channel") == market.sql(f"""
+        SELECT date_day, channel, {value} FROM market.days
+        JOIN market.orders ON {within.format(at="date_day")} GROUP BY 1, 2""")
+
+
+def test_of_long_windows_a_month_ago_several_days_look_at_one(market: Market) -> None:
+    within = TWO_MONTHS.format(at="(date_day - INTERVAL 1 MONTH)")
+    assert market.ask("sales_2_months_1_month_ago", "metric_time__day order__channel") == market.sql(f"""
+        SELECT date_day, channel, sum(amount) FROM market.days
+        JOIN market.orders ON {within} GROUP BY 1, 2""")
+
+
+def test_long_windows_since_a_day_count_what_was_before(market: Market) -> None:
+    since = "{{ TimeDimension('metric_time', 'day') }} >= '2024-02-15'"
+    assert market.ask("sales_2_months", "metric_time__day order__channel", where=[since]) == market.sql(f"""
+        SELECT date_day, channel, sum(amount) FROM market.days
+        JOIN market.orders ON {TWO_MONTHS.format(at="date_day")}
+        WHERE date_day >= '2024-02-15' GROUP BY 1, 2""")
+
+
+def test_days_without_a_long_window_are_filled(market: Market) -> None:
+    assert market.ask("sales_2_months_filled", "metric_time__day") == market.sql(f"""
+        SELECT date_day, coalesce(sum(amount), 0) FROM market.days
+        LEFT JOIN market.orders ON {TWO_MONTHS.format(at="date_day")} GROUP BY 1""")
 
 
 DAILY = f"""(SELECT date_day, sum(amount) AS total FROM market.days
@@ -171,11 +203,12 @@ def test_by_a_period_of_the_calendar(market: Market) -> None:
         JOIN market.orders ON order_date <= last_day GROUP BY 1""")
 
 
-def test_by_hour_a_window_of_hours(market: Market) -> None:
-    assert market.ask("watts_24_hours", "metric_time__hour") == market.sql("""
-        SELECT hour_start, sum(watts) FROM market.hours JOIN market.readings
+@pytest.mark.parametrize(("metric", "hours"), [("watts_24_hours", 24), ("watts_2_days", 48)])
+def test_by_hour_a_window_of_hours(market: Market, metric: str, hours: int) -> None:
+    assert market.ask(metric, "metric_time__hour reading__store") == market.sql(f"""
+        SELECT hour_start, store_id, sum(watts) FROM market.hours JOIN market.readings
         ON date_trunc('hour', read_at) <= hour_start
-        AND date_trunc('hour', read_at) > hour_start - INTERVAL 24 HOUR GROUP BY 1""")
+        AND date_trunc('hour', read_at) > hour_start - INTERVAL {hours} HOUR GROUP BY 1, 2""")
 
 
 def test_a_window_needs_a_period(market: Market) -> None:

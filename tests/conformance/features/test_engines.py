@@ -77,6 +77,10 @@ def test_the_least_and_the_greatest_of_what_holds(market: Market) -> None:
             FROM market.refunds GROUP BY 1) USING (month)""")
     assert market.ask("", "order__is_gift", min_max_only=True) == [(False, True)]
     assert market.ask("some_gift_ever", "metric_time__year") == [("2023-01-01", True), ("2024-01-01", True)]
+    assert market.ask("some_gift_2_months", "metric_time__month order__channel") == market.sql("""
+        SELECT month, channel, max(is_gift) FROM (
+            SELECT date_trunc('month', date_day) AS month, max(date_day) AS end FROM market.days GROUP BY 1)
+        JOIN market.orders ON order_date <= "end" AND order_date > "end" - INTERVAL 2 MONTH GROUP BY 1, 2""")
 
 
 def test_what_lies_between_decimals_has_all_its_digits(market: Market) -> None:
