@@ -24,18 +24,36 @@ from plumbline.definitions import TIMES
 
 
 def separate_rows(outputs: Mapping[str, Node]) -> dict[str, Node]:
-    """Give shifted values a scan of their own where rows that only they need would show in the result."""
+    """Give shifted values a scan of their own where rows that only others need would show in the result."""
     cells = list(dict.fromkeys(leaf for node in outputs.values() for leaf in leaves(node)))
-    shown: dict[Relation, set[tuple[Condition, ...]]] = {}
-    behind: dict[Relation, set[tuple[Condition, ...]]] = {}
+    users: dict[Scan, dict[Relation, set[tuple[Condition, ...]]]] = {}
     for cell in cells:
-        if isinstance(cell.relation, Scan):
-            shown.setdefault(cell.relation, set()).add(cell.value.conditions)
-        elif isinstance(cell.relation, Spread):
-            behind.setdefault(cell.relation.source, set()).add(cell.value.conditions)
-    mixed = {scan for scan, kinds in behind.items() if scan in shown and _differ(kinds, shown[scan])}
-    moved = {cell: _with_own_scan(cell) for cell in cells if _source(cell) in mixed}
+        if scan := _rows_of(cell.relation):
+            users.setdefault(scan, {}).setdefault(cell.relation, set()).add(cell.value.conditions)
+    numbers = {
+        relation: number for kinds in users.values() for relation, number in _apart(kinds).items() if number
+    }
+    moved = {cell: _with_own_scan(cell, numbers[cell.relation]) for cell in cells if cell.relation in numbers}
     return {name: _replaced(node, moved) for name, node in outputs.items()}
+
+
+def _rows_of(relation: Relation) -> Scan | None:
+    if isinstance(relation, Scan):
+        return relation
+    source = relation.source if isinstance(relation, Spread | Kept) else None
+    return source if isinstance(source, Scan) else None
+
+
+def _apart(kinds: Mapping[Relation, set[tuple[Condition, ...]]]) -> dict[Relation, int]:
+    """Number the users of a scan by the rows that they need; those that are shown as they are come first."""
+    found: list[set[tuple[Condition, ...]]] = []
+    numbers: dict[Relation, int] = {}
+    for relation in sorted(kinds, key=lambda item: (not isinstance(item, Scan), isinstance(item, Spread))):
+        same = next((number for number, some in enumerate(found) if not _differ(some, kinds[relation])), None)
+        if same is None:
+            found.append(kinds[relation])
+        numbers[relation] = len(found) - 1 if same is None else same
+    return numbers
 
 
 def share_periods(outputs: Mapping[str, Node]) -> dict[str, Node]:
@@ -126,14 +144,11 @@ def _differ(kinds: set[tuple[Condition, ...]], others: set[tuple[Condition, ...]
     return kinds != others and not (() in kinds and () in others)
 
 
-def _source(cell: Cell) -> Relation | None:
-    return cell.relation.source if isinstance(cell.relation, Spread) else None
-
-
-def _with_own_scan(cell: Cell) -> Cell:
-    assert isinstance(cell.relation, Spread)
-    assert isinstance(cell.relation.source, Scan)
-    return replace(cell, relation=replace(cell.relation, source=replace(cell.relation.source, own=True)))
+def _with_own_scan(cell: Cell, number: int) -> Cell:
+    relation = cell.relation
+    assert isinstance(relation, Spread | Kept)
+    assert isinstance(relation.source, Scan)
+    return replace(cell, relation=replace(relation, source=replace(relation.source, own=number)))
 
 
 def _replaced(node: Node, cells: Mapping[Cell, Cell]) -> Node:

@@ -84,8 +84,8 @@ class Scan:
     shifts: tuple[Shift, ...] = ()
     conditions: tuple[Condition, ...] = ()
     snapshot: Snapshot | None = None
-    # Not to be shared with values that are shown as they are.
-    own: bool = False
+    # Scans of another number are not shared: values that need other rows are shown.
+    own: int = 0
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,8 @@ class Writer:
 
     def _starts(self, scan: Scan) -> list[exp.Expr]:
         """A period that looks at the start of a longer one is looked at from its own first moment."""
-        grains = [key.column.grain for key in scan.keys if key.is_time and key.column.grain in TIMES]
+        shown = [key for key in scan.keys if key.is_time and key.name != MOMENT]
+        grains = [key.column.grain for key in shown if key.column.grain in TIMES]
         if not any(shift.to_grain for shift in scan.shifts) or scan.time.base in grains or not grains:
             return []
         spine = spine_for(self.graph.definitions, scan.time.base)

@@ -413,6 +413,21 @@ METRICS = [
         expr="sales - at_start",
         metrics=[taken("sales"), taken("sales", alias="at_start", offset_to_grain="month")],
     ),
+    metric(
+        "web_less_shop_before",
+        "derived",
+        expr="web - shop",
+        metrics=[
+            taken("sales", WEB, "web", offset_window=window(1, "month")),
+            taken("sales", SHOP, "shop", offset_window=window(2, "month")),
+        ],
+    ),
+    metric(
+        "stock_at_month_start",
+        "derived",
+        expr="last_stock",
+        metrics=[taken("last_stock", offset_to_grain="month")],
+    ),
     shifted("sales_2_months_ago", "sales_1_month_ago", 1, "month"),
     shifted("net_sales_1_month_ago", "net_sales", 1, "month"),
     cumulative("sales_ever", "sales", "last"),

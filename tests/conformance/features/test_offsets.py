@@ -185,3 +185,19 @@ def test_without_a_period_there_is_nothing_to_compare(market: Market) -> None:
         market.ask("sales_1_year_ago", "order__channel")
     assert caught.value.code == "needs-time"
     assert "metric_time__month" in caught.value.todo
+
+
+def test_values_shifted_differently_do_not_show_each_others_rows(market: Market) -> None:
+    before = """SELECT CAST(date_trunc('month', order_date) + INTERVAL {count} MONTH AS DATE) AS month,
+        sum(amount) AS value FROM market.orders WHERE channel = '{channel}' GROUP BY 1"""
+    web, shop = before.format(count=1, channel="web"), before.format(count=2, channel="shop")
+    assert market.ask("web_less_shop_before", "metric_time__month") == market.sql(f"""
+        SELECT month, web.value - shop.value FROM ({web}) AS web FULL JOIN ({shop}) AS shop USING (month)
+        WHERE month < '2024-07-01'""")
+
+
+def test_a_snapshot_at_the_start_of_a_month_is_seen_from_the_first_day_of_a_week(market: Market) -> None:
+    assert market.ask("stock_at_month_start", "metric_time__week") == market.sql("""
+        SELECT date_day, sum(on_hand) FROM market.days
+        JOIN market.stock ON stock_date = date_trunc('month', date_day)
+        WHERE date_part('isodow', date_day) = 1 GROUP BY 1""")
