@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "compile", "explain"]
 
-_loaded: dict[tuple[str, int, int], Definitions] = {}
 _graphs: dict[str, Graph] = {}
 
 
@@ -80,17 +79,9 @@ def explain(
 
 
 def _definitions(path: Path) -> Definitions:
-    from plumbline.definitions import load
+    from plumbline.definitions import loaded
 
-    try:
-        state = path.stat()
-        key = (str(path), state.st_mtime_ns, state.st_size)
-    except OSError:
-        return load(path)
-    if key not in _loaded:
-        _loaded.clear()
-        _loaded[key] = load(path)
-    return _loaded[key]
+    return loaded(path)
 
 
 def _compile(definitions: Definitions, request: Request, dialect: str, planned: Plan | None = None) -> str:

@@ -1,6 +1,6 @@
 """The governed definitions: what metrics/ says, loaded from dbt's semantic manifest without dbt."""
 
-from plumbline.definitions.load import load, parse_group_by
+from plumbline.definitions.load import load, loaded, parse_group_by
 from plumbline.definitions.model import (
     GRAINS,
     METRIC_TIME,
@@ -44,5 +44,6 @@ __all__ = [
     "TimeSpine",
     "Window",
     "load",
+    "loaded",
     "parse_group_by",
 ]

@@ -37,6 +37,24 @@ _TEXT = re.compile(r"""['"]([^'"]*)['"]""")
 _PART = "extract_"
 
 
+_kept: dict[str, tuple[tuple[int, int], Definitions]] = {}
+
+
+def loaded(semantic_manifest: Path) -> Definitions:
+    """Load the definitions, or give those that were loaded last while their file stays as it is."""
+    try:
+        state = semantic_manifest.stat()
+    except OSError:
+        return load(semantic_manifest)
+    name, now = str(semantic_manifest), (state.st_mtime_ns, state.st_size)
+    before, found = _kept.get(name, (None, None))
+    if found is None or before != now:
+        found = load(semantic_manifest)
+        _kept.clear()
+        _kept[name] = now, found
+    return found
+
+
 def load(semantic_manifest: Path, project: Path | None = None) -> Definitions:
     """Load the definitions; with the project's root they also know their file and line."""
     raw = json.loads(_read(semantic_manifest))

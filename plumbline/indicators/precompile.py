@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,8 @@ from plumbline.compiler.cache import directory
 from plumbline.project import Home, Project
 
 if TYPE_CHECKING:
+    import subprocess
+
     from plumbline.definitions import Definitions
 
 _PROGRAM = "import sys; from plumbline.indicators.precompile import main; sys.exit(main(sys.argv[1:]))"
@@ -21,6 +22,8 @@ def start_compiling(project: Project, home: Home) -> subprocess.Popen[bytes] | N
 
     None where these definitions have been compiled before.
     """
+    import subprocess
+
     from plumbline.definitions import load
 
     if _done(home, load(home.semantic_manifest, project.root)).is_file():

@@ -1,14 +1,20 @@
 """One generation at a time: what passed the gate becomes a file that nobody sees half written."""
 
-from plumbline.publication.digests import value_digest
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from plumbline.publication.facts import MartPart, Publication, RunFacts, TableFacts
-from plumbline.publication.publisher import (
-    compare,
-    current_publication,
-    next_publication_id,
-    publish,
-)
 from plumbline.publication.shelf import Shelf
+
+if TYPE_CHECKING:
+    from plumbline.publication.digests import value_digest
+    from plumbline.publication.publisher import (
+        compare,
+        current_publication,
+        next_publication_id,
+        publish,
+    )
 
 __all__ = [
     "MartPart",
@@ -22,3 +28,18 @@ __all__ = [
     "publish",
     "value_digest",
 ]
+
+_OF_PUBLISHER = ("compare", "current_publication", "next_publication_id", "publish")
+
+
+def __getattr__(name: str) -> Any:
+    """Load what publishes only for those who publish: questions need what is published, and no more."""
+    if name in _OF_PUBLISHER:
+        from plumbline.publication import publisher
+
+        return getattr(publisher, name)
+    if name == "value_digest":
+        from plumbline.publication.digests import value_digest
+
+        return value_digest
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

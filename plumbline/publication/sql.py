@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -51,5 +50,7 @@ def in_parallel(
             return work(own, item)
 
     row = con.execute("SELECT current_setting('threads')").fetchone()
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(int(row[0]) if row else 1) as pool:
         return list(pool.map(run, items))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from plumbline.access import Policy
 from plumbline.compiler import compile as compile_query
-from plumbline.definitions import METRIC_TIME, Definitions, load
+from plumbline.definitions import METRIC_TIME, Definitions, loaded
 from plumbline.errors import DefinitionError
 from plumbline.indicators.coverage import Coverage, read_coverage
 from plumbline.project import Home
@@ -44,7 +44,7 @@ class Edition:
     @cached_property
     def definitions(self) -> Definitions:
         """The definitions that the figures were computed by."""
-        return self._given or load(self.source.manifest)
+        return self._given or loaded(self.source.manifest)
 
     @cached_property
     def compiled(self) -> Callable[..., str]:

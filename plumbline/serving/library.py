@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from plumbline.compiler import compile
-from plumbline.definitions import METRIC_TIME, GroupBy, load
+from plumbline.definitions import METRIC_TIME, GroupBy, loaded
 from plumbline.errors import DefinitionError
 from plumbline.indicators.coverage import data_from, read_coverage
 from plumbline.indicators.sight import Days, in_months, together
@@ -107,7 +107,7 @@ def list_dimensions(
     source: Source, metrics: Sequence[str], words: Vocabulary | None = None
 ) -> list[dict[str, Any]]:
     """List what all of the given metrics (none: any) can be split by, `metric_time` first."""
-    vocabulary = words or Vocabulary(load(source.manifest))
+    vocabulary = words or Vocabulary(loaded(source.manifest))
     names = vocabulary.dimensions([vocabulary.metric(text) for text in metrics])
     known = vocabulary.splits
     time = {"name": "metric_time", "label": "Time of the metric", "label_zh": "指标时间", "type": "time"}
@@ -147,7 +147,7 @@ def values_sql(
     words: Vocabulary | None = None,
 ) -> str:
     """Write SQL for the members of a dimension that meet the conditions, or for the first and the last."""
-    vocabulary = words or Vocabulary(load(source.manifest))
+    vocabulary = words or Vocabulary(loaded(source.manifest))
     names = [vocabulary.metric(text) for text in metrics]
     item = vocabulary.group_by(dimension, names)
     _require_reachable(vocabulary, names, item)
@@ -211,14 +211,14 @@ def _require_reachable(vocabulary: Vocabulary, metrics: Sequence[str], item: Gro
 
 def list_entities(source: Source, words: Vocabulary | None = None) -> list[dict[str, Any]]:
     """List the keys that metrics can be split by."""
-    vocabulary = words or Vocabulary(load(source.manifest))
+    vocabulary = words or Vocabulary(loaded(source.manifest))
     return [{"name": name} for name in vocabulary.keys]
 
 
 def list_saved_queries(source: Source, words: Vocabulary | None = None) -> list[dict[str, Any]]:
     """List the published wide tables: what they hold, by what they are split, and how many rows."""
     published = _published_tables(source)
-    vocabulary = words or Vocabulary(load(source.manifest))
+    vocabulary = words or Vocabulary(loaded(source.manifest))
     sight = vocabulary.sight
     listed = [
         {
@@ -237,7 +237,7 @@ def list_saved_queries(source: Source, words: Vocabulary | None = None) -> list[
 
 def show_metric(source: Source, text: str, words: Vocabulary | None = None) -> dict[str, Any]:
     """Show everything the library says of one metric, since when it has data, and what it can be split by."""
-    vocabulary = words or Vocabulary(load(source.manifest))
+    vocabulary = words or Vocabulary(loaded(source.manifest))
     definitions = vocabulary.definitions
     name = vocabulary.metric(text)
     entry = next((row for row in _indicators(source) if row["name"] == name), {"name": name})

@@ -1,4 +1,4 @@
-"""Hostile texts: what is written into a statement over metrics reaches no other statement, and breaks nothing."""
+"""Hostile texts: what stands in a statement over metrics reaches no other statement, and breaks nothing."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from plumbline.definitions import GroupBy, Location, Window, load, parse_group_by
+from plumbline.definitions import GroupBy, Location, Window, load, loaded, parse_group_by
 from plumbline.errors import DefinitionError
 from tests.unit.definitions import shop
 
@@ -82,6 +82,14 @@ def test_the_digest_follows_the_meaning_and_not_the_order(manifest: Path) -> Non
     assert load(shop.write(manifest, turned)).digest == first
     turned["metrics"][0]["label"] = "Another"
     assert load(shop.write(manifest, turned)).digest != first
+
+
+def test_definitions_are_loaded_once_while_their_file_stays_as_it_is(manifest: Path) -> None:
+    first = loaded(manifest)
+    assert loaded(manifest) is first
+    changed = shop.manifest()
+    changed["metrics"].pop()
+    assert loaded(shop.write(manifest, changed)).metrics.keys() < first.metrics.keys()
 
 
 @pytest.mark.parametrize(
