@@ -106,6 +106,15 @@ released_rows as (
 
 {% endif -%}
 {% if scope.is_partial -%}
+{% if parent -%}
+-- Few rows: of the parents, which may be many, only theirs are looked for.
+waiting_rows as {{ computed_once() }} (
+    select {{ key }}, {{ parent.column }} as _parent
+    from {{ base_of(this) }}
+    where _verdict = 'quarantined' and _problem is null
+),
+
+{% endif -%}
 touched_keys as (
     select distinct {{ key }} from landed_rows where _problem is null
     {%- if scope.has_gone %}
@@ -117,11 +126,12 @@ touched_keys as (
     {%- endif %}
     {%- if parent %}
     union
-    select {{ key }} from {{ base_of(this) }}
+    select {{ key }} from waiting_rows
     where
-        _verdict = 'quarantined'
-        and _problem is null
-        and {{ parent.column }} in (select {{ parent.column }} from {{ parents }})
+        _parent in (
+            select {{ parent.column }} from {{ parents }}
+            where {{ parent.column }} in (select _parent from waiting_rows)
+        )
     {%- if scope.parents_have_gone %}
     union
     select {{ key }} from {{ base_of(this) }}
@@ -175,7 +185,14 @@ placed_rows as (
         all_rows.*,
         all_rows._problem is null and parents.{{ parent.column }} is null as _is_orphan
     from all_rows
+    {%- if scope.is_partial %}
+    left join (
+        select {{ parent.column }} from {{ parents }}
+        where {{ parent.column }} in (select {{ parent.column }} from all_rows)
+    ) as parents on all_rows.{{ parent.column }} = parents.{{ parent.column }}
+    {%- else %}
     left join {{ parents }} as parents on all_rows.{{ parent.column }} = parents.{{ parent.column }}
+    {%- endif %}
 ),
 {%- else -%}
 placed_rows as (

@@ -5,13 +5,17 @@
     reads=['stg_erp__sales_order_header'],
 ) }}
 
-with order_headers as (
+{% set changes_only = only_changes() -%}
+
+with changed_headers as {{ computed_once() if changes_only }} (
     select * from {{ ref('stg_erp__sales_order_header') }}
-    where
-        order_date <= {{ as_of() }}
-        {%- if only_changes() %}
-        and order_id in (select order_id from {{ ref('changed_orders') }})
-        {%- endif %}
+    {%- if changes_only %}
+    where order_id in (select order_id from {{ ref('changed_orders') }})
+    {%- endif %}
+),
+
+order_headers as (
+    select * from changed_headers where order_date <= {{ as_of() }}
 ),
 
 numbered_orders as (
