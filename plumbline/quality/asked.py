@@ -56,7 +56,7 @@ class Asked:
         if isinstance(rule, Evidence) and rule.subject:
             sharing = rule.shared_by(check.table)
             if sharing not in self._queries:
-                self._queries[sharing] = rule.collected(check.table, self._context).sql(dialect="duckdb")
+                self._queries[sharing] = _written(rule.collected(check.table, self._context))
             self._shared[check.number] = sharing
         elif isinstance(rule, Evidence):
             found = self._kept.evidence(rule, check.table, self._context) if self._kept else None
@@ -66,8 +66,8 @@ class Asked:
     def together(self) -> list[Question]:
         """Give all questions."""
         own = list(self._own.values())
-        union = own[0] if len(own) == 1 else exp.union(*own, distinct=False) if own else exp.select()
-        every = union.sql(dialect="duckdb")
+        union = exp.union(*own, distinct=False, copy=False) if len(own) > 1 else (own or [exp.select()])[0]
+        every = _written(union)
         return [
             self._on_evidence(number, every)
             if number in self._own
@@ -91,3 +91,8 @@ class Asked:
         subject = rule.subject if isinstance(rule, Evidence) and rule.subject else str(number)
         given = {**call.arguments, "query": query, "subject": subject}
         return Question(number, EVIDENCE, Call(call.expectation, given))
+
+
+def _written(query: exp.Query) -> str:
+    """Write a query that nobody else needs: a copy of it takes longer than the text."""
+    return query.sql(dialect="duckdb", copy=False)

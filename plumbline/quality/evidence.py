@@ -21,6 +21,8 @@ from plumbline.quality.rules import ACCURACY, COMPLETENESS, CONSISTENCY, Call, R
 from plumbline.quality.sql import bind, column, count, literal, query_in, table
 from plumbline.warehouse.contents import Contents, MartContent, any_part, part_number
 
+# Of so many rows the keys seldom change from day to day.
+_FEW = 100_000
 # The subject of evidence on how many rows there are, beside the totals of columns.
 ROWS = "*"
 _COLUMNS = (("evaluated", "bigint"), ("unexpected", "bigint"), ("observed", "text"), ("reason", "text"))
@@ -60,7 +62,8 @@ class Evidence(Rule):
             for name, kind in _COLUMNS
         ]
         about = literal(subject) if subject else exp.column("subject")
-        return exp.select(about.as_("subject"), *columns).from_(query.subquery("evidence"))
+        given_by = query.subquery("evidence", copy=False)
+        return exp.select(about.as_("subject"), *columns).from_(given_by, copy=False)
 
     def offenders(self, context: StageContext) -> exp.Query | None:
         """Give a query of its own that shows example rows, where the rule has one."""
@@ -200,17 +203,18 @@ class RefersTo(Evidence):
         return found
 
     def by_month(self, relation: str, context: StageContext, marts: Contents) -> Months | None:
-        here, there = mart_behind(relation, marts), marts.get(self._parent()[0].removeprefix("marts."))
-        if here is None or there is None or not self._parent()[0].startswith("marts."):
+        parent, key = self._parent()
+        here, there = mart_behind(relation, marts), marts.get(parent.removeprefix("marts."))
+        if here is None or there is None or not parent.startswith("marts."):
             return None
-        if there.day not in ("", here.day):
-            # It changes every day, and all months with it.
+        if there.day not in ("", here.day) and there.whole.rows > _FEW:
+            # It has new keys every day, and that makes all months new.
             return None
         rule = f"{relation}.{self.name} in {self.target}"
         if there.day == here.day:
             return Months(f"{rule} of the month", months_of(here, there), partial(self._found, here, True))
-        whole = f"{there.columns} {there.whole.rows} {there.whole.total}"
-        return Months(f"{rule} {whole}", months_of(here), partial(self._found, here, False))
+        keys = f"{there.types([key])} {there.whole.rows} {there.whole.columns.get(key)}"
+        return Months(f"{rule} {keys}", months_of(here), partial(self._found, here, False))
 
     def _found(self, mart: MartContent, in_month: bool, parts: Sequence[str]) -> exp.Query:
         """Count by month; what is found in its own month is found, wherever else the value may be."""
@@ -407,8 +411,8 @@ class RowsAgree(Evidence):
                 exp.func("abs", exp.Sub(this=mine, expression=theirs)).as_("unexpected"),
                 exp.func("concat", *seen).as_("observed"),
             )
-            .from_(here.subquery("here"))
-            .join(there.subquery("there"), join_type="cross")
+            .from_(here.subquery("here", copy=False), copy=False)
+            .join(there.subquery("there", copy=False), join_type="cross", copy=False)
         )
 
 

@@ -161,7 +161,7 @@ class Kept:
         import duckdb
 
         try:
-            rows = self.con.execute(months.query(parts).sql(dialect="duckdb")).fetchall()
+            rows = self.con.execute(months.query(parts).sql(dialect="duckdb", copy=False)).fetchall()
         except duckdb.Error:
             return None
         if any(unexpected for _, _, unexpected in rows):

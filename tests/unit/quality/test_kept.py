@@ -1,6 +1,7 @@
 """Evidence that is kept by month is what judging the whole table gives."""
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 
 import duckdb
 import pytest
@@ -96,6 +97,8 @@ CHANGES = {
     "a product that has gone": "delete from marts.products where product_id = 2",
     "a product that becomes another": "update marts.products set product_id = 7 where product_id = 1",
     "a customer that has gone": "delete from marts.customers where customer_id = 2",
+    "a customer that becomes another": "update marts.customers set customer_id = 7 where customer_id = 1",
+    "a customer of another day": "update marts.customers set first_order_date = '2026-05-01'",
     "a month that has gone": "delete from marts.orders where order_date < '2026-02-01'",
     "no lines": "delete from marts.lines",
 }
@@ -152,7 +155,16 @@ def test_what_was_taken_over_is_said(con, context: StageContext) -> None:
     asked(con, context)
     con.execute(CHANGES["a new day"])
     taken = "3 of 4 months are as they were judged before"
-    assert [text for text in asked(con, context) if text == taken] == [taken] * 3
+    assert [text for text in asked(con, context) if text == taken] == [taken] * 4
+
+
+def test_what_refers_to_many_rows_with_other_dates_is_judged_whole(
+    con, context: StageContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("plumbline.quality.evidence"), "_FEW", 0)
+    asked(con, context)
+    con.execute(CHANGES["a new day"])
+    assert sum("as they were judged before" in text for text in asked(con, context)) == 3
 
 
 def test_a_rule_that_was_broken_is_judged_whole_until_it_holds(
