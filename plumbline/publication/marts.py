@@ -32,7 +32,7 @@ from plumbline.warehouse.contents import (
 if TYPE_CHECKING:
     import duckdb
 
-LARGE_MART_ROWS = 500_000
+LARGE_MART_ROWS = 250_000
 # From so many parts on, and up to so many rows, reading a mart for each of them takes longer than sorting it.
 _MANY_PARTS, _QUICKLY_SORTED = 6, 2_000_000
 _SORTED = "_sorted"
