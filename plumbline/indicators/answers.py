@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,6 @@ from plumbline.definitions import GRAINS
 from plumbline.errors import DefinitionError
 from plumbline.indicators.reach import FirstDays, Reaches
 from plumbline.indicators.reads import ALWAYS, Reads, columns_read, joins_of, reads_of
-from plumbline.indicators.tables import INTERVALS
 from plumbline.warehouse import quoted
 from plumbline.warehouse.contents import Contents, as_json, from_json
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 # The last day that may be asked for: a time range has an end, and MetricFlow's calendar has one, too.
 _LAST = date(2040, 12, 31)
 Columns = Mapping[str, frozenset[str]]
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _CODE = ("compiler", "definitions", "indicators", "warehouse")
 
 
@@ -154,8 +155,8 @@ class Answers:
         """Ask for the periods from a day on, and put them in the place of those that are kept."""
         assert question.time is not None
         table, period = _table(question.name), f"CAST({quoted(question.time.column)} AS DATE)"
-        first = _period(self.con, question.time.grain, since)[0]
-        last = _period(self.con, question.time.grain, max(since, min(_LAST, reads.last_day(self.marts))))[1]
+        first = _period(question.time.grain, since)[0]
+        last = _period(question.time.grain, max(since, min(_LAST, reads.last_day(self.marts))))[1]
         query = {**question.query, "time_constraint": [first.isoformat(), min(last, _LAST).isoformat()]}
         try:
             sql = compile(self.home.semantic_manifest, query, "duckdb", cache=self.home.compiled)
@@ -184,14 +185,16 @@ def _table(name: str) -> str:
     return f"answers.{quoted(name)}"
 
 
-def _period(con: DuckDBPyConnection, grain: str, day: date) -> tuple[date, date]:
-    """Give the first and the last day of the period that a day lies in; the last may be a later one."""
-    begins = f"date_trunc('{grain}', DATE '{day}')"
-    row = con.execute(
-        f"SELECT {begins}::DATE, ({begins} + INTERVAL {INTERVALS[grain]} - INTERVAL 1 DAY)::DATE"
-    ).fetchone()
-    assert row is not None
-    return row[0], row[1]
+def _period(grain: str, day: date) -> tuple[date, date]:
+    """Give the first and the last day of the period that a day lies in."""
+    if grain not in _MONTHS:
+        days = 7 if grain == "week" else 1
+        first = day - timedelta(days=day.weekday() if grain == "week" else 0)
+        return first, date.fromordinal(min(first.toordinal() + days - 1, date.max.toordinal()))
+    months = _MONTHS[grain]
+    first = day.replace(month=(day.month - 1) // months * months + 1, day=1)
+    month = first.month + months - 1
+    return first, first.replace(month=month, day=monthrange(first.year, month)[1])
 
 
 def _digest(question: Question, sql: str) -> str:

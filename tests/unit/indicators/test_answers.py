@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+import duckdb
 import pytest
 
 from plumbline.indicators import Candidates, answers
@@ -272,3 +273,21 @@ def test_a_build_that_fails_leaves_the_answers_as_they_were(build: Builder) -> N
     with pytest.raises(Exception, match="definitions"):
         build()
     assert (build.rows("FROM answers.sales_monthly"), build.rows("FROM answers.basis")) == before
+
+
+@pytest.mark.parametrize(
+    ("grain", "length"),
+    [("day", "1 DAY"), ("week", "7 DAY"), ("month", "1 MONTH"), ("quarter", "3 MONTH"), ("year", "1 YEAR")],
+)
+def test_a_period_is_that_of_the_engine(grain: str, length: str) -> None:
+    days = [date(1, 1, 2), date(2023, 12, 31), date(2024, 2, 29), date(2024, 12, 30), date(2025, 3, 31)]
+    with duckdb.connect() as con:
+        for day in days:
+            begins = f"date_trunc('{grain}', DATE '{day:%Y-%m-%d}')"
+            row = con.execute(f"SELECT {begins}::DATE, ({begins} + INTERVAL {length} - INTERVAL 1 DAY)::DATE")
+            assert answers._period(grain, day) == row.fetchone()
+
+
+def test_the_last_period_ends_with_the_last_day_there_is() -> None:
+    assert answers._period("week", date.max)[1] == date.max
+    assert answers._period("year", date.max) == (date(9999, 1, 1), date.max)
