@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from plumbline.landing.writer import disk_errors, file_sha256
+from plumbline.landing.writer import disk_errors, file_sha256_by_stretch
 
 JUST_WRITTEN_NS = 2_000_000_000
 
@@ -19,6 +19,7 @@ class ReadCache:
         self._path = path
         self._before = self._load()
         self._entries: dict[str, Any] = dict(self._before)
+        self._marks: dict[Path, tuple[str, ...]] = {}
 
     def _load(self) -> dict[str, Any]:
         try:
@@ -37,10 +38,14 @@ class ReadCache:
         known = self._entries.get(f"file:{path}")
         if known and known["stamp"] == stamp:
             return str(known["sha256"])
-        digest = file_sha256(path)
+        digest, self._marks[path] = file_sha256_by_stretch(path)
         if time.time_ns() - facts.st_mtime_ns > JUST_WRITTEN_NS:
             self._entries[f"file:{path}"] = {"stamp": stamp, "sha256": digest}
         return digest
+
+    def marks(self, path: Path) -> tuple[str, ...]:
+        """Give the digests of a file up to the end of each stretch, where it was read in this run."""
+        return self._marks.get(path, ())
 
     def signature(self, key: str) -> str | None:
         """Give what was remembered for a table."""

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 ROW_NUMBER = "_row_number"
 ROWS_PER_GROUP = 122_880
 BYTES_PER_GROUP = 96 * 1024 * 1024
+# A file may be told from an earlier state of it up to the end of each stretch.
+STRETCH = 8 * 1024 * 1024
+_READ_AT_ONCE = 1024 * 1024
 _TEMPORARY = ".tmp-"
 
 
@@ -267,6 +270,20 @@ def file_sha256(path: Path) -> str:
     """Digest a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_sha256_by_stretch(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Digest a file's bytes, and everything up to the end of each whole stretch of it."""
+    digest, buffer = hashlib.sha256(), bytearray(_READ_AT_ONCE)
+    marks: list[str] = []
+    place = 0
+    with path.open("rb", buffering=0) as file:
+        while size := file.readinto(buffer):
+            digest.update(memoryview(buffer)[:size])
+            place += size
+            if place == (len(marks) + 1) * STRETCH:
+                marks.append(digest.copy().hexdigest())
+    return digest.hexdigest(), tuple(marks)
 
 
 @contextmanager

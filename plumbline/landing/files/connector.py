@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from plumbline.errors import SourceUnavailable
 from plumbline.landing.extract import Extract, NewColumnError
 from plumbline.landing.files.inspection import TextFile, check_size, open_text
-from plumbline.landing.files.lines import WORTH_COMPARING, Changes, Lines, known_blocks
+from plumbline.landing.files.lines import WORTH_COMPARING, Changes, Lines, known_blocks, same_bytes
 from plumbline.landing.files.patterns import format_of, matching_files
 from plumbline.landing.manifests import Difference, Manifest
 from plumbline.landing.outcomes import (
@@ -170,7 +170,10 @@ class FilesConnector:
         before = self._snapshot_before(table, file) if table.load == "snapshot" else None
         known = self._session.known_lines(table.name, before.load) if before else None
         blocks = known_blocks(known) if table.load == "snapshot" else None
-        text = open_text(file.path, workspace, self._session.system.limits, table.encoding, blocks)
+        marks = self._session.cache.marks(file.path)
+        same, limits = same_bytes(known, marks), self._session.system.limits
+        text = open_text(file.path, workspace, limits, table.encoding, blocks, same)
+        text = replace(text, marks=marks if text.path == file.path else ())
         if table.load != "snapshot" or text.size < WORTH_COMPARING:
             extract = _of_file(self._read(table, file, text, thorough), file)
             return store(self._session, table, extract, reading=file.reading)

@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,7 +53,8 @@ class TextFile:
     """A text file that may be read as UTF-8 (a copy when it came in another encoding or compressed).
 
     `blocks` are all of it where they were asked for; the first of them, `same` in number, are those of an
-    earlier state of the file.
+    earlier state of the file. `marks` are the digests of what the file holds up to the end of each stretch,
+    where it is read as it is.
     """
 
     name: str
@@ -66,6 +67,7 @@ class TextFile:
     ends_with_newline: bool
     blocks: tuple[Block, ...] = ()
     same: int = 0
+    marks: tuple[str, ...] = ()
 
 
 def check_size(path: Path, limits: Limits) -> None:
@@ -93,27 +95,28 @@ def open_text(
     limits: Limits,
     encoding: str | None,
     known: Sequence[Block] | None = None,
+    same: int = 0,
 ) -> TextFile:
     """Inspect a CSV, TSV or JSON Lines file; copies go to `workspace`, which the caller removes.
 
     With `known`, the blocks of an earlier state of it, the file is told by blocks, and those at the beginning
-    that are as they were are not looked at again. Without a declared encoding: the byte order mark, else
-    strict UTF-8, else strict GB18030 that reads as Chinese. Raises Refused for what is no text in that
-    encoding.
+    that are as they were are not looked at again; those within the first `same` bytes, known to be as they
+    were, are not even read. Without a declared encoding: the byte order mark, else strict UTF-8, else strict
+    GB18030 that reads as Chinese. Raises Refused for what is no text in that encoding.
     """
     check_size(path, limits)
     plain = _expand(path, workspace, limits) if is_gzip(path) else path
     encoding = encoding or _byte_order_mark(plain)
     if encoding is None:
         try:
-            return _survey(plain, path.name, "utf-8", known)
+            return _survey(plain, path.name, "utf-8", known, same if plain == path else 0)
         except _NotUtf8:
             if not _reads_as_chinese(plain):
                 raise
         encoding = "gb18030"
     if encoding not in _UTF8:
         plain = _transcode(plain, workspace, encoding, path.name)
-    return _survey(plain, path.name, encoding, known)
+    return _survey(plain, path.name, encoding, known, same if plain == path else 0)
 
 
 def _expand(path: Path, workspace: Path, limits: Limits) -> Path:
@@ -205,14 +208,17 @@ class _NotUtf8(Refused):
     pass
 
 
-def _survey(path: Path, name: str, encoding: str, known: Sequence[Block] | None) -> TextFile:
+def _survey(path: Path, name: str, encoding: str, known: Sequence[Block] | None, as_before: int) -> TextFile:
     """Count the lines of a UTF-8 file, and hold it to UTF-8 and to text."""
     with path.open("rb") as file:
         start = 3 if file.read(3) == codecs.BOM_UTF8 else 0
-    pieces = _chunks(path, end=True) if known is None else blocks_of(path, start, end=True)
     survey = _Survey(name)
-    blocks: list[Block] = []
-    same = 0
+    blocks = _within(known or (), as_before - start)
+    place, same = start + sum(block.size for block in blocks), len(blocks)
+    for block in blocks:
+        survey.take(block, _byte_before(path, place))
+    pieces = _chunks(path, end=True) if known is None else blocks_of(path, place, end=True)
+    known = known[same:] if known is not None else None
     for piece, before in zip_longest(pieces, known or ()):
         if piece is None:
             break
@@ -230,6 +236,18 @@ def _survey(path: Path, name: str, encoding: str, known: Sequence[Block] | None)
     size = path.stat().st_size
     found = (survey.lines, survey.has_quotes, ends, tuple(blocks), same)
     return TextFile(name, path, start, size, encoding, *found)
+
+
+def _within(blocks: Sequence[Block], size: int) -> list[Block]:
+    """Give the first blocks that end before that."""
+    ends = accumulate(block.size for block in blocks)
+    return [block for block, end in zip(blocks, ends, strict=True) if end < size]
+
+
+def _byte_before(path: Path, place: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(place - 1)
+        return file.read(1)
 
 
 class _Survey:
@@ -320,5 +338,6 @@ def _chunks(path: Path, end: bool = False) -> Iterator[bytes]:
 
 
 def _read_all(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK):
+    """Read what follows, up to the same places wherever it begins."""
+    while chunk := file.read(CHUNK - file.tell() % CHUNK):
         yield chunk

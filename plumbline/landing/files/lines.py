@@ -8,13 +8,14 @@ files change near their end: blocks at the beginning that are the same as before
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plumbline.landing.files.inspection import MEGABYTE, Block, TextFile, blocks_of
-from plumbline.landing.writer import ROW_NUMBER, disk_errors
+from plumbline.landing.writer import ROW_NUMBER, STRETCH, disk_errors
 from plumbline.warehouse import connect, glob_free
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 WORTH_COMPARING = MEGABYTE
 _BLOCKS_AT_ONCE = 8
-_BLOCKS = "blocks"
+_BLOCKS, _MARKS = "blocks", "marks"
 _SMALL_SHARE = 0.25
 _DIGEST = "unhex(left(sha256(line), 32))"
 _PAIRED = """
@@ -159,6 +160,7 @@ class Lines:
             ends_with_newline=ends,
             blocks=(),
             same=0,
+            marks=(),
         )
 
     def remember(self, load: int, target: Path, *, whole: bool) -> None:
@@ -176,7 +178,8 @@ class Lines:
         blocks = json.dumps([astuple(block) for block in self._text.blocks])
         with disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            facts = f"format parquet, kv_metadata {{{_BLOCKS}: {_text(blocks)}}}"
+            told = f"{_BLOCKS}: {_text(blocks)}, {_MARKS}: {_text(json.dumps(self._text.marks))}"
+            facts = f"format parquet, kv_metadata {{{told}}}"
             self._con.execute(f"copy ({query}) to {_text(str(target))} ({facts})")
 
     def close(self) -> None:
@@ -185,16 +188,29 @@ class Lines:
 
 def known_blocks(known: Path | None) -> tuple[Block, ...]:
     """Read of which blocks a file was whose lines are remembered; none where that cannot be read."""
+    try:
+        return tuple(Block(*block) for block in _told(known, _BLOCKS))
+    except TypeError:
+        return ()
+
+
+def same_bytes(known: Path | None, marks: Sequence[str]) -> int:
+    """Tell how many bytes at the beginning of a file with these marks are those of the one before."""
+    pairs = zip(_told(known, _MARKS), marks, strict=False)
+    return STRETCH * len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+
+
+def _told(known: Path | None, name: str) -> list[Any]:
+    """Read what else is remembered beside the lines."""
     import pyarrow as pa
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    if known is None:
-        return ()
     try:
-        facts = pq.read_metadata(known).metadata or {}
-        return tuple(Block(*block) for block in json.loads(facts.get(_BLOCKS.encode(), b"[]")))
-    except (OSError, pa.ArrowException, TypeError, ValueError):
-        return ()
+        facts = pq.read_metadata(known).metadata if known else None
+        told = json.loads((facts or {}).get(name.encode(), b"[]"))
+    except (OSError, pa.ArrowException, ValueError):
+        return []
+    return told if isinstance(told, list) else []
 
 
 def _parquet(path: Path) -> str:

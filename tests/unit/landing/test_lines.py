@@ -7,8 +7,10 @@ from collections import Counter
 
 import pytest
 
+from plumbline.landing import writer
 from plumbline.landing.files import connector, inspection
-from plumbline.landing.writer import file_sha256
+from plumbline.landing.files import lines as remembered
+from plumbline.landing.writer import file_sha256, file_sha256_by_stretch
 from tests.unit.landing.shop import csv
 
 STILL_THERE = (
@@ -20,6 +22,9 @@ STILL_THERE = (
 @pytest.fixture
 def shop(shop, monkeypatch):
     monkeypatch.setattr(connector, "WORTH_COMPARING", 0)
+    monkeypatch.setattr(writer, "_READ_AT_ONCE", 50)
+    for module in (writer, remembered):
+        monkeypatch.setattr(module, "STRETCH", 100)
     shop.tables('order_line: {files: "lines.csv"}')
     return shop
 
@@ -191,6 +196,30 @@ def test_blocks_that_are_as_they_were_are_not_looked_at_again(shop, monkeypatch)
     shop.file("lines.csv", csv(*numbered(range(1, 42))))
     assert shop.land_lines().rows == 1
     assert sum(map(len, looked_at)) < 400
+
+
+def test_what_lies_within_stretches_that_are_as_they_were_is_not_read_again(shop, monkeypatch):
+    monkeypatch.setattr(inspection, "CHUNK", 200)
+    shop.file("lines.csv", csv(*numbered(range(1, 41))))
+    shop.land()
+    read = []
+    blocks = inspection.blocks_of
+    monkeypatch.setattr(
+        inspection, "blocks_of", lambda path, start, end: read.append(start) or blocks(path, start, end)
+    )
+    path = shop.file("lines.csv", csv(*numbered(range(1, 42))))
+    assert shop.land_lines().rows == 1
+    assert path.stat().st_size - 400 < read[0] < path.stat().st_size
+    shop.file("lines.csv", csv(*numbered(range(1, 42), {2: "pot"})))
+    assert shop.land_lines().rows == 1
+    assert read[1] == 0
+
+
+def test_a_file_is_digested_up_to_the_end_of_each_stretch(shop):
+    path = shop.file("lines.csv", "x" * 250)
+    whole, marks = file_sha256_by_stretch(path)
+    assert whole == file_sha256(path)
+    assert marks == tuple(file_sha256(shop.file(f"{size}.csv", "x" * size)) for size in (100, 200))
 
 
 def test_what_is_wrong_behind_them_is_told_by_its_line(shop, monkeypatch):
