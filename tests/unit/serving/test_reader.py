@@ -73,4 +73,4 @@ def test_a_damaged_generation_is_named(shop):
         open_generation(shop.home)
     assert str(publication.path) in str(caught.value)
     assert caught.value.code == "unreadable-database"
-    assert "plumb run --full" in caught.value.todo
+    assert "move it away and run again" in caught.value.todo
