@@ -26,6 +26,7 @@ from plumbline.project import Home
 from plumbline.publication import Publication, Shelf
 from plumbline.serving import library
 from plumbline.serving.answer import Answer, AnswerColumn
+from plumbline.serving.deadlines import DEADLINES
 from plumbline.serving.door import answer
 from plumbline.serving.edition import Edition
 from plumbline.serving.reader import Source, open_generation
@@ -377,9 +378,7 @@ class Visit:
                 with suppress(duckdb.Error):
                     source.connection.interrupt()
 
-        timer = threading.Timer(seconds, end)
-        timer.daemon = True
-        timer.start()
+        deadline = DEADLINES.after(seconds, end)
         try:
             if self._cancelled:
                 raise _cancelled()
@@ -389,7 +388,7 @@ class Visit:
                 raise
             raise _cancelled() if self._cancelled else _too_long(seconds) from None
         finally:
-            timer.cancel()
+            deadline.cancel()
 
 
 def _telling(table: pa.Table, columns: Sequence[AnswerColumn]) -> list[tuple[Any, ...]]:

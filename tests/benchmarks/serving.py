@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
+from pathlib import Path
 from statistics import median, quantiles
 
 import httpx
@@ -22,7 +23,7 @@ import pyarrow as pa
 
 CONNECTIONS, REQUESTS = 20, 1_000
 TABLE = "/query?metrics=net_sales&grain=month&from=2026-01&to=2026-06"
-ARROW = "/query?metrics=net_sales,orders&by=order,product__category&grain=day&format=arrow"
+ARROW = "/query?metrics=net_sales&by=order,product__name&grain=day&format=arrow"
 _FIRST = date(2024, 1, 1)
 
 
@@ -41,18 +42,19 @@ def live(number: int) -> str:
     """Questions to the marts, each another range of days and split in one of three ways."""
     first = _FIRST + timedelta(days=number % 700)
     by = ("product__category", "order__channel", "territory__name")[number % 3]
-    asked = f"/query?metrics=net_sales,average_order_value&by={by}&from={first}&to=2026-06-15"
+    asked = f"/query?metrics=net_sales,gross_margin_rate&by={by}&from={first}&to=2026-06-15"
     return f"{asked}&limit={50 + number // 700}"
 
 
 @contextmanager
-def served(company: str) -> Iterator[str]:
-    """Serve in a process of its own, and give the address."""
+def served(company: str) -> Iterator[tuple[str, int]]:
+    """Serve in a process of its own, and give its address and number."""
     command = [sys.executable, "-m", "plumbline", "serve", "--operator", "--http", "127.0.0.1:0"]
     process = subprocess.Popen([*command, "--company", company], stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr
-        yield next(found[0] for line in process.stderr if (found := re.findall(r"http://\S+", line)))
+        found = (re.findall(r"http://[^\s/]+", line) for line in process.stderr)
+        yield next(filter(None, found))[0], process.pid
     finally:
         process.terminate()
         process.communicate()
@@ -80,11 +82,18 @@ async def asked(url: str, question: Callable[[int], str], count: int) -> tuple[l
     return took, time.perf_counter() - begun
 
 
-def report(name: str, took: Sequence[float], whole: float) -> str:
-    """Say how long an answer took, and how many there were in a second."""
+def used(process: int) -> float:
+    """Give the CPU seconds that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def report(name: str, took: Sequence[float], whole: float, cpu: float) -> str:
+    """Say how long an answer took, how many there were in a second, and the CPU that each cost the server."""
     p95 = quantiles(took, n=20)[-1]
     half = median(took) * 1e3
-    return f"{name:<36} p50 {half:6.1f} ms   p95 {p95 * 1e3:6.1f} ms   {len(took) / whole:6.0f}/s"
+    each = f"{cpu / len(took) * 1e3:6.2f} ms of CPU each"
+    return f"{name:<36} p50 {half:6.1f} ms   p95 {p95 * 1e3:6.1f} ms   {len(took) / whole:6.0f}/s   {each}"
 
 
 def arrow(url: str) -> str:
@@ -106,16 +115,18 @@ def main() -> None:
     parser.add_argument("--company", default="demo")
     options = parser.parse_args()
     print(f"{CONNECTIONS} connections, {os.cpu_count()} cores for server and clients together")
-    with served(options.company) as url:
+    with served(options.company) as (url, process):
         asyncio.run(asked(url, live, 20))
         for name, question, count in (
             ("kept answer", kept, 5 * REQUESTS),
             ("read from a published table", published, REQUESTS),
             ("calculated from the marts", live, REQUESTS),
         ):
+            before = used(process)
             took, whole = asyncio.run(asked(url, question, count))
-            print(report(name, took, whole), flush=True)
-        print(arrow(url))
+            print(report(name, took, whole, used(process) - before), flush=True)
+        before = used(process)
+        print(arrow(url), f"  {(used(process) - before) / 3:.2f} s of CPU")
 
 
 if __name__ == "__main__":
