@@ -17,9 +17,9 @@ from plumbline.quarantine.holdings import Row
 from plumbline.quarantine.landed import landed_values
 from plumbline.quarantine.reasons import advice_on
 from plumbline.replacing import replace_bytes
+from plumbline.spreadsheets import neutral
 
 FORMATS = ("csv", "xlsx", "json")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _SHEET = 31
 _CELL = 32_767
 _ABOUT = ("source", "line", "load", "row_key", "reason", "what_to_do", "first_seen")
@@ -32,11 +32,6 @@ def export_rows(home: Home, rows: Sequence[Row], path: Path, kind: str) -> int:
     content = {"csv": _csv, "xlsx": _xlsx, "json": _json}[kind](tables)
     replace_bytes(path, content)
     return len(rows)
-
-
-def neutral(value: Any) -> Any:
-    """Put an apostrophe before a text that a spreadsheet would take for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _records(home: Home, rows: Sequence[Row]) -> dict[str, list[Record]]:

@@ -11,12 +11,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from plumbline.spreadsheets import neutral
+
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
-
-
-# Also in the full width of Chinese keyboards, which some spreadsheets take for the same.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def json_lines(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
@@ -33,16 +31,11 @@ def csv_text(names: Sequence[str], rows: Sequence[Sequence[Any]], *, end: str = 
     """Write rows as CSV with a header; an empty cell is NULL, and no text is a formula."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator=end)
-    writer.writerow(map(no_formula, names))
+    writer.writerow(map(neutral, names))
     writer.writerows(
-        [no_formula(value) if isinstance(value, str) else plain(value) for value in row] for row in rows
+        [neutral(value) if isinstance(value, str) else plain(value) for value in row] for row in rows
     )
     return buffer.getvalue()
-
-
-def no_formula(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet would calculate; figures are no texts, and stay."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def plain(value: Any) -> str:

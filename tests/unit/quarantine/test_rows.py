@@ -20,8 +20,8 @@ from plumbline.quarantine import (
     release_rows,
     released_rows,
 )
-from plumbline.quarantine.export import neutral
 from plumbline.quarantine.reasons import columns_in, kind_in_sql, kind_of, other_row
+from plumbline.spreadsheets import neutral
 
 LI = Person("li.na", "Li Na", "li.na@example.com", ("release",))
 TRUST = Trust("shop", people=(LI,))
