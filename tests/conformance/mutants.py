@@ -17,7 +17,10 @@ from pathlib import Path
 from types import ModuleType
 
 PACKAGE = "plumbline.compiler"
-MODULES = ("rows", "relations", "generate", "steps", "members", "aggregates", "expressions", "spines")
+MODULES = (
+    *("rows", "relations", "generate", "steps", "sliding"),
+    *("members", "aggregates", "expressions", "spines"),
+)
 # Of each kind of join, the one that loses or invents rows.
 _JOINS = {"left": "inner", "inner": "left", "full outer": "left", "FULL": "LEFT", "LEFT": "INNER"}
 _DEFAULTS = ("Coalesce", "Nullif")

@@ -109,7 +109,7 @@ ELSEWHERE.append(asked("sales refunded net_sales_filled", f"{MONTH} {SEGMENT}"))
 HARMLESS = {
     ("relations", "_following_values"): "what is empty adds nothing",
     ("rows", "_limits"): "limits only let the engine skip rows that the filter leaves out",
-    ("relations", "_total"): "the average of no values is empty before it is divided",
+    ("relations", "_share"): "the average of no values is empty before it is divided",
     ("relations", "_following_each"): "what is empty adds nothing",
     ("members", "_apart"): "collects what an error tells",
     ("spines", "moved_by_calendar"): "the condition beside it leaves out the same days",
