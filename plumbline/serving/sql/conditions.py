@@ -31,6 +31,7 @@ _FLIPPED = {"GT": "LT", "GTE": "LTE", "LT": "GT", "LTE": "GTE", "EQ": "EQ", "NEQ
 _SIGNS = {"EQ": "=", "NEQ": "<>", "GT": ">", "GTE": ">=", "LT": "<", "LTE": "<="}
 _BEFORE, _AFTER = date(1000, 1, 1), date(9998, 12, 31)
 _NEVER = "(1 = 0)"
+_SIGNS_OF_TEMPLATES = ("{{", "__reference_")
 
 
 @dataclass
@@ -227,7 +228,7 @@ def _years(sign: str, number: Any) -> tuple[date | None, date | None]:
 
 
 def written(value: Any) -> str:
-    """Write a value as SQL; braces, which templates have, stand apart."""
+    """Write a value as SQL; what templates are made of stands apart."""
     if value is None or isinstance(value, Pending):
         return "NULL"
     if isinstance(value, bool):
@@ -237,11 +238,9 @@ def written(value: Any) -> str:
     if isinstance(value, datetime):
         return f"TIMESTAMP '{value:%Y-%m-%d %H:%M:%S.%f}'"
     quoted = "'" + str(value).replace("'", "''") + "'"
-    return (
-        f"({quoted.replace('{{', chr(123) + chr(39) + ' || ' + chr(39) + chr(123))})"
-        if "{{" in quoted
-        else quoted
-    )
+    for sign in _SIGNS_OF_TEMPLATES:
+        quoted = quoted.replace(sign, f"{sign[:1]}' || '{sign[1:]}")
+    return f"({quoted})" if "' || '" in quoted else quoted
 
 
 def _of_kind(value: Any, kind: str, given: Parameters, node: exp.Expr, is_order: bool) -> Any:

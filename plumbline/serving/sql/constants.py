@@ -262,6 +262,7 @@ def _list(node: exp.Expr, given: Parameters) -> list[Any]:
 
 _READERS: Mapping[str, Callable[[Any, Parameters], Any]] = {
     "Literal": _literal,
+    "ByteString": lambda node, given: str(node.this),
     "Null": lambda node, given: None,
     "Boolean": lambda node, given: bool(node.this),
     "Neg": _negative,

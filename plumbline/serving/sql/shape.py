@@ -204,6 +204,11 @@ class Shape:
                     todo="Ask in a sub-query, and join or combine its rows: "
                     "SELECT … FROM (SELECT … FROM metrics GROUP BY …) AS figures JOIN ….",
                 )
+        if self.select.has_rare_escape():
+            raise SqlRefusal(
+                "a text with this escape is not read in a question to metrics",
+                todo="Write the character itself, or bind the text as a parameter.",
+            )
         for part in [*self._parts(), self.tree.args.get("where"), self.tree.args.get("group")]:
             self._require_no_query(part)
 

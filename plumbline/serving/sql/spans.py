@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -25,6 +26,7 @@ _CLAUSES = {
     "FETCH": "fetch",
     "FOR": "for",
 }
+_READ_ESCAPE, _RARE_ESCAPE = re.compile(r"\\[\\'n]"), re.compile(r"\\|^[Uu]&")
 _TAIL = {"ORDER BY", "LIMIT", "OFFSET", "FETCH", "FOR"}
 _SET_OPERATORS = {"UNION", "EXCEPT", "INTERSECT"}
 
@@ -114,6 +116,11 @@ class Select:
                 return int(token.end) + 1
         raise unreadable("a parenthesis is not closed")
 
+    def has_rare_escape(self) -> bool:
+        """Tell whether a text like E'\\x41' has an escape that only PostgreSQL itself reads."""
+        texts = (self.text[token.start : token.end + 1] for token in self.tokens if _is_escaped(token))
+        return any(_RARE_ESCAPE.search(_READ_ESCAPE.sub("", text)) for text in texts)
+
     def items(self) -> list[tuple[int, int]]:
         """Give where each thing that it selects begins and ends."""
         clause = self.clauses["items"]
@@ -190,6 +197,10 @@ def _end(tokens: Sequence[Token], start: int) -> int:
         if word in _SET_OPERATORS or (combined and word in _TAIL):
             return index
     return len(tokens)
+
+
+def _is_escaped(token: Token) -> bool:
+    return token.token_type.name in ("BYTE_STRING", "UNICODE_STRING")
 
 
 def _is_sign(token: Token) -> bool:

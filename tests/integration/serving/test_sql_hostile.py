@@ -1,4 +1,4 @@
-"""Hostile texts: what stands in a statement over metrics reaches no other statement, and breaks nothing."""
+"""Hostile texts: what is written into a statement over metrics reaches no other, and breaks nothing."""
 
 from __future__ import annotations
 
@@ -91,6 +91,12 @@ def test_a_statement_beyond_its_role_tells_nothing(sam: Session, number: int) ->
         assert "Traceback" not in said
         assert "172" not in said
         assert sam.execute("SELECT MEASURE(orders) FROM metrics").fetchall() == [(2,)]
+
+
+@pytest.mark.parametrize("literal", [r"E'\x6f'", r"E'\157'", r"U&'\006f'", r"E'\u006f'"])
+def test_escapes_that_only_postgresql_reads_are_refused(ana: Session, literal: str) -> None:
+    with pytest.raises(psycopg.errors.FeatureNotSupported):
+        ana.execute(f"SELECT MEASURE(orders) FROM metrics WHERE order__channel <> {literal}")
 
 
 def test_backslashes_in_answers_survive_old_settings(ana: Session) -> None:
