@@ -336,7 +336,8 @@ def _like(reader: Reader, node: exp.Expr) -> str:
     if not isinstance(pattern, str) or not isinstance(mark, str):
         return f"({member} {sign} NULL)"
     escaped = f" ESCAPE {written(mark)}" if mark and mark in pattern else ""
-    if len(mark) > 1 or (escaped and pattern.endswith(mark)):
+    unfinished = (len(pattern) - len(pattern.rstrip(mark))) % 2 if escaped else 0
+    if len(mark) > 1 or unfinished:
         raise SqlRefusal("LIKE pattern must not end with escape character", sqlstate="22025")
     return f"({member} {sign} {written(pattern)}{escaped})"
 
