@@ -120,8 +120,9 @@ class _Serve:
         settings = load_settings(project, options.company)
         desk = Desk(home, policy)
         found = cls(options, project, home, policy(), settings, Tokens(home), desk)
-        if options.http:
-            found._require_safe()
+        for option in ("http", "sql"):
+            if getattr(options, option):
+                found._require_safe(option)
         with desk.visit(None):
             pass
         return found
@@ -131,16 +132,16 @@ class _Serve:
         """Whether who asks is not asked: only on this machine's own address."""
         return bool(self.options.operator or not self.policy.accounts)
 
-    def _require_safe(self) -> None:
+    def _require_safe(self, option: str) -> None:
         """Refuse an address that others reach, where nobody is asked who they are, or all is in the open."""
-        host, _ = address_of(self.options.http, "--http")
-        where = f"--http {self.options.http}"
+        host, _ = address_of(getattr(self.options, option), f"--{option}")
+        where = f"--{option} {getattr(self.options, option)}"
         if bool(self.options.cert) != bool(self.options.key):
             raise UsageError("--cert and --key belong together", where="plumb serve")
         for path in filter(None, (self.options.cert, self.options.key)):
             if not path.is_file():
                 raise UsageError("there is no such file", where=str(path))
-        if is_loopback(host) and not self.options.behind_proxy:
+        if is_loopback(host):
             return
         if self.is_open:
             raise UsageError(
@@ -149,7 +150,7 @@ class _Serve:
                 todo="Write accounts in orchestration/access/, and leave out --operator.",
                 code="open-to-all",
             )
-        if not (self.tokens.any_valid() or self.settings.jwt):
+        if option == "http" and not (self.tokens.any_valid() or self.settings.jwt):
             raise UsageError(
                 "nobody could show who they are",
                 where=where,
@@ -200,11 +201,6 @@ class _Serve:
         told = f"publication {publication.publication_id} as of {publication.as_of}"
         yield f"serving {self.options.company}, {told}"
         yield from self.told
-        yield from self._audience() if self.options.http else ()
-        yield "Ctrl-C stops it"
-
-    def _audience(self) -> Iterator[str]:
-        """Say who may ask over HTTP."""
         if self.is_open:
             yield "as the local operator: whoever can reach this machine's own address sees everything"
         else:
@@ -214,6 +210,7 @@ class _Serve:
             if not (self.tokens.any_valid() or self.settings.jwt):
                 account = next(iter(self.policy.accounts))
                 yield f"no token is valid yet: plumb token create --account {account}"
+        yield "Ctrl-C stops it"
 
     def _http(self, stack: AsyncExitStack, stop: asyncio.Event) -> Awaitable[None]:
         from plumbline.serving.http.app import build, guarded
@@ -241,13 +238,12 @@ class _Serve:
             self._auditor(),
         )
         app = build(served, self._mounts(served))
-        is_own = is_loopback(host) and not self.options.behind_proxy
-        hosts = self.settings.hosts or (loopback_hosts() if is_own else ())
+        hosts = self.settings.hosts or (loopback_hosts() if is_loopback(host) else ())
         secured = Secured(self.options.cert, self.options.key, self.options.behind_proxy)
         server = http_server(guarded(app, served, log, hosts), secured)
         scheme = "https" if self.options.cert else "http"
         address = f"{scheme}://{_shown(host)}:{taken.getsockname()[1]}"
-        self.told.append(f"  HTTP  {address}   {address}/openapi.json tells what there is")
+        self.told.append(f"  HTTP  {address}   /openapi.json tells what there is")
         return _until(stop, server, [taken])
 
     def _gate(self) -> Gate:
@@ -277,31 +273,22 @@ class _Serve:
         return {_MCP_PATH: mount(served)}
 
     def _sql(self, stop: asyncio.Event) -> Awaitable[None]:
-        """Serve in front of the PostgreSQL that the tables are published into; it knows who may connect."""
-        serve_sql = _part("plumbline.serving.sql.endpoint", "serve_sql", "--sql")
-        options = _part("plumbline.serving.sql.options", "SqlOptions", "--sql")
-        upstream: Any = _part("plumbline.serving.sql.options", "Upstream", "--sql")
-        settings = _part("plumbline.publication.postgres", "load_postgres", "--sql")
-        named = settings(self.project, self.options.company)
-        if named is None:
-            raise UsageError(
-                "there is no PostgreSQL behind the SQL endpoint",
-                where="--sql",
-                todo=f"Name it under `postgres` in orchestration/serving/{self.options.company}.yml.",
-                code="no-postgres",
-            )
+        from plumbline.serving.sql.catalog import renew_catalog
+        from plumbline.serving.sql.endpoint import serve_sql
+        from plumbline.serving.sql.options import read_options
+
         host, port = address_of(self.options.sql, "--sql")
-        given = options(
-            upstream=upstream.of(named.url),
-            host=host,
-            port=port,
+        options, url = read_options(
+            self.settings.sql,
+            host,
+            port,
             certificate=self.options.cert,
             key=self.options.key,
-            allow_plain=self.options.behind_proxy,
+            behind_proxy=self.options.behind_proxy,
         )
-        given.require_safe()
-        self.told.append(f"  SQL   {_shown(host)}:{port}   for the roles of its PostgreSQL")
-        return _until_stopped(stop, serve_sql(self.desk, given))
+        told = renew_catalog(url, self.desk, options.schema)
+        self.told.append(f"  SQL   {_shown(host)}:{port}   psql -h {host} -p {port} -U ACCOUNT{told}")
+        return _until_stopped(stop, serve_sql(self.desk, options))
 
 
 def _part(module: str, name: str, option: str) -> Callable[..., Any]:

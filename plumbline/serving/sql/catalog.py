@@ -74,6 +74,28 @@ def apply_catalog(connection: Any, desk: Desk, *, schema: str = METRICS) -> list
     return changed
 
 
+def renew_catalog(url: str, desk: Desk, schema: str = METRICS) -> str:
+    """Renew the catalog of a server; gives a remark where that is not possible, so that serving goes on."""
+    import psycopg2  # type: ignore[import-untyped]
+
+    try:
+        with closing(psycopg2.connect(url, connect_timeout=15)) as connection:
+            apply_catalog(connection, desk, schema=schema)
+    except psycopg2.Error as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        return f"\n        its relations are not listed in PostgreSQL: {_without_secret(why, url)}"
+    return ""
+
+
+def _without_secret(text: str, url: str) -> str:
+    from urllib.parse import unquote, urlsplit
+
+    secret = urlsplit(url).password or ""
+    for part in filter(None, (secret, unquote(secret))):
+        text = text.replace(part, "…")
+    return text
+
+
 def relations(
     visit: Visit, schema: str = METRICS, types: dict[tuple[str, str], str] | None = None
 ) -> list[CatalogRelation]:

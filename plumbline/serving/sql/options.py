@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from plumbline.errors import ConfigurationError
+from plumbline.errors import ConfigurationError, did_you_mean
 from plumbline.serving.desk import Limits
 
 _PORT = 5432
+_SETTINGS = ("url", "schema", "search_path", "databases", "seconds", "rows", "connections")
 
 
 @dataclass(frozen=True)
@@ -105,3 +108,57 @@ class SqlOptions:
             todo="Name a certificate and its key, or listen on 127.0.0.1.",
             code="no-tls",
         )
+
+
+def read_options(
+    settings: Mapping[str, Any],
+    host: str,
+    port: int,
+    *,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    behind_proxy: bool = False,
+) -> tuple[SqlOptions, str]:
+    """Read `sql` of orchestration/serving/<company>.yml; gives the URL of PostgreSQL beside the options.
+
+    Keys: url (default: PLUMBLINE_POSTGRES_URL), schema, search_path, databases, seconds, rows, connections.
+    """
+    for name in settings:
+        if name not in _SETTINGS:
+            raise ConfigurationError(
+                f"unknown key {name!r} under `sql`",
+                todo=did_you_mean(name, list(_SETTINGS)) or f"Known: {', '.join(_SETTINGS)}.",
+                code="unknown-key",
+            )
+    url = _url(str(settings.get("url") or "$PLUMBLINE_POSTGRES_URL"))
+    usual = SqlOptions(Upstream.of(url))
+    limits = Limits(float(settings.get("seconds", 30)), int(settings.get("rows", 100_000)))
+    found = replace(
+        usual,
+        host=host,
+        port=port,
+        certificate=certificate,
+        key=key,
+        allow_plain=behind_proxy,
+        schema=str(settings.get("schema", usual.schema)),
+        search_path=str(settings.get("search_path", usual.search_path)),
+        databases={str(role): str(name) for role, name in (settings.get("databases") or {}).items()},
+        limits=limits,
+        max_connections=int(settings.get("connections", usual.max_connections)),
+    )
+    return found, url
+
+
+def _url(text: str) -> str:
+    """Put the value of an environment variable in the place of its name."""
+    name = text.removeprefix("$").strip("{}")
+    if not text.startswith("$"):
+        return text
+    if found := os.environ.get(name):
+        return found
+    raise ConfigurationError(
+        f"the environment variable {name} is not set",
+        why="The SQL endpoint stands before a PostgreSQL, which this names.",
+        todo=f"export {name}=postgresql://user:password@host:5432/database",
+        code="missing-variable",
+    )
