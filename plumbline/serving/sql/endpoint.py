@@ -16,7 +16,7 @@ from plumbline.errors import PlumblineError
 from plumbline.serving.sql.answers import Answers
 from plumbline.serving.sql.catalog import schema_of
 from plumbline.serving.sql.options import SqlOptions
-from plumbline.serving.sql.session import Session
+from plumbline.serving.sql.session import Session, buffered
 from plumbline.serving.sql.wire import (
     CANCEL_REQUEST,
     GSS_REQUEST,
@@ -159,7 +159,7 @@ class Endpoint:
             writer.write(b"N")
             await writer.drain()
             return False
-        if reader._buffer:  # type: ignore[attr-defined]
+        if buffered(reader):
             raise ProtocolError("received unencrypted data after SSL request")
         writer.write(b"S")
         await writer.drain()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 65536
 _AGAIN = 0.05
+_READ_BY_US_UPWARDS = (b"Q", b"P", b"B", b"D", b"C", b"S", b"F", b"E", b"H")
 _MARK = "plumbline_refusal_"
 # A type that takes any text and that no client sends: the rows of an answer arrive in it.
 _ROWS_TYPE = 1790
@@ -118,12 +119,9 @@ class Session:
             while True:
                 kind, length = await read_head(client)
                 if not self._trusted.is_set():
-                    await self._introduce(kind, length, client, server)
-                elif kind in b"QPBDCSF":
-                    self._require_size(kind, length)
-                    async with asyncio.timeout(self.message_seconds):
-                        body = await client.readexactly(length)
-                    server.write(await self._changed(kind, body))
+                    await self._introduce(kind, length)
+                if kind in _READ_BY_US_UPWARDS:
+                    server.write(b"".join(await self._said_together(kind, length, client)))
                 else:
                     await _pass(kind, length, client, server)
                 await server.drain()
@@ -137,17 +135,31 @@ class Session:
             await _say(back, error.sqlstate, str(error))
         return False
 
-    async def _introduce(self, kind: bytes, length: int, client: StreamReader, server: StreamWriter) -> None:
-        """Pass what belongs to logging in; nothing else is looked at before PostgreSQL has agreed."""
+    async def _introduce(self, kind: bytes, length: int) -> None:
+        """Pass only what belongs to logging in; nothing else is looked at before PostgreSQL has agreed."""
         if kind != b"p":
             await self._trusted.wait()
-            body = await client.readexactly(length) if length <= self.max_message else b""
-            self._require_size(kind, length)
-            server.write(await self._changed(kind, body) if kind in b"QPBDCSF" else framed(kind, body))
-            return
-        if length > _MAX_PASSWORD:
+        elif length > _MAX_PASSWORD:
             raise ProtocolError("invalid length of a password message")
-        server.write(framed(kind, await client.readexactly(length)))
+
+    async def _said_together(self, kind: bytes, length: int, client: StreamReader) -> list[bytes]:
+        """Take a message, and those that have arrived with it: they are passed on at once."""
+        found = [await self._changed(kind, await self._body(kind, length, client))]
+        size = len(found[0])
+        while size < _CHUNK and (following := _arrived(client)):
+            kind, length = following
+            await client.readexactly(5)
+            found.append(await self._changed(kind, await self._body(kind, length, client)))
+            size += len(found[-1])
+        return found
+
+    async def _body(self, kind: bytes, length: int, client: StreamReader) -> bytes:
+        """Read the body of a message, in the time that it may take."""
+        self._require_size(kind, length)
+        if length <= buffered(client):
+            return await client.readexactly(length)
+        async with asyncio.timeout(self.message_seconds):
+            return await client.readexactly(length)
 
     def _require_size(self, kind: bytes, length: int) -> None:
         if length > self.max_message:
@@ -403,6 +415,20 @@ class Session:
         found = re.search(rf"{_MARK}{self._nonce}_\d+", error_text(body).decode("utf-8", "replace"))
         error = self._refusals.get(found[0]) if found else None
         return refused(error) if error is not None else None
+
+
+def buffered(reader: StreamReader) -> int:
+    """Tell how many bytes have arrived and were not read yet."""
+    return len(reader._buffer)  # type: ignore[attr-defined]
+
+
+def _arrived(reader: StreamReader) -> tuple[bytes, int] | None:
+    """Give the kind and the length of the next message, where it is one of those and has arrived whole."""
+    data = reader._buffer  # type: ignore[attr-defined]
+    if len(data) < 5 or data[:1] not in _READ_BY_US_UPWARDS:
+        return None
+    length = int.from_bytes(data[1:5], "big") - 4
+    return (bytes(data[:1]), length) if 0 <= length <= len(data) - 5 else None
 
 
 async def _pass(kind: bytes, length: int, reader: StreamReader, writer: StreamWriter) -> None:
