@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from plumbline.definitions import GRAINS, parse_group_by
+from plumbline.errors import PlumblineError
 from plumbline.serving.sql.conditions import Conditions, Reader
 from plumbline.serving.sql.constants import Parameters
 from plumbline.serving.sql.grouping import Grouping, columns_in, read_period
@@ -268,8 +269,6 @@ class Shape:
         return node
 
     def _is_split(self, column: exp.Column) -> bool:
-        from plumbline.errors import PlumblineError
-
         try:
             self.names.split(column, self.metrics)
         except PlumblineError:
@@ -291,11 +290,17 @@ class Shape:
 
     def _kind_of(self, column: str) -> str:
         """Tell what the members of a dimension are."""
-        metrics = self.metrics[:1]
-        if not metrics:
-            return "text"
-        found = self.types_of(metrics, (column,))[column]
+        found = self._member_type(column)
         return found if found in ("text", "boolean") else "number"
+
+    def _member_type(self, column: str) -> str:
+        """Give the type of the members of a dimension; of one that only metrics lead to, as they show it."""
+        import duckdb
+
+        try:
+            return self.types_of((), (column,))[column]
+        except (PlumblineError, duckdb.Error):
+            return self.types_of(self.metrics[:1], (column,))[column]
 
     # -- writing
 
@@ -440,11 +445,7 @@ class Shape:
         period = read_period(column, self.names, self.metrics)
         if period is not None:
             return "timestamp" if split.is_moment or period.grain not in GRAINS else "date"
-        return (
-            self.types_of(self.metrics[:1], (split.item.column,))[split.item.column]
-            if self.metrics
-            else "text"
-        )
+        return self._member_type(split.item.column)
 
     def _text(self, start: int, end: int) -> str:
         inside = [edit for edit in self.edits if start <= edit.start and edit.end <= end]
