@@ -42,7 +42,7 @@ def modules():
 
 def kinds():
     """Give the errors by the name of their class; some live in the modules that raise them."""
-    for module in ("plumbline.landing.outcomes", "orchestration.dbt_runner"):
+    for module in ("plumbline.landing.outcomes", "orchestration.dbt_runner", "plumbline.serving.sql.refusal"):
         importlib.import_module(module)
     found, pending = {"Finding": Finding}, [PlumblineError]
     while pending:

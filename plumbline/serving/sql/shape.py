@@ -17,7 +17,7 @@ from plumbline.serving.sql.constants import Parameters
 from plumbline.serving.sql.grouping import Grouping, columns_in, read_period
 from plumbline.serving.sql.names import Book, Names, Relation
 from plumbline.serving.sql.refusal import GROUPING, SqlRefusal
-from plumbline.serving.sql.spans import Select, unreadable
+from plumbline.serving.sql.spans import Select, no_statement
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -123,9 +123,9 @@ class Shape:
         try:
             found = sqlglot.parse_one(self.select.sql, dialect="postgres")
         except ParseError as error:
-            raise unreadable(str(error.errors[0].get("description", "")) if error.errors else "") from None
+            raise no_statement(str(error.errors[0].get("description", "")) if error.errors else "") from None
         if not isinstance(found, exp.Select):
-            raise unreadable("it is no plain SELECT")
+            raise no_statement("it is no plain SELECT")
         return found
 
     @cached_property
@@ -385,7 +385,7 @@ class Shape:
         """Give the place of a column in the whole text, with what qualifies it."""
         parts = [part for part in column.parts if "start" in part.meta]
         if not parts:
-            raise unreadable(f"the place of {column.name} is not known")
+            raise no_statement(f"the place of {column.name} is not known")
         start = min(part.meta["start"] for part in parts)
         end = max(part.meta["end"] for part in parts) + 1
         return self.select.start + start, self.select.start + end
@@ -395,7 +395,7 @@ class Shape:
 
         inner = node.expression if isinstance(node, exp.Dot) else node
         if "start" not in inner.meta:
-            raise unreadable("the place of a measure is not known")
+            raise no_statement("the place of a measure is not known")
         opened = self.select.start + int(inner.meta["start"])
         start = opened
         if isinstance(node, exp.Dot):

@@ -114,7 +114,7 @@ class Select:
             depth += (token.text == "(") - (token.text == ")")
             if depth == 0 and token.text == ")":
                 return int(token.end) + 1
-        raise unreadable("a parenthesis is not closed")
+        raise no_statement("a parenthesis is not closed")
 
     def has_rare_escape(self) -> bool:
         """Tell whether a text like E'\\x41' has an escape that only PostgreSQL itself reads."""
@@ -144,7 +144,7 @@ def read_tokens(text: str) -> list[Token]:
     try:
         return _dialect()().tokenize(text)
     except TokenError:
-        raise unreadable("it is no SQL") from None
+        raise no_statement("it is no SQL") from None
 
 
 @cache
@@ -214,7 +214,7 @@ def _named(tokens: Sequence[Token]) -> tuple[str, str] | None:
     return ("", parts[0]) if tokens and tokens[0].text != "(" else None
 
 
-def unreadable(why: str) -> SqlRefusal:
+def no_statement(why: str) -> SqlRefusal:
     """Say that a statement over metrics cannot be read."""
     return SqlRefusal(
         "this statement over metrics cannot be read",
