@@ -82,6 +82,10 @@ def _lines(
         yield from (f"  {line}" for line in tell_refusals(refusals, home.root.name))
     if not runs:
         return
+    if trouble := runs[0].get("postgres", {}).get("error"):
+        yield ""
+        yield f"PostgreSQL was behind after the last run: {trouble.splitlines()[0]}"
+        yield f"  `plumb push --company {home.root.name}` brings it, as the next run does."
     yield ""
     columns = [Column(name) for name in ("run", "as of", "status")]
     columns += [Column("seconds", right=True), Column("what happened")]

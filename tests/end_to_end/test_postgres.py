@@ -384,7 +384,14 @@ def test_a_run_without_postgres_publishes_says_so_and_the_next_brings_it(company
     assert done.returncode == 4, done.stdout + done.stderr
     assert "PostgreSQL is behind" in done.stdout
     assert "postgres-unavailable" in done.stdout
-    texts = [done.stdout, done.stderr, *(p.read_text(errors="replace") for p in company.rglob("*.json"))]
+    told = plumb("status", home=company).stdout
+    assert "PostgreSQL was behind after the last run: orchestration/serving/demo.yml" in told
+    texts = [
+        told,
+        done.stdout,
+        done.stderr,
+        *(p.read_text(errors="replace") for p in company.rglob("*.json")),
+    ]
     assert not [text for text in texts if "a-canary-word" in text]
     with psycopg.connect(server, autocommit=True) as con:
         con.execute("CREATE DATABASE later")
