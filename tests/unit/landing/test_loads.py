@@ -279,14 +279,14 @@ def test_a_file_that_may_not_be_read_keeps_no_other_from_landing(shop, monkeypat
     shop.tables('order_line: {files: "lines*", load: append}')
     shop.file("lines_1.csv", csv("1,tea,1,,"))
     shop.file("lines_2.csv", csv("2,pot,1,,"))
-    real = cache.file_sha256
+    real = cache.file_sha256_by_stretch
 
     def denied(path):
         if path.name == "lines_1.csv":
             raise PermissionError(errno.EACCES, "Permission denied")
         return real(path)
 
-    monkeypatch.setattr(cache, "file_sha256", denied)
+    monkeypatch.setattr(cache, "file_sha256_by_stretch", denied)
     outcome = shop.land_lines()
     assert [extract.status for extract in outcome.extracts] == ["unavailable", "landed"]
     assert "Permission denied" in outcome.reason
