@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -113,11 +113,32 @@ class Lineage:
         wrong = [self._known(Part(table, column)) for column in columns]
         known = {part.column for part in self.edges if part.table == wrong[0].table} - {ROWS}
         suspects = self._causes(wrong)
+        suspects |= {other for part in suspects for other in self._joined_with(part)}
         is_joined = suspects & self._deciding(wrong[0].table)
         if is_joined or any(part.column == EVERY for part in suspects):
             return frozenset({*columns, *known})
         shared = (name for name in known if suspects & self._causes([Part(wrong[0].table, name)]))
         return frozenset({*columns, *shared})
+
+    def _joined_with(self, part: Part) -> Iterator[Part]:
+        """Give the columns of a join that come from the same tables as one: a wrong key spoils them all."""
+        own = {name: self._sources(name) for name in self._columns_of.get(part.table, ())}
+        deciding = {mark.table for mark in self.edges.get(Part(part.table, ROWS), NOTHING) if mark.column}
+        if len(deciding & set().union(*own.values())) > 1:
+            yield from (other for other, tables in own.items() if tables & own.get(part, set()))
+
+    def _sources(self, part: Part) -> set[str]:
+        """Name the tables that a column is taken from, but for what has landed: that is joined to nothing."""
+        marks = (mark for mark in self.edges.get(part, NOTHING) if mark.column and not mark.guarded)
+        return {mark.table for mark in marks if Part(mark.table, ROWS) in self.edges}
+
+    @cached_property
+    def _columns_of(self) -> Mapping[str, list[Part]]:
+        found: dict[str, list[Part]] = {}
+        for part in self.edges:
+            if part.column != ROWS:
+                found.setdefault(part.table, []).append(part)
+        return found
 
     def over_rows(self, table: str, columns: Collection[str]) -> frozenset[str]:
         """Name those columns of a table that rest on several rows, so that one wrong row spoils others."""
