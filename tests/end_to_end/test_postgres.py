@@ -318,7 +318,7 @@ def in_full(table, columns):
 @pytest.mark.parametrize("role", ACCOUNTS)
 def test_every_table_of_a_role_holds_just_the_rows_and_columns_that_it_may_see(bi, here, seen, role):
     allowed = Allowed(here, role, seen[role]).views("full")
-    with psycopg.connect(as_account(bi, ACCOUNTS[role])) as con:
+    with psycopg.connect(as_account(bi, ACCOUNTS[role]), autocommit=True) as con:
         rows = con.execute(
             "SELECT table_name, array_agg(column_name::text ORDER BY ordinal_position) "
             "FROM information_schema.columns WHERE table_schema = current_user GROUP BY 1"
@@ -328,7 +328,11 @@ def test_every_table_of_a_role_holds_just_the_rows_and_columns_that_it_may_see(b
             sql = in_full(table, [f'"{name}"' for name in columns])
             expected = truth(here, sql.format(f'full_{role}."{table}"'))
             assert answers(con, sql.format(f'"{table}"')) == expected, table
-            assert answers(con, sql.format(f'published."{table}"')) == expected, table
+            # The view of that name reads columns that this role may not.
+            is_closed = table == "indicator_value" and "numerator" not in columns
+            assert answers(con, sql.format(f'published."{table}"')) == (None if is_closed else expected), (
+                table
+            )
 
 
 @pytest.mark.parametrize("role", ACCOUNTS)
@@ -343,7 +347,7 @@ def test_random_questions_get_exactly_what_the_role_may_see(bi, here, seen, role
             expected = truth(here, sql.format(f'allowed_{role}."{table}"'))
             own = answers(con, sql.format(f'"{table}"'))
             assert own == expected, sql.format(table)
-            if "*" not in sql.split("FROM")[0].replace("count(*)", ""):
+            if table != "indicator_value" and "*" not in sql.split("FROM")[0].replace("count(*)", ""):
                 assert answers(con, sql.format(f'published."{table}"')) == expected, sql.format(table)
             told["refused" if expected is None else "answered"] += 1
     assert told["answered"] > QUERIES / 3

@@ -17,7 +17,7 @@ from plumbline.errors import ConfigurationError
 from plumbline.publication.postgres.catalogue import Existing
 from plumbline.publication.postgres.connection import Server
 from plumbline.publication.postgres.roles import role_name
-from plumbline.publication.postgres.shape import comments
+from plumbline.publication.postgres.shape import comments, shown_select
 from plumbline.publication.postgres.sights import Onlooker, TableSight
 from plumbline.publication.postgres.tables import LARGE_GROUP, Table, short_name
 from plumbline.publication.sql import identifier, literal
@@ -144,27 +144,28 @@ def _give(server: Server, grant: Grant) -> None:
 
 def _give_published(server: Server, grant: Grant) -> None:
     settings, table = server.settings, grant.table
-    role, columns = identifier(grant.role), ", ".join(identifier(name) for name in grant.sight.columns)
+    role, columns = identifier(grant.role), ", ".join(map(identifier, grant.sight.columns))
     base, shown = table.relation(settings), identifier(settings.schema, table.name)
     policy, view = identifier(short_name("sees", grant.role, table.name)), identifier(grant.role, table.name)
+    # A view that reads more columns than the role sees is none for it.
+    is_whole = len(grant.sight.columns) == len(table.columns)
+    given = dict.fromkeys((base, shown) if is_whole else (base,))
     server.run_all(
         [
             *(f"REVOKE ALL ON {relation} FROM {role}" for relation in dict.fromkeys((base, shown))),
-            *(
-                f"GRANT SELECT ({columns}) ON {relation} TO {role}"
-                for relation in dict.fromkeys((base, shown))
-            ),
+            *(f"GRANT SELECT ({columns}) ON {relation} TO {role}" for relation in given),
             f"DROP POLICY IF EXISTS {policy} ON {base}",
             f"CREATE POLICY {policy} ON {base} FOR SELECT TO {role} "
             f"USING ({grant.sight.condition or 'true'})",
         ]
     )
     if server.tries(f"DROP VIEW IF EXISTS {view}"):
+        select = shown_select(settings, table, grant.sight.columns)
         server.run_all(
             [
-                f"CREATE VIEW {view} WITH (security_invoker = true) AS SELECT {columns} FROM {shown}",
+                f"CREATE VIEW {view} WITH (security_invoker = true) AS {select}",
                 f"GRANT SELECT ON {view} TO {role}",
-                *comments(grant.role, grant.table, None, only=grant.sight.columns),
+                *comments(grant.role, table, None, only=grant.sight.columns),
             ]
         )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from plumbline.errors import DeliveryError
 from plumbline.publication.postgres.catalogue import Existing
 from plumbline.publication.postgres.connection import Server
+from plumbline.publication.postgres.settings import PostgresSettings
 from plumbline.publication.postgres.tables import Table, short_name
 from plumbline.publication.sql import identifier, literal
 
@@ -86,18 +87,26 @@ def retire_table(server: Server, relation: str, *, is_view: bool = False) -> Non
 
 def create_view(server: Server, table: Table) -> None:
     """Show a split table with its stamps filled in, under the name that it is known by."""
-    settings = server.settings
-    columns = ", ".join(
-        f"coalesce(kept.{name}, latest.{name}) AS {name}" if column.name in table.stamps else f"kept.{name}"
-        for column in table.columns
-        for name in [identifier(column.name)]
+    view = identifier(server.settings.schema, table.name)
+    select = shown_select(server.settings, table, [column.name for column in table.columns])
+    server.run(f"CREATE OR REPLACE VIEW {view} WITH (security_invoker = true) AS {select}")
+
+
+def shown_select(settings: PostgresSettings, table: Table, columns: Sequence[str]) -> str:
+    """Write what people read of a table: columns of it, stamps filled in from the newest publication."""
+    if not table.is_split:
+        return f"SELECT {', '.join(map(identifier, columns))} FROM {table.relation(settings)}"
+    listed = ", ".join(
+        f"coalesce(kept.{identifier(name)}, latest.{identifier(name)}) AS {identifier(name)}"
+        if name in table.stamps
+        else f"kept.{identifier(name)}"
+        for name in columns
     )
-    latest = ", ".join(identifier(name) for name in table.stamps)
-    publication = identifier(settings.schema, "publication")
-    server.run(
-        f"CREATE OR REPLACE VIEW {identifier(settings.schema, table.name)} WITH (security_invoker = true) AS "
-        f"SELECT {columns} FROM {table.relation(settings)} AS kept CROSS JOIN "
-        f"(SELECT {latest} FROM {publication} ORDER BY generation DESC LIMIT 1) AS latest"
+    stamps = ", ".join(map(identifier, table.stamps))
+    return (
+        f"SELECT {listed} FROM {table.relation(settings)} AS kept CROSS JOIN "
+        f"(SELECT {stamps} FROM {identifier(settings.schema, 'publication')} "
+        "ORDER BY generation DESC LIMIT 1) AS latest"
     )
 
 
