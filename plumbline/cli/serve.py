@@ -120,9 +120,8 @@ class _Serve:
         settings = load_settings(project, options.company)
         desk = Desk(home, policy)
         found = cls(options, project, home, policy(), settings, Tokens(home), desk)
-        for option in ("http", "sql"):
-            if getattr(options, option):
-                found._require_safe(option)
+        if options.http:
+            found._require_safe()
         with desk.visit(None):
             pass
         return found
@@ -132,16 +131,16 @@ class _Serve:
         """Whether who asks is not asked: only on this machine's own address."""
         return bool(self.options.operator or not self.policy.accounts)
 
-    def _require_safe(self, option: str) -> None:
+    def _require_safe(self) -> None:
         """Refuse an address that others reach, where nobody is asked who they are, or all is in the open."""
-        host, _ = address_of(getattr(self.options, option), f"--{option}")
-        where = f"--{option} {getattr(self.options, option)}"
+        host, _ = address_of(self.options.http, "--http")
+        where = f"--http {self.options.http}"
         if bool(self.options.cert) != bool(self.options.key):
             raise UsageError("--cert and --key belong together", where="plumb serve")
         for path in filter(None, (self.options.cert, self.options.key)):
             if not path.is_file():
                 raise UsageError("there is no such file", where=str(path))
-        if is_loopback(host):
+        if is_loopback(host) and not self.options.behind_proxy:
             return
         if self.is_open:
             raise UsageError(
@@ -150,7 +149,7 @@ class _Serve:
                 todo="Write accounts in orchestration/access/, and leave out --operator.",
                 code="open-to-all",
             )
-        if option == "http" and not (self.tokens.any_valid() or self.settings.jwt):
+        if not (self.tokens.any_valid() or self.settings.jwt):
             raise UsageError(
                 "nobody could show who they are",
                 where=where,
@@ -201,6 +200,11 @@ class _Serve:
         told = f"publication {publication.publication_id} as of {publication.as_of}"
         yield f"serving {self.options.company}, {told}"
         yield from self.told
+        yield from self._audience() if self.options.http else ()
+        yield "Ctrl-C stops it"
+
+    def _audience(self) -> Iterator[str]:
+        """Say who may ask over HTTP."""
         if self.is_open:
             yield "as the local operator: whoever can reach this machine's own address sees everything"
         else:
@@ -210,7 +214,6 @@ class _Serve:
             if not (self.tokens.any_valid() or self.settings.jwt):
                 account = next(iter(self.policy.accounts))
                 yield f"no token is valid yet: plumb token create --account {account}"
-        yield "Ctrl-C stops it"
 
     def _http(self, stack: AsyncExitStack, stop: asyncio.Event) -> Awaitable[None]:
         from plumbline.serving.http.app import build, guarded
@@ -238,12 +241,13 @@ class _Serve:
             self._auditor(),
         )
         app = build(served, self._mounts(served))
-        hosts = self.settings.hosts or (loopback_hosts() if is_loopback(host) else ())
+        is_own = is_loopback(host) and not self.options.behind_proxy
+        hosts = self.settings.hosts or (loopback_hosts() if is_own else ())
         secured = Secured(self.options.cert, self.options.key, self.options.behind_proxy)
         server = http_server(guarded(app, served, log, hosts), secured)
         scheme = "https" if self.options.cert else "http"
         address = f"{scheme}://{_shown(host)}:{taken.getsockname()[1]}"
-        self.told.append(f"  HTTP  {address}   /openapi.json tells what there is")
+        self.told.append(f"  HTTP  {address}   {address}/openapi.json tells what there is")
         return _until(stop, server, [taken])
 
     def _gate(self) -> Gate:
@@ -273,22 +277,33 @@ class _Serve:
         return {_MCP_PATH: mount(served)}
 
     def _sql(self, stop: asyncio.Event) -> Awaitable[None]:
-        from plumbline.serving.sql.catalog import renew_catalog
-        from plumbline.serving.sql.endpoint import serve_sql
-        from plumbline.serving.sql.options import read_options
-
+        """Serve in front of the PostgreSQL that the tables are published into; it knows who may connect."""
+        serve_sql = _part("plumbline.serving.sql.endpoint", "serve_sql", "--sql")
+        options = _part("plumbline.serving.sql.options", "read_options", "--sql")
+        renewed = _part("plumbline.serving.sql.catalog", "renew_catalog", "--sql")
+        settings = _part("plumbline.publication.postgres", "load_postgres", "--sql")
+        named = settings(self.project, self.options.company)
+        if named is None:
+            raise UsageError(
+                "there is no PostgreSQL behind the SQL endpoint",
+                where="--sql",
+                todo=f"Name it under `postgres` in orchestration/serving/{self.options.company}.yml.",
+                code="no-postgres",
+            )
         host, port = address_of(self.options.sql, "--sql")
-        options, url = read_options(
+        given = options(
             self.settings.sql,
+            named.url,
             host,
             port,
             certificate=self.options.cert,
             key=self.options.key,
             behind_proxy=self.options.behind_proxy,
         )
-        told = renew_catalog(url, self.desk, options.schema)
-        self.told.append(f"  SQL   {_shown(host)}:{port}   psql -h {host} -p {port} -U ACCOUNT{told}")
-        return _until_stopped(stop, serve_sql(self.desk, options))
+        given.require_safe()
+        remark = renewed(named.url, self.desk, given.schema)
+        self.told.append(f"  SQL   {_shown(host)}:{port}   for the accounts of its PostgreSQL{remark}")
+        return _until_stopped(stop, serve_sql(self.desk, given))
 
 
 def _part(module: str, name: str, option: str) -> Callable[..., Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from plumbline.errors import ConfigurationError, did_you_mean
 from plumbline.serving.desk import Limits
 
 _PORT = 5432
-_SETTINGS = ("url", "schema", "search_path", "databases", "seconds", "rows", "connections")
+_SETTINGS = ("schema", "search_path", "databases", "seconds", "rows", "connections")
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Upstream:
     def of(cls, url: str) -> Upstream:
         """Take the server from a URL: postgresql://host:5432/database, or …?host=/run/postgresql."""
         parts = urlsplit(url)
-        if parts.scheme not in ("postgresql", "postgres"):
+        if parts.scheme.partition("+")[0] not in ("postgresql", "postgres"):
             raise ConfigurationError(
                 "this is no address of a PostgreSQL server",
                 todo="Write postgresql://host:5432/database.",
@@ -112,16 +111,17 @@ class SqlOptions:
 
 def read_options(
     settings: Mapping[str, Any],
+    url: str,
     host: str,
     port: int,
     *,
     certificate: Path | None = None,
     key: Path | None = None,
     behind_proxy: bool = False,
-) -> tuple[SqlOptions, str]:
-    """Read `sql` of orchestration/serving/<company>.yml; gives the URL of PostgreSQL beside the options.
+) -> SqlOptions:
+    """Read `sql` of orchestration/serving/<company>.yml, for the PostgreSQL at `url`.
 
-    Keys: url (default: PLUMBLINE_POSTGRES_URL), schema, search_path, databases, seconds, rows, connections.
+    Keys: schema, search_path, databases, seconds, rows, connections.
     """
     for name in settings:
         if name not in _SETTINGS:
@@ -130,10 +130,9 @@ def read_options(
                 todo=did_you_mean(name, list(_SETTINGS)) or f"Known: {', '.join(_SETTINGS)}.",
                 code="unknown-key",
             )
-    url = _url(str(settings.get("url") or "$PLUMBLINE_POSTGRES_URL"))
     usual = SqlOptions(Upstream.of(url))
     limits = Limits(float(settings.get("seconds", 30)), int(settings.get("rows", 100_000)))
-    found = replace(
+    return replace(
         usual,
         host=host,
         port=port,
@@ -145,20 +144,4 @@ def read_options(
         databases={str(role): str(name) for role, name in (settings.get("databases") or {}).items()},
         limits=limits,
         max_connections=int(settings.get("connections", usual.max_connections)),
-    )
-    return found, url
-
-
-def _url(text: str) -> str:
-    """Put the value of an environment variable in the place of its name."""
-    name = text.removeprefix("$").strip("{}")
-    if not text.startswith("$"):
-        return text
-    if found := os.environ.get(name):
-        return found
-    raise ConfigurationError(
-        f"the environment variable {name} is not set",
-        why="The SQL endpoint stands before a PostgreSQL, which this names.",
-        todo=f"export {name}=postgresql://user:password@host:5432/database",
-        code="missing-variable",
     )
