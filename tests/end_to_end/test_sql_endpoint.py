@@ -111,7 +111,7 @@ def test_questions_at_random_are_those_of_the_one_door(endpoint: Address, desk: 
     chance = random.Random(account)
     answered = 0
     with endpoint.connect(account) as session, desk.visit(desk.policy.principal(account)) as visit:
-        for _ in range(40):
+        for _ in range(25):
             asked = Asked(visit, chance)
             text, values = asked.sql()
             try:
@@ -126,7 +126,7 @@ def test_questions_at_random_are_those_of_the_one_door(endpoint: Address, desk: 
             answered += 1
             for cursor in (session.cursor(), psycopg.ClientCursor(session)):
                 assert sorted_rows(cursor.execute(text, values).fetchall()) == sorted_rows(expected), text
-    assert answered >= 15
+    assert answered >= 10
 
 
 def test_metrics_beyond_a_role_are_unknown_in_every_place(endpoint: Address, desk: Desk) -> None:

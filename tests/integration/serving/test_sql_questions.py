@@ -112,7 +112,7 @@ def test_year_and_month_together_name_one_month(ana: Session) -> None:
         ("order__channel = ANY('{store,online}')", 5),
         ("order__channel <> ALL(ARRAY['store'])", 3),
         ("true AND order__channel = 'store' AND 1 = 1", 2),
-        ("\"Order channel\" = 'store'", 2),
+        ("\"Channel\" = 'store'", 2),
     ],
 )
 def test_conditions_choose_what_is_counted(ana: Session, condition: str, orders: int) -> None:
