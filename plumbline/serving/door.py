@@ -143,7 +143,7 @@ def _sql(compiled: Any, resolved: Resolved, mark: str, covered: str = "") -> str
     `covered` reads the figures from a published table.
     """
     asked = _asked(resolved)
-    keys = asked["group_by"]
+    keys = [item.column for item in resolved.group_by]
     order = list(resolved.order)
     order += [key for key in keys if key not in {name.removeprefix("-") for name in order}]
     now = covered or str(compiled(asked | _within(resolved.period)))
@@ -159,7 +159,8 @@ def _sql(compiled: Any, resolved: Resolved, mark: str, covered: str = "") -> str
 
 def _asked(resolved: Resolved) -> dict[str, Any]:
     """Ask for the metrics, and for those that count small groups, of the rows that count."""
-    keys = [item.column for item in resolved.group_by]
+    # What is reached over others may have a longer name: the answer has the one that was asked for.
+    keys = [{"name": item.column, "alias": item.column} for item in resolved.group_by]
     metrics = dict.fromkeys([*resolved.metrics, *(group.count for group in resolved.small_groups.values())])
     return {"metrics": list(metrics), "group_by": keys, "where": resolved.conditions}
 

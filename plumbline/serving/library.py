@@ -176,7 +176,8 @@ def _values_seen_sql(
     """Write SQL for the members that a role sees: those with a figure of a metric that it sees."""
     metric = next(iter(names), "") or _first_split_by(vocabulary, item)
     limits = vocabulary.sight.limits([metric])
-    query = {"metrics": [metric], "group_by": [item.column], "where": [*where, *limits]}
+    asked = {"name": item.column, "alias": item.column}
+    query = {"metrics": [metric], "group_by": [asked], "where": [*where, *limits]}
     column = identifier(item.column)
     shown = f"min({column}) AS {identifier(item.column + '__min')}, max({column}) AS "
     shown = f"{shown}{identifier(item.column + '__max')}" if ends else f"DISTINCT {column}"
