@@ -135,6 +135,15 @@ class FileReader:
                     code="unknown-key",
                 )
 
+    def _require_company(self, top: Mapping[str, Any], company: str) -> None:
+        """Complain where a file of a company says that it is another's."""
+        if top.get("company", company) != company:
+            self._complain(
+                ("company",),
+                f"the file of company {company!r} says company {top['company']!r}",
+                todo="The file's name and the company's name are the same.",
+            )
+
     def _complain(self, place: Place, what: str, why: str = "", todo: str = "", code: str = "") -> None:
         self.problems.append(
             ConfigurationError(what, where=self.file.where(*place), why=why, todo=todo, code=code)

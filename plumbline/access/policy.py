@@ -135,12 +135,7 @@ class _Reader(FileReader):
     def policy(self) -> Policy:
         top = self._mapping(self.file.content, ())
         self._check_keys(top, _TOP_KEYS, ())
-        if top.get("company", self._company) != self._company:
-            self._complain(
-                ("company",),
-                f"the file of company {self._company!r} says company {top['company']!r}",
-                todo="The file's name and the company's name are the same.",
-            )
+        self._require_company(top, self._company)
         roles = {name: self._role(name, node) for name, node in self._items(top, "roles")}
         groups = tuple(self._groups(top.get("small_groups")))
         accounts = {name: self._account(name, node, roles) for name, node in self._items(top, "accounts")}

@@ -131,12 +131,7 @@ class _Reader(FileReader):
     def trust(self) -> Trust:
         top = self._mapping(self.file.content, ())
         self._check_keys(top, _TOP_KEYS, ())
-        if top.get("company", self.company) != self.company:
-            self._complain(
-                ("company",),
-                f"the file of company {self.company!r} says company {top['company']!r}",
-                todo="The file's name and the company's name are the same.",
-            )
+        self._require_company(top, self.company)
         witnesses = (
             tuple(self._witnesses(top["witness"])) if "witness" in top else Trust(self.company).witnesses
         )

@@ -194,12 +194,7 @@ class _Reader(FileReader):
     def sources(self) -> Sources:
         top = self._mapping(self.file.content, ())
         self._check_keys(top, _TOP_KEYS, ())
-        if top.get("company", self.company) != self.company:
-            self._complain(
-                ("company",),
-                f"the file of company {self.company!r} says company {top['company']!r}",
-                todo="The file's name and the company's name are the same.",
-            )
+        self._require_company(top, self.company)
         as_of = self._as_of(top.get("as_of"))
         systems = {
             name: system

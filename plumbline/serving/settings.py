@@ -83,12 +83,7 @@ class _Reader(FileReader):
     def settings(self) -> Settings:
         top = self._mapping(self.file.content, ())
         self._check_keys(top, _TOP_KEYS, ())
-        if top.get("company", self._company) != self._company:
-            self._complain(
-                ("company",),
-                f"the file of company {self._company!r} says company {top['company']!r}",
-                todo="The file's name and the company's name are the same.",
-            )
+        self._require_company(top, self._company)
         http = self._mapping(top.get("http"), ("http",))
         sql, mcp = (self._mapping(top.get(name), (name,)) for name in ("sql", "mcp"))
         limits, hosts = self._limits(http), self._texts(http, "hosts", ("http",))
