@@ -72,7 +72,7 @@ class Edition:
         """The first day of the calendar that the figures are counted in."""
         day = f"{METRIC_TIME}__day"
         sql = self.compiled({"group_by": [day], "order_by": [day], "limit": 1})
-        row = self.source.connection.execute(sql).fetchone()
+        (row,) = self.source.connection.execute(sql).fetchall() or [None]
         return whole_day(row[0]) if row else None
 
     @cached_property
@@ -111,8 +111,9 @@ class Edition:
     def once(self, source: Source, key: tuple[str, ...], sql: str) -> bool:
         """Ask what is so in the whole generation, once; the answer is kept under the key."""
         if key not in self._told:
-            row = source.connection.execute(sql).fetchone()
-            self._told[key] = bool(row and row[0])
+            # Fetched to the end: a connection with an unfinished result gives no table.
+            ((told,),) = source.connection.execute(sql).fetchall()
+            self._told[key] = bool(told)
         return self._told[key]
 
     def read_ahead(self) -> None:

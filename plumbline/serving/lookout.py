@@ -177,8 +177,8 @@ class Lookout:
         if group is None:
             return True
         key = [group.count, row["grain"], row["dimensions"], _compact(row["members"]), row["period_start"]]
-        found = self.connection.execute(_COUNTED, key).fetchone()
-        return bool(found and found[0] is not None and found[0] >= Decimal(group.at_least))
+        found = self.connection.execute(_COUNTED, key).fetchall()
+        return any(count is not None and count >= Decimal(group.at_least) for (count,) in found[:1])
 
     def _has(self, table: str) -> bool:
         return table in tables_of(self.connection, "warehouse", "published")

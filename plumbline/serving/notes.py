@@ -143,8 +143,8 @@ def _is_unsettled(asked: Asked, start: date, last: date) -> bool:
         unsettled_sql(asked.definitions, name, *days, asked.source.as_of) for name in asked.resolved.metrics
     )
     sql = " OR ".join(filter(None, told))
-    row = asked.source.connection.execute(f"SELECT {sql}").fetchone() if sql else None
-    return bool(row and row[0])
+    rows = asked.source.connection.execute(f"SELECT {sql}").fetchall() if sql else []
+    return any(told for (told,) in rows)
 
 
 def _outside(asked: Asked, partial: Sequence[date]) -> Iterator[str]:

@@ -23,6 +23,14 @@ def read_from(shop):
     return table
 
 
+def test_a_table_that_answers_gives_an_arrow_table(shop, read_from):
+    assert read_from("net_sales") == "sales_monthly"
+    with open_generation(shop.home, sealed=True) as source:
+        answer = ask(shop.home, source, Question(("net_sales",), ("metric_time__month",)))
+        assert answer.published_table == "sales_monthly"
+        assert answer.arrow().num_rows == len(answer.rows())
+
+
 def test_the_same_split_is_read_from_the_table(read_from):
     assert read_from("net_sales") == "sales_monthly"
     assert read_from("net_sales", "orders") == "sales_monthly"
