@@ -72,8 +72,8 @@ class Edition:
         """The first day of the calendar that the figures are counted in."""
         day = f"{METRIC_TIME}__day"
         sql = self.compiled({"group_by": [day], "order_by": [day], "limit": 1})
-        (row,) = self.source.connection.execute(sql).fetchall() or [None]
-        return whole_day(row[0]) if row else None
+        rows = self.source.connection.execute(sql).fetchall()
+        return whole_day(rows[0][0]) if rows else None
 
     @cached_property
     def _waivers(self) -> tuple[Standing, ...]:
