@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _KEPT_ROWS = 2_000
 _KEPT_ANSWERS = 4_096
 _IDLE_CONNECTIONS = 16
+_AGAIN = 0.05
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,7 @@ class Visit:
         self._source = source
         self._answers = answers
         self._cancelled = False
+        self._stop: Callable[[], None] = lambda: None
         self.principal = principal
         self.role = principal.role if principal else ""
         self.words: Vocabulary = opened.edition.vocabulary(self.role)
@@ -319,9 +321,7 @@ class Visit:
     def cancel(self) -> None:
         """End, from another thread, what the visit asks; it raises LimitError there."""
         self._cancelled = True
-        self._source.connection.interrupt()
-        for other in self._source.others:
-            other.connection.interrupt()
+        self._stop()
 
     def _asked(self, question: Question, limits: Limits) -> Answer:
         """Ask for no more rows than the limit, and one that tells that there are more."""
@@ -370,25 +370,39 @@ class Visit:
         """Interrupt what takes longer, and say so."""
         import duckdb
 
-        late = threading.Event()
-
-        def end() -> None:
-            late.set()
-            for source in (self._source, *self._source.others):
-                with suppress(duckdb.Error):
-                    source.connection.interrupt()
-
-        deadline = DEADLINES.after(seconds, end)
+        stop = self._stop = _Stop(lambda: (self._source, *self._source.others))
+        deadline = DEADLINES.after(seconds, stop)
         try:
             if self._cancelled:
                 raise _cancelled()
             yield
         except (duckdb.InterruptException, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and not (late.is_set() or self._cancelled):
+            if isinstance(error, RuntimeError) and not (stop.is_asked or self._cancelled):
                 raise
             raise _cancelled() if self._cancelled else _too_long(seconds) from None
         finally:
+            stop.is_over = True
             deadline.cancel()
+
+
+class _Stop:
+    """Interrupts a question until it has ended: an interrupt just before a statement begins is lost."""
+
+    def __init__(self, sources: Callable[[], Sequence[Source]]) -> None:
+        self._sources = sources
+        self.is_asked = False
+        self.is_over = False
+
+    def __call__(self) -> None:
+        import duckdb
+
+        if self.is_over:
+            return
+        self.is_asked = True
+        for source in self._sources():
+            with suppress(duckdb.Error):
+                source.connection.interrupt()
+        DEADLINES.after(_AGAIN, self)
 
 
 def _telling(table: pa.Table, columns: Sequence[AnswerColumn]) -> list[tuple[Any, ...]]:
