@@ -24,6 +24,7 @@ from types import MappingProxyType
 from typing import Any
 
 from plumbline.access.selection import EVERYTHING, NOTHING, Selection
+from plumbline.definitions import Definitions
 from plumbline.errors import UsageError, did_you_mean
 from plumbline.project import Project
 from plumbline.yaml_lines import FileReader, Place, YamlFile, read_yaml
@@ -92,6 +93,13 @@ class Policy:
     accounts: Mapping[str, Account] = field(default_factory=dict)
     digest: str = ""
     file: Path | None = field(default=None, compare=False)
+
+    def counted(self, definitions: Definitions) -> Mapping[str, SmallGroup]:
+        """Give the metrics whose figures need enough people, each with the group that asks for most."""
+        found: dict[str, SmallGroup] = {}
+        for group in sorted(self.small_groups, key=lambda group: group.at_least):
+            found |= dict.fromkeys(group.metrics.metrics(definitions), group)
+        return found
 
     def principal(self, account: str, role: str = "", scopes: frozenset[str] | None = None) -> Principal:
         """Give an account that acts in a role of its own; UsageError when it has none, or not this one."""

@@ -98,7 +98,8 @@ def answer(
     resolved = resolve(vocabulary, question)
     edition.require_available(resolved.metrics)
     try:
-        sql = _sql(edition.compiled, resolved, _mark(resolved, source.as_of, edition))
+        mark = _mark(resolved, source.as_of, edition)
+        sql = _sql(edition.compiled, resolved, mark)
     except DefinitionError as error:
         if resolved.small_groups and error.code == "unreachable-dimension":
             raise not_counted(error, resolved) from None
@@ -107,7 +108,7 @@ def answer(
         return _last_good(edition, question, role, source, doubt)
     covered = covering(edition, source, resolved, _asked(resolved)["metrics"])
     if covered:
-        sql = _sql(edition.compiled, resolved, _mark(resolved, source.as_of, edition), covered.sql)
+        sql = _sql(edition.compiled, resolved, mark, covered.sql)
     limited_to = vocabulary.sight.limit_in_words() if resolved.limits else ""
     asked = Asked(edition, source, question, resolved, held, limited_to)
     return Answer(

@@ -21,7 +21,7 @@ from plumbline.serving.vocabulary import Vocabulary
 from plumbline.serving.waivers import Standing, all_standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class Edition:
@@ -85,11 +85,7 @@ class Edition:
 
     @cached_property
     def _unavailable(self) -> dict[str, str | None]:
-        table = identifier("warehouse", self.source.library, "indicator")
-        rows = self.source.connection.execute(
-            f"SELECT name, unavailable_reason FROM {table} WHERE NOT available ORDER BY name"
-        ).fetchall()
-        return dict(rows)
+        return _unavailable_in(self.source)
 
     def vocabulary(self, role: str = "") -> Vocabulary:
         """Give the words that a role may use; without one, those of somebody who sees everything."""
@@ -103,10 +99,7 @@ class Edition:
 
     def require_available(self, metrics: Sequence[str]) -> None:
         """Raise DefinitionError for the first metric that has no data behind it, saying why."""
-        unavailable = self._unavailable
-        for name in sorted(metrics):
-            if name in unavailable:
-                raise _not_available(name, unavailable[name])
+        _require(self._unavailable, metrics)
 
     def once(self, source: Source, key: tuple[str, ...], sql: str) -> bool:
         """Ask what is so in the whole generation, once; the answer is kept under the key."""
@@ -125,15 +118,20 @@ class Edition:
 
 def require_available(source: Source, metrics: Sequence[str]) -> None:
     """Raise DefinitionError for the first metric that has no data behind it, saying why."""
+    _require(_unavailable_in(source), metrics)
+
+
+def _unavailable_in(source: Source) -> dict[str, str | None]:
+    """Give the metrics that have no data behind them, with the reason."""
     table = identifier("warehouse", source.library, "indicator")
-    placeholders = ", ".join("?" * len(metrics))
-    rows = source.connection.execute(
-        f"SELECT name, unavailable_reason FROM {table} "
-        f"WHERE NOT available AND name IN ({placeholders}) ORDER BY name",
-        list(metrics),
-    ).fetchall()
-    for name, reason in rows:
-        raise _not_available(name, reason)
+    sql = f"SELECT name, unavailable_reason FROM {table} WHERE NOT available"
+    return dict(source.connection.execute(sql).fetchall())
+
+
+def _require(unavailable: Mapping[str, str | None], metrics: Sequence[str]) -> None:
+    for name in sorted(metrics):
+        if name in unavailable:
+            raise _not_available(name, unavailable[name])
 
 
 def _not_available(name: str, reason: str | None) -> DefinitionError:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from plumbline.access import Policy, Role, SmallGroup, person_dimensions, person_entities
 from plumbline.errors import DefinitionError, UsageError
+from plumbline.serving.unknown import unknown
 
 if TYPE_CHECKING:
     from plumbline.compiler.templates import Reference
@@ -86,7 +87,7 @@ class Sight:
             for item in named:
                 self._require_named(item, text)
             if reference.metric and not self.sees(reference.metric):
-                raise _unknown_metric(reference.metric, text)
+                raise unknown("metric", reference.metric, (), text)
             if reference.metric and (self.is_limited or reference.metric in self.small_groups):
                 raise DefinitionError(
                     "a condition cannot compare the figures of each member here",
@@ -98,12 +99,7 @@ class Sight:
 
     def _require_named(self, item: GroupBy, text: str) -> None:
         if not self.names(item.name):
-            raise DefinitionError(
-                f"unknown dimension {item.name!r}",
-                where=text,
-                todo="`plumb list dimensions` names them all.",
-                code="unknown-dimension",
-            )
+            raise unknown("dimension", item.name, (), text)
 
 
 EVERYTHING = Sight()
@@ -130,20 +126,12 @@ def sight_of(policy: Policy, role: str, vocabulary: Vocabulary) -> Sight:
         metrics=limited | wide,
         company_wide=wide,
         persons=frozenset() if found.persons else _persons(definitions),
-        small_groups={} if found.persons else _small_groups(policy, definitions),
+        small_groups={} if found.persons else policy.counted(definitions),
     )
 
 
 def _persons(definitions: Definitions) -> frozenset[str]:
     return person_dimensions(definitions) | person_entities(definitions)
-
-
-def _small_groups(policy: Policy, definitions: Definitions) -> Mapping[str, SmallGroup]:
-    """Give for each metric the group that asks for most."""
-    found: dict[str, SmallGroup] = {}
-    for group in sorted(policy.small_groups, key=lambda group: group.at_least):
-        found |= dict.fromkeys(group.metrics.metrics(definitions), group)
-    return found
 
 
 def _condition(dimension: str, members: Sequence[str | None]) -> str:
@@ -152,12 +140,3 @@ def _condition(dimension: str, members: Sequence[str | None]) -> str:
     parts = [f"CAST({named} AS VARCHAR) IN ({texts})"] if texts else []
     parts += [f"{named} IS NULL"] if None in members else []
     return f"({' OR '.join(parts)})"
-
-
-def _unknown_metric(name: str, text: str) -> DefinitionError:
-    return DefinitionError(
-        f"unknown metric {name!r}",
-        where=text,
-        todo="`plumb list metrics` names them all.",
-        code="unknown-metric",
-    )

@@ -11,10 +11,11 @@ from plumbline.errors import DefinitionError, closest, did_you_mean
 _METRIC_VALUES = "A condition on the value of a metric is on a figure of the answer."
 
 
-def unknown(kind: str, text: str, known: Iterable[str]) -> DefinitionError:
+def unknown(kind: str, text: str, known: Iterable[str], where: str = "") -> DefinitionError:
     """Say that no metric, or no dimension, is called so, and which are called nearly so."""
     return DefinitionError(
         f"unknown {kind} {text!r}",
+        where=where,
         todo=did_you_mean(text, list(known)) or f"`plumb list {kind}s` names them all.",
         code="unknown-metric" if kind == "metric" else "unknown-dimension",
     )

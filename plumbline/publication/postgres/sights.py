@@ -81,11 +81,7 @@ class Onlooker:
     @cached_property
     def groups(self) -> Mapping[str, SmallGroup]:
         """The metrics whose figures need enough people, each with the group that asks for most."""
-        found: dict[str, SmallGroup] = {}
-        if not self.role.persons:
-            for group in sorted(self.policy.small_groups, key=lambda group: group.at_least):
-                found |= dict.fromkeys(group.metrics.metrics(self.definitions), group)
-        return found
+        return {} if self.role.persons else self.policy.counted(self.definitions)
 
     def sight(self, table: Table) -> TableSight | None:
         """Tell what the role sees of a table; None for nothing."""
