@@ -118,6 +118,10 @@ def _listen(commands: queue.Queue[list[str]]) -> None:
 def _import_dbt() -> None:
     import warnings
 
+    from mashumaro.config import BaseConfig
+
+    # dbt's classes for messages get their readers and writers when one is first used: few ever are.
+    BaseConfig.lazy_compilation = True
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import dbt.adapters.duckdb

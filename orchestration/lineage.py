@@ -37,17 +37,18 @@ def prepare_lineage(project: Project, home: Home) -> None:
     digest = _digest(project)
     if _is_there(home, digest):
         return
-    if not _fetch(project, home, digest):
-        write_relations(home.target / RELATIONS, relations(_compiled(project, home), project))
-        read_lineage(project, home)
-        _keep(project, home, digest)
-    (home.target / _STAMP).write_text(digest, encoding="utf-8")
+    if _fetch(project, home, digest):
+        return
+    write_relations(home.target / RELATIONS, relations(_compiled(project, home), project))
+    read_lineage(project, home)
+    _keep(project, home, digest)
+    _stamp(home, digest)
 
 
 def start_lineage(project: Project, home: Home) -> subprocess.Popen[bytes] | None:
-    """Start `prepare_lineage` in the background; None where there is nothing to do."""
+    """Start `prepare_lineage` in the background; None where what was prepared before serves."""
     digest = _digest(project)
-    if _is_there(home, digest):
+    if _is_there(home, digest) or _fetch(project, home, digest):
         return None
     command = [sys.executable, "-m", "orchestration.lineage", str(project.root), str(home.root)]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=project.root)
@@ -167,7 +168,12 @@ def _fetch(project: Project, home: Home, digest: str) -> bool:
     for name in (RELATIONS, LINEAGE):
         if (place / name).is_file():
             shutil.copyfile(place / name, home.target / name)
+    _stamp(home, digest)
     return True
+
+
+def _stamp(home: Home, digest: str) -> None:
+    (home.target / _STAMP).write_text(digest, encoding="utf-8")
 
 
 def _keep(project: Project, home: Home, digest: str) -> None:
