@@ -4,14 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 KILLS ?= 200
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench kills format clean
+.PHONY: help setup demo test test-long check bench kills format clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(READY): requirements.lock pyproject.toml
 	@echo "setting up $(VENV) from requirements.lock (once)" >&2
@@ -33,8 +34,11 @@ setup: $(READY) ## Create .venv with the locked versions
 demo: $(READY) ## Run the main job on the built-in company
 	@$(BIN)/plumb run --company demo
 
-test: $(READY) ## Run every test
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+test: $(READY) ## Run the tests (about ten minutes on two cores)
+	@$(PYTEST)
+
+test-long: $(READY) ## Run the tests that ask more of the same, and take longer
+	@$(PYTEST) -m long
 
 check: $(READY) ## Lint, types, import layers, SQL style
 	@$(BIN)/ruff check .

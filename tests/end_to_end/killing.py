@@ -149,8 +149,10 @@ def size_of(file):
 def main(times, seed):
     """Kill so many runs, and print what was found; 1 where something was lost, doubled or half."""
     place = Path(tempfile.mkdtemp(prefix="plumbline-kills-"))
-    young = Young.grown(place)
-    known, chance = beginnings(young, grown_on(young, place / "second")), random.Random(seed)
+    Young.grow(place)
+    young, second = Young.at(place), place / "second"
+    grow_on(young, second)
+    known, chance = beginnings(young, Day(second)), random.Random(seed)
     found, failed = {name: Counter() for name in known}, 0
     while sum(each.total() - each[MISSED] for each in found.values()) < times:
         name = chance.choice(("first run", "next day", "next day", "full run"))
@@ -165,11 +167,10 @@ def main(times, seed):
     return 1 if failed else 0
 
 
-def grown_on(young, base):
+def grow_on(young, base):
     """Let a copy of the company live its second day undisturbed."""
     shutil.copytree(young.base, base, symlinks=True)
     young.run(base)
-    return Day(base)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,11 @@
 """A real company: the public figures of AdventureWorks come out exactly."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import plumb
+from tests.end_to_end.conftest import ADVENTUREWORKS, plumb
 
-ROOT = Path(__file__).resolve().parents[2]
-DATA = Path(os.environ.get("PLUMBLINE_ADVENTUREWORKS", ROOT.parent / "shared" / "data" / "adventureworks"))
 FIGURES = {
     "orders": "31465",
     "order_lines": "121317",
@@ -25,17 +21,14 @@ FIGURES = {
 }
 
 pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(),
+    not ADVENTUREWORKS.is_dir(),
     reason="the AdventureWorks data is not here; PLUMBLINE_ADVENTUREWORKS names its directory",
 )
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    base = tmp_path_factory.mktemp("adventureworks")
-    done = plumb("run", *("--company", "adventureworks", "--data", DATA, "--as-of", "2014-06-30"), home=base)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return base
+@pytest.fixture
+def home(adventureworks):
+    return adventureworks
 
 
 def ask(home, *arguments):

@@ -10,7 +10,7 @@ import pytest
 from tests.end_to_end.conftest import plumb
 from tests.end_to_end.young import State, assert_proved, home_of, kinds, ledger_of
 
-pytestmark = pytest.mark.xdist_group("young")
+pytestmark = pytest.mark.apart
 
 
 @pytest.fixture

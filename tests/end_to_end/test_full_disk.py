@@ -25,7 +25,7 @@ BLOCK = 4096
 # After the end of which stages the disk is full: of none, or of one of these.
 STAGES = ("", "start", "landing oa", "models", "indicators", "gate")
 
-pytestmark = pytest.mark.xdist_group("young")
+pytestmark = pytest.mark.apart
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.end_to_end.young import PATIENCE, State, assert_proved, assert_record
 KILLS = int(os.environ.get("PLUMBLINE_KILLS", "6"))
 SEED = os.environ.get("PLUMBLINE_SEED", "1")
 
-pytestmark = pytest.mark.xdist_group("young")
+pytestmark = pytest.mark.apart
 
 
 @pytest.mark.parametrize("beginning", ["first run", "next day", "full run"])

@@ -13,7 +13,7 @@ from tests.end_to_end.young import DAYS, assert_proved, home_of, ledger_of
 COST = 1_000_000
 LI = "li.na@demo.example"
 
-pytestmark = pytest.mark.xdist_group("young")
+pytestmark = pytest.mark.apart
 
 
 def ask(base, sql):

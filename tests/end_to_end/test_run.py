@@ -11,7 +11,10 @@ import sys
 import duckdb
 import pytest
 
+from tests.built_once import built_once
 from tests.end_to_end.conftest import plumb
+
+pytestmark = pytest.mark.apart
 
 
 def published(home, company="demo"):
@@ -186,17 +189,18 @@ def runs(home):
 @pytest.fixture(scope="module")
 def two_days(tmp_path_factory):
     """The company as of a day, then as of eight days later: grown day by day, and built anew at once."""
-    base = tmp_path_factory.mktemp("days")
+    return built_once(tmp_path_factory, "two_days", live_two_days)
+
+
+def live_two_days(base):
     for name, days in {"grown": ["2026-03-04", "2026-03-12"], "anew": ["2026-03-12"]}.items():
         for day in days:
             done = plumb("run", "--as-of", day, home=base / name)
             assert done.returncode == 0, done.stdout + done.stderr
         if name == "grown":
             shutil.copytree(base / "grown" / "demo" / "data", base / "anew" / "demo" / "data")
-    return base
 
 
-@pytest.mark.xdist_group("two_days")
 def test_a_company_that_grew_publishes_what_a_full_build_publishes(two_days):
     assert published(two_days / "grown") == published(two_days / "anew")
 
@@ -215,12 +219,10 @@ def wide_tables(home):
     return rows
 
 
-@pytest.mark.xdist_group("two_days")
 def test_tables_whose_older_periods_were_kept_are_those_of_a_full_build(two_days):
     assert wide_tables(two_days / "grown") == wide_tables(two_days / "anew")
 
 
-@pytest.mark.xdist_group("two_days")
 def test_the_second_day_was_not_a_full_rebuild(two_days):
     records = sorted((two_days / "grown" / "demo" / "runs").glob("2*.json"))
     assert [json.loads(path.read_text(encoding="utf-8"))["full"] for path in records] == [True, False]

@@ -80,13 +80,16 @@ class Young:
     extracts: dict[date, Path]
 
     @classmethod
-    def grown(cls, place):
-        extracts = {day: place / str(day) for day in DAYS}
-        for day, directory in extracts.items():
+    def at(cls, place):
+        """Give the company that has grown at a place."""
+        return cls(place / "home", {day: place / str(day) for day in DAYS})
+
+    @classmethod
+    def grow(cls, place):
+        young = cls.at(place)
+        for day, directory in young.extracts.items():
             generate(directory, scale=SCALE, start=START, as_of=day)
-        young = cls(place / "home", extracts)
         young.run(young.base, DAYS[0])
-        return young
 
     def start(self, base, day=DAYS[1], *arguments):
         data = str(self.extracts[day])

@@ -20,15 +20,20 @@ from plumbline.ledger import Ledger, witnessed_ledger
 from plumbline.project import Home
 from plumbline.publication import RunFacts, Shelf, publish
 from plumbline.warehouse import connect
+from tests.built_once import built_once
 
 AS_OF = date(2026, 3, 31)
 
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory):
-    """Run a young company once, then publish the same with parts for the big marts; not to be changed."""
-    base = tmp_path_factory.mktemp("audit")
-    data = tmp_path_factory.mktemp("extracts") / "data"
+    """The PLUMBLINE_HOME of a young company that has published twice; not to be changed."""
+    return built_once(tmp_path_factory, "audit", publish_twice) / "home"
+
+
+def publish_twice(place):
+    """Run a young company once, then publish the same with parts for the big marts."""
+    base, data = place / "home", place / "data"
     generate(data, scale=0.1, start=date(2025, 11, 1), as_of=AS_OF)
     done = subprocess.run(
         [sys.executable, "-m", "plumbline", "run", "--data", str(data), "--as-of", AS_OF.isoformat()],
@@ -41,7 +46,6 @@ def published(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLUMBLINE_HOME", str(base))
         publish_with_parts()
-    return base
 
 
 def publish_with_parts(run_id=None):
