@@ -13,7 +13,6 @@ from tests.built_once import built_once
 from tests.end_to_end.killing import grow_on
 from tests.end_to_end.young import Day, Young
 
-
 ROOT = Path(__file__).resolve().parents[2]
 ADVENTUREWORKS = Path(
     os.environ.get("PLUMBLINE_ADVENTUREWORKS", ROOT.parent / "shared" / "data" / "adventureworks")
