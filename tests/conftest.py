@@ -9,6 +9,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 os.environ.setdefault("PLUMBLINE_DEMO_SCALE", "0.25")
 os.environ["PLUMBLINE_PROJECT"] = str(ROOT)
+# The many processes that tests start need not compile the project each for itself.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")

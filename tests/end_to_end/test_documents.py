@@ -57,9 +57,12 @@ def checkout(tmp_path, demo_home):
     for name in tracked_files():
         target = root / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, target)
-    if (ROOT / "target").is_dir():  # as `make setup` leaves it
-        shutil.copytree(ROOT / "target", root / "target")
+        shutil.copy2(ROOT / name, target)
+    for made in [
+        ROOT / "target",
+        *ROOT.glob("[!.]*/**/__pycache__"),
+    ]:  # as it is after `make setup` and a run
+        shutil.copytree(made, root / made.relative_to(ROOT))
     shutil.copytree(demo_home.root.parent, root / ".plumbline", symlinks=True)
     return root
 
@@ -121,12 +124,25 @@ def end(process):
         process.communicate()
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_commands_of_a_document_work(document, checkout):
+def needs_data(document):
+    return any(isinstance(step, Command) and step.needs for step in steps(document))
+
+
+def cases():
+    """Give each document; what needs the data of a company is long: test_held_figures.py asks it, too."""
+    for path in DOCUMENTS:
+        name = str(path.relative_to(ROOT))
+        yield pytest.param(path, False, id=name)
+        if needs_data(path):
+            yield pytest.param(path, True, id=f"{name} with data", marks=pytest.mark.long)
+
+
+@pytest.mark.parametrize(("document", "with_data"), cases())
+def test_the_commands_of_a_document_work(document, with_data, checkout):
     for step in steps(document):
         if isinstance(step, File):
             write_file(checkout, step)
-        elif step.needs and not DATA[step.needs].is_dir():
+        elif step.needs and not (with_data and DATA[step.needs].is_dir()):
             continue
         elif step.serves:
             assert serve_command(checkout, step) == 200, step.text

@@ -1,6 +1,6 @@
 """`plumb run` killed at any moment, and two at once: what is published is the old or the new, never less.
 
-PLUMBLINE_KILLS tells how often (default 6; `make kills` kills 200), PLUMBLINE_SEED at which moments.
+PLUMBLINE_KILLS tells how often (default 3; `make kills` kills 200), PLUMBLINE_SEED at which moments.
 """
 
 import os
@@ -12,16 +12,19 @@ import pytest
 from tests.end_to_end.killing import beginnings, kill_again_and_again
 from tests.end_to_end.young import PATIENCE, State, assert_proved, assert_recorded_once, kinds, landed
 
-KILLS = int(os.environ.get("PLUMBLINE_KILLS", "6"))
+KILLS = int(os.environ.get("PLUMBLINE_KILLS", "3"))
 SEED = os.environ.get("PLUMBLINE_SEED", "1")
 
 pytestmark = pytest.mark.apart
 
 
+@pytest.mark.parametrize("kills", [KILLS // 3, pytest.param(10, marks=pytest.mark.long)])
 @pytest.mark.parametrize("beginning", ["first run", "next day", "full run"])
-def test_killed_runs_leave_the_old_or_the_new_and_the_next_run_heals(beginning, young, second_day, tmp_path):
+def test_killed_runs_leave_the_old_or_the_new_and_the_next_run_heals(
+    beginning, kills, young, second_day, tmp_path
+):
     chance = random.Random(f"{SEED}-{beginning}")
-    kill_again_and_again(young, beginnings(young, second_day)[beginning], chance, KILLS // 3, tmp_path)
+    kill_again_and_again(young, beginnings(young, second_day)[beginning], chance, kills, tmp_path)
 
 
 def test_two_runs_at_once_are_one_run_and_one_word(young, second_day, tmp_path):

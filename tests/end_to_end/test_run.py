@@ -155,7 +155,10 @@ def start(home, *arguments):
     )
 
 
-@pytest.mark.parametrize("stage", ["start", "landing", "models", "indicators", "quality"])
+OTHER_STAGES = [pytest.param(name, marks=pytest.mark.long) for name in ("landing", "indicators", "quality")]
+
+
+@pytest.mark.parametrize("stage", ["start", "models", *OTHER_STAGES])
 def test_an_interrupted_run_says_so_in_one_line_and_publishes_nothing(stage, company):
     expected = published(company)
     process = start(company, "--full")

@@ -16,7 +16,6 @@ import pytest
 from plumbline.audit.recomputed import attached, compare_marts, compare_tables, put_back
 from plumbline.audit.replay import _code_changes, find_publication
 from plumbline.definitions import load
-from plumbline.demo import generate
 from plumbline.errors import UsageError
 from plumbline.ledger import Ledger
 from plumbline.project import Home, Project
@@ -227,8 +226,7 @@ def test_the_code_of_the_recorded_commit_replays(published):
 def test_what_was_held_is_left_out_and_all_else_comes_out(published, tmp_path):
     base = tmp_path / "home"
     shutil.copytree(published, base, symlinks=True)
-    data = tmp_path / "data"
-    generate(data, scale=0.1, start=date(2025, 11, 1), as_of=AS_OF)
+    data = shutil.copytree(published.parent / "data", tmp_path / "data")
     with closing(sqlite3.connect(data / "erp.sqlite")) as erp, erp:
         erp.execute("update Sales_SalesOrderHeader set SubTotal = 'n/a', ModifiedDate = '2999-01-01'")
     done = plumb(base, "run", "--as-of", AS_OF, "--data", data)

@@ -12,21 +12,26 @@ from plumbline.indicators.sight import EVER
 from plumbline.lineage import Part
 from tests.influence_by_day import failed_on, parts_with_rows
 
-EVERY = int(os.environ.get("PLUMBLINE_INFLUENCE_EVERY", "25"))
+EVERY = int(os.environ.get("PLUMBLINE_INFLUENCE_EVERY", "100"))
 LEVELS = ("staging.stg_", "marts.")
 
 
+@pytest.fixture(scope="module", params=[EVERY, pytest.param(20, marks=pytest.mark.long)])
+def every(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def found(company):
-    return {part: company.try_days(part) for part in parts_with_rows(company, LEVELS, EVERY)}
+def found(company, every):
+    return {part: company.try_days(part) for part in parts_with_rows(company, LEVELS, every)}
 
 
 def test_no_period_is_missed_that_wrong_rows_change(found):
     assert {str(part): held.missed for part, held in found.items() if held.missed} == {}
 
 
-def test_no_period_is_missed_where_one_cause_spoils_more_than_the_check_knows(company):
-    parts = parts_with_rows(company, ("staging.stg_",), EVERY)
+def test_no_period_is_missed_where_one_cause_spoils_more_than_the_check_knows(company, every):
+    parts = parts_with_rows(company, ("staging.stg_",), every)
     missed = {str(part): held.missed for part in parts if (held := company.try_cause(part)).missed}
     assert missed == {}
 
