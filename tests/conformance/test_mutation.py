@@ -179,7 +179,7 @@ def test_the_questions_have_answers(expected: list[Any]) -> None:
     assert not [item for item in expected if isinstance(item, str)]
 
 
-@pytest.mark.parametrize("mutant", _chosen())
+@pytest.mark.parametrize("mutant", list(_chosen()))
 def test_a_mutant_answers_otherwise(
     mutant: Mutant, expected: list[Any], plain: duckdb.DuckDBPyConnection, manifest_path: Path
 ) -> None:

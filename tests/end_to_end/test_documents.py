@@ -2,11 +2,13 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+from itertools import takewhile
 from pathlib import Path
 
 import duckdb
@@ -15,6 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
+from plumbline.cli.main import build_parser
 from tests.end_to_end.conftest import ADVENTUREWORKS
 from tests.end_to_end.documents import Command, File, steps
 
@@ -61,7 +64,7 @@ def checkout(tmp_path, demo_home):
     for made in [
         ROOT / "target",
         *ROOT.glob("[!.]*/**/__pycache__"),
-    ]:  # as it is after `make setup` and a run
+    ]:  # as `make setup` and a run leave it
         shutil.copytree(made, root / made.relative_to(ROOT))
     shutil.copytree(demo_home.root.parent, root / ".plumbline", symlinks=True)
     return root
@@ -137,7 +140,7 @@ def cases():
             yield pytest.param(path, True, id=f"{name} with data", marks=pytest.mark.long)
 
 
-@pytest.mark.parametrize(("document", "with_data"), cases())
+@pytest.mark.parametrize(("document", "with_data"), list(cases()))
 def test_the_commands_of_a_document_work(document, with_data, checkout):
     for step in steps(document):
         if isinstance(step, File):
@@ -155,6 +158,21 @@ def test_the_commands_of_a_document_work(document, with_data, checkout):
             printed = f"{done.stdout}\n{done.stderr}"
             assert done.returncode == expected_code(step), f"{step.text}\n{printed}"
             assert not step.compared or step.not_told(printed) == [], f"{step.text}\n{printed}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_of_a_document_is_one_that_plumb_knows(document):
+    parser = build_parser()
+    for step in steps(document):
+        if isinstance(step, Command) and (words := arguments(step)) and "--help" not in words:
+            assert parser.parse_args(words).command, step.text
+
+
+def arguments(command):
+    """Give what stands behind `plumb`, up to where its output goes; nothing of other commands."""
+    words = iter(shlex.split(command.text))
+    first = next(word for word in words if "=" not in word)
+    return list(takewhile(lambda word: word != ">", words)) if first == "plumb" else []
 
 
 @pytest.mark.parametrize(
