@@ -1,11 +1,12 @@
 """What all tests share."""
 
 import os
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from plumbline.project import Home
+from tests.built_once import built_once
+from tests.companies import ADVENTUREWORKS, ROOT, run_adventureworks, run_built_in_company
 
 os.environ.setdefault("PLUMBLINE_DEMO_SCALE", "0.25")
 os.environ["PLUMBLINE_PROJECT"] = str(ROOT)
@@ -16,6 +17,20 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 @pytest.fixture(scope="session")
 def project_root():
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory):
+    """The state of the built-in company after its first run; not to be changed."""
+    return Home(built_once(tmp_path_factory, "demo", run_built_in_company) / "demo")
+
+
+@pytest.fixture(scope="session")
+def adventureworks(tmp_path_factory):
+    """The PLUMBLINE_HOME in which AdventureWorks has run once, or a skip; not to be changed."""
+    if not (ADVENTUREWORKS / "erp").is_dir():
+        pytest.skip(f"no AdventureWorks extracts in {ADVENTUREWORKS}; PLUMBLINE_ADVENTUREWORKS names them")
+    return built_once(tmp_path_factory, "adventureworks", run_adventureworks)
 
 
 # What takes longest begins first, so that no process is left with it alone in the end.

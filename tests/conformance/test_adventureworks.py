@@ -1,6 +1,6 @@
 """The figures of a real company are exactly what independent SQL over its files says."""
 
-import os
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -10,14 +10,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.dbt_runner import BUILD, run_dbt
 from plumbline.compiler import compile
 from plumbline.indicators import Candidates, build_candidates
-from plumbline.landing import land_system, load_sources, register
 from plumbline.project import Home, Project
-from tests.conformance.conftest import ROOT, plain
+from tests.companies import ADVENTUREWORKS, ROOT
+from tests.conformance.conftest import plain
 
-DATA = Path(os.environ.get("PLUMBLINE_ADVENTUREWORKS") or ROOT.parent / "shared" / "data" / "adventureworks")
 AS_OF = date(2014, 6, 30)
 FILES = {
     "header": "erp/Sales_SalesOrderHeader",
@@ -194,20 +192,11 @@ KNOWN = {
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Land the extracts and build the marts."""
-    if not DATA.is_dir():
-        pytest.skip(
-            f"no AdventureWorks extracts in {DATA}; name their directory with PLUMBLINE_ADVENTUREWORKS"
-        )
-    project, built = Project(ROOT), Home(tmp_path_factory.mktemp("adventureworks"))
-    sources = load_sources(project, "adventureworks")
-    for system in sources.systems:
-        land_system(project, built, sources, system, data=DATA, as_of=AS_OF)
-    with duckdb.connect(str(built.warehouse)) as con:
-        register(con, built, project, sources, AS_OF, "run")
-    run_dbt(project, built, [*BUILD, "--full-refresh"])
-    return built
+def home(adventureworks: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A copy of the company as it ran, whose candidates may be built anew."""
+    copy = tmp_path_factory.mktemp("adventureworks") / "copy"
+    shutil.copytree(adventureworks / "adventureworks", copy, symlinks=True)
+    return Home(copy)
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +215,7 @@ def files() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as con:
         for name, file in FILES.items():
             options = "header = true, all_varchar = true"
-            con.execute(f"CREATE TABLE {name} AS FROM read_csv('{DATA}/{file}.csv', {options})")
+            con.execute(f"CREATE TABLE {name} AS FROM read_csv('{ADVENTUREWORKS}/{file}.csv', {options})")
         con.execute(VIEWS)
         yield con
 

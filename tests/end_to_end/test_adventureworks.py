@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.end_to_end.conftest import ADVENTUREWORKS, plumb
+from tests.companies import ADVENTUREWORKS, plumb
 
 FIGURES = {
     "orders": "31465",

@@ -209,7 +209,7 @@ def test_a_server_answers_agents_by_their_tokens(company):
             async def talk_to_it():
                 headers = {"authorization": f"Bearer {token}"}
                 async with (
-                    httpx2.AsyncClient(headers=headers) as http,
+                    httpx2.AsyncClient(headers=headers, timeout=60) as http,
                     Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client,
                 ):
                     asked = {"metrics": ["net_sales"], "by": ["territory__region_group"]}

@@ -53,7 +53,10 @@ def break_its_log(path):
     overwrite(log)
 
 
-@pytest.mark.parametrize("damage", [cut, overwrite_in_places, break_its_log])
+OTHER_WAYS = [pytest.param(way, marks=pytest.mark.long) for way in (overwrite_in_places, break_its_log)]
+
+
+@pytest.mark.parametrize("damage", [cut, *OTHER_WAYS])
 def test_a_damaged_warehouse_is_built_anew_by_the_next_run(damage, base, young, second_day):
     warehouse = home_of(base).warehouse
     damage(warehouse)

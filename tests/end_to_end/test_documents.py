@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
 from plumbline.cli.main import build_parser
-from tests.end_to_end.conftest import ADVENTUREWORKS
+from tests.companies import ADVENTUREWORKS
 from tests.end_to_end.documents import Command, File, steps
 
 pytestmark = pytest.mark.apart
@@ -77,7 +77,20 @@ def environment(root):
     return {**inherited, **given, "PATH": path, "PLUMBLINE_DEMO_SCALE": os.environ["PLUMBLINE_DEMO_SCALE"]}
 
 
+def first_told(root):
+    """Give what the first run of the company said; it ran in the same way."""
+    return (root / ".plumbline" / "told").read_text(encoding="utf-8")
+
+
 def run_command(root, command):
+    """Run a command, which must end as is shown, and give what it printed."""
+    done = started(root, command)
+    printed = f"{done.stdout}\n{done.stderr}"
+    assert done.returncode == expected_code(command), f"{command.text}\n{printed}"
+    return printed
+
+
+def started(root, command):
     if command.text.startswith("make "):
         return subprocess.run(
             ["make", "-n", *command.text.split()[1:]], cwd=root, capture_output=True, text=True
@@ -127,6 +140,13 @@ def end(process):
         process.communicate()
 
 
+# Guides that run a company again and again, and the tests that do the same with a smaller one.
+LONG = {
+    "approve-and-waive.md": "test_deciding.py, tests/unit/cli/test_waiver.py",
+    "when-something-is-damaged.md": "test_damage.py, tests/integration/audit",
+}
+
+
 def needs_data(document):
     return any(isinstance(step, Command) and step.needs for step in steps(document))
 
@@ -135,7 +155,7 @@ def cases():
     """Give each document; what needs the data of a company is long: test_held_figures.py asks it, too."""
     for path in DOCUMENTS:
         name = str(path.relative_to(ROOT))
-        yield pytest.param(path, False, id=name)
+        yield pytest.param(path, False, id=name, marks=[pytest.mark.long] * (path.name in LONG))
         if needs_data(path):
             yield pytest.param(path, True, id=f"{name} with data", marks=pytest.mark.long)
 
@@ -152,11 +172,7 @@ def test_the_commands_of_a_document_work(document, with_data, checkout):
         else:
             # Variables of the shell may stand before the command.
             assert next(word for word in step.text.split() if "=" not in word) in ALLOWED, step.text
-            if step.is_first_run:
-                shutil.rmtree(checkout / ".plumbline")
-            done = run_command(checkout, step)
-            printed = f"{done.stdout}\n{done.stderr}"
-            assert done.returncode == expected_code(step), f"{step.text}\n{printed}"
+            printed = first_told(checkout) if step.is_first_run else run_command(checkout, step)
             assert not step.compared or step.not_told(printed) == [], f"{step.text}\n{printed}"
 
 

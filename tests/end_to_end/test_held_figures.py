@@ -8,7 +8,7 @@ import sys
 import duckdb
 import pytest
 
-from tests.end_to_end.conftest import ADVENTUREWORKS, ROOT, run_adventureworks
+from tests.companies import ADVENTUREWORKS, ROOT, run_adventureworks
 from tests.end_to_end.documents import File, steps
 
 GUIDE = ROOT / "docs" / "guides" / "held-figures.md"

@@ -75,6 +75,7 @@ def test_a_publication_comes_out_of_its_extracts_on_one_thread(kept):
     assert found["rows"] > 20_000
 
 
+@pytest.mark.long
 def test_it_comes_out_the_same_on_four_threads(kept, published):
     code, found = replayed(published, "demo-000001", "--threads", 4)
     assert (code, found["threads"]) == (0, 4)
@@ -215,7 +216,7 @@ def test_the_code_of_the_recorded_commit_replays(published):
     ]
     if not recorded:
         pytest.skip("the project is not in a git repository")
-    code, found = replayed(published, "demo-000001", "--at-commit")
+    code, found = replayed(published, "demo-000001", "--at-commit", "--threads", 4)
     assert found["commit"] == recorded.removesuffix("+")
     assert recorded.endswith("+") or (code, found["same_files"]) == (0, True)
     worktrees = ["git", "-C", str(Project.find().root), "worktree", "list"]

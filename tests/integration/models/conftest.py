@@ -1,9 +1,7 @@
 """A company whose landing is written by hand, and its dbt builds."""
 
-import os
 from collections import defaultdict
 from datetime import date
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -11,8 +9,6 @@ import pytest
 from orchestration.dbt_runner import BUILD, Dbt
 from plumbline.landing import load_contract
 from plumbline.project import Home, Project
-
-ADVENTUREWORKS = "PLUMBLINE_ADVENTUREWORKS"
 
 
 class Company:
@@ -170,12 +166,3 @@ def manifest(project, tmp_path_factory):
 def company(project, manifest, tmp_path):
     """An empty company."""
     return Company(project, tmp_path / "tiny", manifest)
-
-
-@pytest.fixture(scope="session")
-def adventureworks_data(project_root):
-    """The directory of the AdventureWorks extracts, or a skip."""
-    data = Path(os.environ.get(ADVENTUREWORKS) or project_root.parent / "shared" / "data" / "adventureworks")
-    if not (data / "erp").is_dir():
-        pytest.skip(f"no AdventureWorks extracts in {data}; name their directory with {ADVENTUREWORKS}")
-    return data

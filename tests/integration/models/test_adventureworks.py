@@ -1,13 +1,14 @@
 """The marts of AdventureWorks against independent SQL over its files: every definition, every dimension."""
 
+import shutil
 from decimal import Decimal
 
 import duckdb
 import pytest
 
 from orchestration.dbt_runner import BUILD, Dbt
-from plumbline.landing import land_system, load_sources, register, resolve_as_of
 from plumbline.project import Home
+from tests.companies import ADVENTUREWORKS
 
 FILES = {
     "orders": ("erp/Sales_SalesOrderHeader", "OrderDate::date as day, OnlineOrderFlag = '1' as online"),
@@ -184,23 +185,18 @@ WHERE = {"new customers by month": ("has_ordered = 1", "true"), "headcount by de
 
 
 @pytest.fixture(scope="module")
-def home(project, adventureworks_data, tmp_path_factory):
-    """AdventureWorks, landed and shown."""
-    home = Home(tmp_path_factory.mktemp("adventureworks"))
-    sources = load_sources(project, "adventureworks")
-    as_of = resolve_as_of(sources)
-    for system in sources.systems:
-        land_system(project, home, sources, system, data=adventureworks_data, as_of=as_of)
-    with duckdb.connect(str(home.warehouse)) as connection:
-        register(connection, home, project, sources, as_of, "run")
-    return home
+def home(adventureworks, tmp_path_factory):
+    """A copy of AdventureWorks as it ran, whose models may be built anew."""
+    copy = tmp_path_factory.mktemp("adventureworks") / "copy"
+    shutil.copytree(adventureworks / "adventureworks", copy, symlinks=True)
+    return Home(copy)
 
 
 @pytest.fixture(scope="module")
 def digests_by_threads(project, manifest, home, digests):
-    """Build everything with one, four and two threads."""
-    found = {}
-    for threads in (1, 4, 2):
+    """The company as it ran, on two threads; then everything built anew with one and with four."""
+    found = {2: digests(home)}
+    for threads in (1, 4):
         Dbt(project, home, threads=threads, manifest=manifest).invoke([*BUILD, "--full-refresh"])
         found[threads] = digests(home)
     return found
@@ -213,13 +209,13 @@ def marts(digests_by_threads, home):
 
 
 @pytest.fixture(scope="module")
-def files(adventureworks_data):
+def files():
     """The CSV files themselves, in a database of their own."""
     with duckdb.connect() as connection:
         for name, (file, columns) in FILES.items():
             connection.execute(
                 f"create table {name} as select *{', ' + columns if columns else ''} "
-                f"from read_csv('{adventureworks_data}/{file}.csv', header = true, all_varchar = true)"
+                f"from read_csv('{ADVENTUREWORKS}/{file}.csv', header = true, all_varchar = true)"
             )
         yield connection
 
