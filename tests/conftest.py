@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from plumbline.project import Home
+from plumbline.project import Home, Project
 from tests.built_once import built_once
 from tests.companies import ADVENTUREWORKS, ROOT, run_adventureworks, run_built_in_company
 
@@ -17,6 +17,18 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 @pytest.fixture(scope="session")
 def project_root():
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def parsed(tmp_path_factory):
+    """A home that has dbt's manifests of the project as it stands, and nothing else; not to be changed."""
+    return Home(built_once(tmp_path_factory, "parsed", parse_project))
+
+
+def parse_project(base):
+    from orchestration.prepare import prepare
+
+    prepare(Project(ROOT), Home(base))
 
 
 @pytest.fixture(scope="session")

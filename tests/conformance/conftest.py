@@ -1,9 +1,6 @@
 """The project's own definitions over marts in memory, typed by their contracts."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,12 +11,9 @@ import pytest
 
 from plumbline.compiler import compile
 from plumbline.definitions import Definitions, load
+from plumbline.project import Home
+from tests.companies import ROOT
 from tests.postgres import running
-
-ROOT = Path(__file__).resolve().parents[2]
-PARSE = (
-    "import sys; from dbt.cli.main import dbtRunner; sys.exit(not dbtRunner().invoke(sys.argv[1:]).success)"
-)
 
 
 @pytest.fixture(scope="session")
@@ -34,14 +28,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """dbt's manifests of the project as it stands."""
-    directory = tmp_path_factory.mktemp("target")
-    where = {"PLUMBLINE_WAREHOUSE": str(directory / "warehouse.duckdb"), "PLUMBLINE_TARGET": str(directory)}
-    arguments = ["--quiet", "parse", "--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
-    command = [sys.executable, "-c", PARSE, *arguments, "--target-path", str(directory)]
-    subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, **where})
-    return directory
+def target(parsed: Home) -> Path:
+    """The directory of dbt's manifests of the project as it stands."""
+    return parsed.target
 
 
 @pytest.fixture(scope="session")

@@ -155,10 +155,11 @@ def project(project_root):
 
 
 @pytest.fixture(scope="session")
-def manifest(project, tmp_path_factory):
+def manifest(project, parsed):
     """The project, parsed once for all companies of the tests."""
-    dbt = Dbt(project, Home(tmp_path_factory.mktemp("parsed")))
-    dbt.invoke(["parse"])
+    dbt = Dbt(project, parsed)
+    dbt.take_parsed()
+    assert dbt.manifest
     return dbt.manifest
 
 
