@@ -45,6 +45,24 @@ def adventureworks(tmp_path_factory):
     return built_once(tmp_path_factory, "adventureworks", run_adventureworks)
 
 
+@pytest.fixture(scope="session")
+def young(tmp_path_factory):
+    """A young company that has published its first day, and may live its second; not to be changed."""
+    from tests.end_to_end.young import Young
+
+    return Young.at(built_once(tmp_path_factory, "young", Young.grow))
+
+
+@pytest.fixture(scope="session")
+def second_day(young, tmp_path_factory):
+    """What a run that nobody disturbs makes of its second day; not to be changed."""
+    from tests.end_to_end.killing import grow_on
+    from tests.end_to_end.young import Day
+
+    place = built_once(tmp_path_factory, "second_day", lambda place: grow_on(young, place / "home"))
+    return Day(place / "home")
+
+
 # What takes longest begins first, so that no process is left with it alone in the end.
 ORDER = ("end_to_end", "integration", "conformance", "unit")
 

@@ -142,6 +142,8 @@ def end(process):
 
 # Guides that run a company again and again, and the tests that do the same with a smaller one.
 LONG = {
+    "held-figures.md": "test_run.py, test_held_figures.py",
+    "set-a-target.md": "test_targets.py, tests/integration/models/test_targets.py",
     "approve-and-waive.md": "test_deciding.py, tests/unit/cli/test_waiver.py",
     "when-something-is-damaged.md": "test_damage.py, tests/integration/audit",
 }

@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,7 @@ def codes_given(call, place):
     return [codes_of(node) for node in given or (call.args[place : place + 1] if place is not None else [])]
 
 
+@cache
 def raised():
     """Give every code with the exit codes of the errors that carry it."""
     trees, known = modules(), kinds()

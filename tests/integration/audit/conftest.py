@@ -3,10 +3,7 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -14,38 +11,31 @@ import pytest
 from orchestration.defs.recording import record_publication
 from orchestration.defs.resources import open_session
 from plumbline.audit import Proof, verify
-from plumbline.demo import generate
 from plumbline.governance.trust import Trust
 from plumbline.ledger import Ledger, witnessed_ledger
 from plumbline.project import Home
 from plumbline.publication import RunFacts, Shelf, publish
 from plumbline.warehouse import connect
 from tests.built_once import built_once
+from tests.end_to_end.young import DAYS
 
-AS_OF = date(2026, 3, 31)
+AS_OF = DAYS[0]
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory):
-    """The PLUMBLINE_HOME of a young company that has published twice; not to be changed."""
-    return built_once(tmp_path_factory, "audit", publish_twice) / "home"
+def published(young, tmp_path_factory):
+    """The PLUMBLINE_HOME of a company that has published its first day twice; not to be changed.
 
+    The second time, the big marts have parts.
+    """
 
-def publish_twice(place):
-    """Run a young company once, then publish the same with parts for the big marts."""
-    base, data = place / "home", place / "data"
-    generate(data, scale=0.1, start=date(2025, 11, 1), as_of=AS_OF)
-    done = subprocess.run(
-        [sys.executable, "-m", "plumbline", "run", "--data", str(data), "--as-of", AS_OF.isoformat()],
-        env={**os.environ, "PLUMBLINE_HOME": str(base)},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PLUMBLINE_HOME", str(base))
-        publish_with_parts()
+    def publish_again(place):
+        base = shutil.copytree(young.base, place / "home", symlinks=True)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PLUMBLINE_HOME", str(base))
+            publish_with_parts()
+
+    return built_once(tmp_path_factory, "audit", publish_again) / "home"
 
 
 def publish_with_parts(run_id=None):

@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,7 @@ from plumbline.ledger import Ledger
 from plumbline.project import Home, Project
 from plumbline.publication import Shelf
 from plumbline.warehouse import connect
-
-AS_OF = date(2026, 3, 31)
+from tests.integration.audit.conftest import AS_OF
 
 
 def plumb(base, *arguments, **environment):
@@ -224,10 +222,10 @@ def test_the_code_of_the_recorded_commit_replays(published):
     assert "plumbline-code-" not in listed
 
 
-def test_what_was_held_is_left_out_and_all_else_comes_out(published, tmp_path):
+def test_what_was_held_is_left_out_and_all_else_comes_out(published, young, tmp_path):
     base = tmp_path / "home"
     shutil.copytree(published, base, symlinks=True)
-    data = shutil.copytree(published.parent / "data", tmp_path / "data")
+    data = shutil.copytree(young.extracts[AS_OF], tmp_path / "data")
     with closing(sqlite3.connect(data / "erp.sqlite")) as erp, erp:
         erp.execute("update Sales_SalesOrderHeader set SubTotal = 'n/a', ModifiedDate = '2999-01-01'")
     done = plumb(base, "run", "--as-of", AS_OF, "--data", data)

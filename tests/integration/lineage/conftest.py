@@ -1,8 +1,6 @@
 """A small company, built once for all tests of lineage, and every answer of it."""
 
-import os
-import subprocess
-import sys
+import shutil
 
 import pytest
 
@@ -12,17 +10,10 @@ from tests.influence_by_day import DatedCompany
 
 
 @pytest.fixture(scope="package")
-def home(tmp_path_factory):
-    base = tmp_path_factory.mktemp("lineage")
-    done = subprocess.run(
-        [sys.executable, "-m", "plumbline", "run", "--as-of", "2026-06-30"],
-        env={**os.environ, "PLUMBLINE_HOME": str(base), "PLUMBLINE_DEMO_SCALE": "0.02"},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Home(base / "demo")
+def home(young, tmp_path_factory):
+    copy = tmp_path_factory.mktemp("lineage") / "copy"
+    shutil.copytree(young.base / "demo", copy, symlinks=True)
+    return Home(copy)
 
 
 @pytest.fixture(scope="package")

@@ -1,9 +1,6 @@
 """The warehouse of the built-in company after a run, and a copy of it for each test to break."""
 
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,18 +18,9 @@ STAGES = {"landing": landing, "staging": staging, "marts": marts, "indicators": 
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory) -> Home:
-    """Run the built-in company once; its state is not to be changed."""
-    base = tmp_path_factory.mktemp("quality")
-    done = subprocess.run(
-        [sys.executable, "-m", "plumbline", "run", "--as-of", "2026-03-31"],
-        env={**os.environ, "PLUMBLINE_HOME": str(base)},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Home(base / "demo")
+def demo(second_day) -> Home:
+    """The built-in company after a run as of 2026-03-31; its state is not to be changed."""
+    return Home(second_day.base / "demo")
 
 
 class Warehouse:
