@@ -38,7 +38,8 @@ test: $(READY) ## Run the tests (about ten minutes on two cores)
 	@$(PYTEST)
 
 test-long: $(READY) ## Run the tests that ask more of the same, and take longer
-	@$(PYTEST) -m long
+	@PLUMBLINE_EXAMPLES=5 PLUMBLINE_NAIVE_EXAMPLES=600 \
+	  $(PYTEST) -m "long or hypothesis" --hypothesis-profile long
 
 check: $(READY) ## Lint, types, import layers, SQL style
 	@$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 from plumbline.project import Home, Project
 from tests.built_once import built_once
@@ -63,6 +64,10 @@ def second_day(young, tmp_path_factory):
     return Day(place / "home")
 
 
+# Made-up examples are the same in each run; `make test-long` makes up many more.
+settings.register_profile("short", max_examples=40, derandomize=True, database=None, deadline=None)
+settings.register_profile("long", max_examples=1000, deadline=None)
+settings.load_profile("short")
 # What takes longest begins first, so that no process is left with it alone in the end.
 ORDER = ("end_to_end", "integration", "conformance", "unit")
 

@@ -178,6 +178,7 @@ def rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
     return sorted(found, key=lambda row: [(item is None, str(item)) for item in row])
 
 
+@pytest.mark.hypothesis
 def test_our_rows_are_those_of_metricflow(shipped: Manifest, request: pytest.FixtureRequest) -> None:
     name = request.node.callspec.params["shipped"]
     asked = {"same": 0, "refused": 0}
