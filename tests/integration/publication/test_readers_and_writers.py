@@ -66,7 +66,8 @@ def read(home: Home) -> int:
         return read_batch(con)
 
 
-def test_thirty_publications_under_readers_never_show_a_mix(home):
+@pytest.mark.parametrize("publications", [12, pytest.param(30, marks=pytest.mark.long)])
+def test_publications_under_readers_never_show_a_mix(home, publications):
     publish(home, 1, 1)
     writing = threading.Event()
     writing.set()
@@ -82,21 +83,22 @@ def test_thirty_publications_under_readers_never_show_a_mix(home):
     readers = [threading.Thread(target=keep_reading) for _ in range(3)]
     for reader in readers:
         reader.start()
-    publish(home, 2, 31)
+    publish(home, 2, publications + 1)
     writing.clear()
     for reader in readers:
         reader.join()
     assert troubles == []
-    assert read(home) == 31
+    assert read(home) == publications + 1
     assert len(seen) > 5
     assert len(list(home.published.glob("gen-*.duckdb"))) <= 6
 
 
-def test_a_killed_publication_leaves_one_whole_generation(home):
+@pytest.mark.parametrize("kills", [4, pytest.param(12, marks=pytest.mark.long)])
+def test_a_killed_publication_leaves_one_whole_generation(home, kills):
     publish(home, 1, 1)
     chance = random.Random(7)
     batch = 1
-    for _ in range(12):
+    for _ in range(kills):
         worker = start(home, batch + 1, batch + 50)
         worker.stdout.readline()
         time.sleep(chance.random() * 0.15)
