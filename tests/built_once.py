@@ -29,8 +29,12 @@ def built_once(directories: pytest.TempPathFactory, name: str, build: Callable[[
 
 
 def _shared_by_all(directories: pytest.TempPathFactory) -> Path:
-    """Give the directory of the session: each process of pytest-xdist has its own below it."""
+    """Give the directory of the session: each process of pytest-xdist has its own below it.
+
+    A pytest that a test starts has that process's name in its environment, too, and a session of its own.
+    """
     own = directories.getbasetemp()
-    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    is_part = own.name == f"popen-{os.environ.get('PYTEST_XDIST_WORKER')}"
+    shared = (own.parent if is_part else own) / "shared"
     shared.mkdir(exist_ok=True)
     return shared
