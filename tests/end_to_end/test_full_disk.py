@@ -81,10 +81,12 @@ def run_without_room(young, base, disk, kilobytes_left, record):
     filler.unlink()
 
 
-def test_a_ledger_without_room_stops_the_run_before_the_switch(base, young, second_day):
+@pytest.mark.parametrize("is_full_before", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_a_ledger_without_room_stops_the_run_before_the_switch(is_full_before, base, young, second_day):
     whole = ledger_of(second_day.base).file.stat().st_size
     with small_disk(home_of(base).ledger, 4) as disk:
-        run_without_room(young, base, disk, 0, "quality")
+        if is_full_before:
+            run_without_room(young, base, disk, 0, "quality")
         left = (whole - ledger_of(base).file.stat().st_size - PUBLICATION // 2) // 1024
         run_without_room(young, base, disk, left, "publication")
         young.run(base)
