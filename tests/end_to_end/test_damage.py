@@ -82,6 +82,7 @@ def test_a_damaged_generation_is_named_and_gone_back_from(young, second_day, tmp
     assert_proved(base)
 
 
+@pytest.mark.long
 def test_a_generation_with_another_value_is_not_published_past(base, young):
     with duckdb.connect(str(home_of(base).current.resolve())) as con:
         con.execute("update published.indicator_value set value = value + 1 where metric = 'net_sales'")
