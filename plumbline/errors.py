@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import errno
 
+_UNUSABLE_NUMBERS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
 _DISK_FULL_NUMBERS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DISK_FULL_WORDS = ("no space left", "out of disk space", "disk is full", "file too large", "quota exceeded")
 
@@ -174,6 +175,19 @@ def full_disk(where: str, why: str) -> StorageError:
         todo="Free some space and run again: what was left half done is built anew. "
         "What is published stays complete.",
         code="disk-full",
+    )
+
+
+def unusable_path(error: OSError) -> StorageError | None:
+    """Say that the system lets this user not read or write at a path; None for errors of another kind."""
+    if error.errno not in _UNUSABLE_NUMBERS or not error.filename:
+        return None
+    return StorageError(
+        "this path cannot be used",
+        where=str(error.filename),
+        why=f"{error.strerror}.",
+        todo="Let this user read and write there, or choose another place (of all state: PLUMBLINE_HOME).",
+        code="unusable-path",
     )
 
 

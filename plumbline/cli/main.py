@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from plumbline import __version__
 from plumbline.cli.parser import Parser
-from plumbline.errors import PlumblineError, disk_is_full
+from plumbline.errors import PlumblineError, disk_is_full, unusable_path
 
 COMMANDS = (
     "run",
@@ -74,10 +74,18 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if not disk_is_full(error):
-            raise
-        print(f"error: the output cannot be written: {error.strerror}", file=sys.stderr)
+        print(f"error: {_explained(error)}", file=sys.stderr)
         return 1
+
+
+def _explained(error: OSError) -> str:
+    """Give the words for what the system refuses; raise what only a developer can mend."""
+    if disk_is_full(error):
+        return f"the output cannot be written: {error.strerror}"
+    unusable = unusable_path(error)
+    if unusable is None:
+        raise error
+    return str(unusable)
 
 
 def console() -> NoReturn:

@@ -218,10 +218,11 @@ def _not_readable(path: Path, error: Exception, todo: str) -> PlumblineError:
             where=str(path),
             todo="Wait until it ends, or ask without --live: what is published can always be read.",
         )
+    refused = "permission denied" in str(error).lower()
     return StorageError(
         "this database cannot be read",
         where=str(path),
         why=str(error).splitlines()[0],
-        todo=todo,
+        todo="Let this user read the file." if refused else todo,
         code="unreadable-database",
     )

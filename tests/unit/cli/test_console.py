@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from plumbline.cli.main import main
+
 
 def plumb(*arguments, stdout=subprocess.PIPE):
     command = [sys.executable, "-m", "plumbline", *arguments]
@@ -34,3 +36,22 @@ def test_a_full_disk_under_the_output_is_told():
         ended = plumb("lint", "--help", stdout=full)
     assert ended.returncode in (0, 1)
     assert "Traceback" not in ended.stderr
+
+
+def test_a_place_that_cannot_be_written_to_is_told_without_a_traceback(tmp_path):
+    (tmp_path / "file").write_text("no directory", encoding="utf-8")
+    told = plumb("demo", "generate", "--scale", "0.001", "--out", str(tmp_path / "file" / "company"))
+    assert told.returncode == 1
+    first, why, todo = told.stderr.splitlines()
+    assert first.endswith("this path cannot be used [unusable-path]")
+    assert str(tmp_path / "file") in first
+    assert (why.strip(), todo.strip()[:13]) == ("Not a directory.", "Let this user")
+
+
+def test_what_only_a_developer_can_mend_keeps_its_traceback(monkeypatch):
+    def broken(*_):
+        raise ConnectionResetError("nobody expects this")
+
+    monkeypatch.setattr("plumbline.cli.status.run", broken)
+    with pytest.raises(ConnectionResetError):
+        main(["status"])

@@ -3,7 +3,7 @@ import shutil
 import duckdb
 import pytest
 
-from plumbline.errors import LockedError
+from plumbline.errors import LockedError, StorageError
 from plumbline.project import Home
 from plumbline.serving import open_generation, open_live, open_published
 
@@ -65,8 +65,6 @@ def test_the_warehouse_of_a_running_pipeline_is_not_read(shop):
 
 
 def test_a_damaged_generation_is_named(shop):
-    from plumbline.errors import StorageError
-
     publication = shop.publish()
     publication.path.write_bytes(b"x" * 5000)
     with pytest.raises(StorageError) as caught:
@@ -74,3 +72,15 @@ def test_a_damaged_generation_is_named(shop):
     assert str(publication.path) in str(caught.value)
     assert caught.value.code == "unreadable-database"
     assert "move it away and run again" in caught.value.todo
+
+
+def test_a_generation_that_this_user_may_not_read_is_no_damaged_one(shop, monkeypatch):
+    shop.publish()
+
+    def refused(*_, **__):
+        raise duckdb.IOException('IO Error: Cannot open file "gen-000001.duckdb": Permission denied')
+
+    monkeypatch.setattr("plumbline.serving.reader._attach", refused)
+    with pytest.raises(StorageError) as caught:
+        open_generation(shop.home)
+    assert caught.value.todo == "Let this user read the file."
