@@ -67,7 +67,7 @@ def _plain(node: Any, place: Place, lines: dict[Place, int], path: Path) -> Any:
         return _plain_mapping(node, place, lines, path)
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*place, index), lines, path) for index, item in enumerate(node.value)]
-    return _scalar(node)
+    return _scalar(node, path)
 
 
 def _plain_mapping(node: Any, place: Place, lines: dict[Place, int], path: Path) -> dict[str, Any]:
@@ -87,11 +87,20 @@ def _plain_mapping(node: Any, place: Place, lines: dict[Place, int], path: Path)
     return mapping
 
 
-def _scalar(node: Any) -> Any:
+def _scalar(node: Any, path: Path) -> Any:
     import yaml
 
     constructor = yaml.constructor.SafeConstructor()
-    return constructor.construct_object(node)
+    try:
+        return constructor.construct_object(node)
+    except (ValueError, yaml.YAMLError) as error:
+        raise ConfigurationError(
+            f"{node.value!r} cannot be read",
+            where=f"{path}:{node.start_mark.line + 1}",
+            why=f"YAML takes it for a value of another kind: {str(error).splitlines()[0]}.",
+            todo="Mend it, or write it in quotes when it is text.",
+            code="bad-yaml",
+        ) from error
 
 
 class FileReader:

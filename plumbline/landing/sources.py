@@ -52,6 +52,10 @@ _PAGING = {
     "next_link": ("link_path",),
     "link_header": ("relation",),
 }
+_PAGE_NUMBERS = ("first_page", "size", "limit")
+_PATHS = ("cursor_path", "link_path", "total", "total_pages")
+_PATH = re.compile(r"[A-Za-z_$@][A-Za-z0-9_$@.*\[\]-]*")
+_LONGEST_WAIT, _MOST_ATTEMPTS = 3600, 100
 _SECRET_KEYS = ("token", "client_secret", "password", "value")
 
 
@@ -201,6 +205,12 @@ class _Reader(FileReader):
             for name, node in self._mapping(top.get("systems"), ("systems",)).items()
             if (system := self._system(name, node)) is not None
         }
+        if not systems and not self.problems:
+            self._complain(
+                ("systems",),
+                f"company {self.company!r} lists no systems",
+                todo="Name at least one under `systems:`, with its connector and tables.",
+            )
         self._raise()
         return Sources(
             company=self.company,
@@ -214,7 +224,7 @@ class _Reader(FileReader):
     def _as_of(self, value: object) -> date | None:
         if value in (None, "yesterday"):
             return None
-        if isinstance(value, date):
+        if isinstance(value, date) and not isinstance(value, datetime):
             return value
         self._complain(("as_of",), f"{value!r} is no date", todo="Write `yesterday` or a date as 2026-01-31.")
         return None
@@ -258,11 +268,34 @@ class _Reader(FileReader):
             freshness=Freshness(**self._numbers(node, "freshness", _FRESHNESS, place)),
             limits=Limits(**self._numbers(node, "limits", _LIMITS, place)),
             auth=self._kind(node, "auth", _AUTH, place),
-            headers={key: str(text) for key, text in self._mapping(node.get("headers"), place).items()},
-            timeout_seconds=float(node.get("timeout_seconds", 60)),
-            attempts=int(node.get("attempts", 5)),
+            headers=self._headers(node, place),
+            timeout_seconds=self._timeout(node, place),
+            attempts=int(self._whole(node, "attempts", 5, _MOST_ATTEMPTS, place)),
             where=self.file.where(*place),
         )
+
+    def _headers(self, node: Mapping[str, Any], place: Place) -> dict[str, str]:
+        place = (*place, "headers")
+        headers = {key: str(text) for key, text in self._mapping(node.get("headers"), place).items()}
+        for key, text in headers.items():
+            if not (key + text).isascii():
+                self._complain((*place, key), f"header {key!r} must be of ASCII characters")
+        return headers
+
+    def _timeout(self, node: Mapping[str, Any], place: Place) -> float:
+        value = node.get("timeout_seconds", 60)
+        if isinstance(value, int | float) and 0 < value <= _LONGEST_WAIT:
+            return float(value)
+        what = f"timeout_seconds must be a number above 0, and at most {_LONGEST_WAIT}, not {value!r}"
+        self._complain((*place, "timeout_seconds"), what)
+        return 60.0
+
+    def _whole(self, node: Mapping[str, Any], key: str, default: int, most: int, place: Place) -> int:
+        value = node.get(key, default)
+        if type(value) is int and 0 < value <= most:
+            return value
+        self._complain((*place, key), f"{key} must be a whole number from 1 to {most}, not {value!r}")
+        return default
 
     def _no_connector(self, name: str, node: Mapping[str, Any], place: Place) -> None:
         """Complain of a system without a connector; a misspelt key says more than the one that is missing."""
@@ -342,10 +375,10 @@ class _Reader(FileReader):
             format=self._optional_choice(node, "format", FORMATS, place),
             sheet=str(node["sheet"]) if "sheet" in node else None,
             encoding=self._encoding(node, place),
-            delimiter=str(node["delimiter"]) if "delimiter" in node else None,
-            records=node.get("records", system.get("records")) if connector == "http" else None,
+            delimiter=self._delimiter(node, place),
+            records=self._records(node, system, place) if connector == "http" else None,
             params={key: str(text) for key, text in self._mapping(node.get("params"), place).items()},
-            paging=self._kind(paging_from, "paging", _PAGING, paging_place) if connector == "http" else {},
+            paging=self._paging(paging_from, paging_place) if connector == "http" else {},
             cursor_param=node.get("cursor_param"),
             where=self.file.where(*place),
         )
@@ -372,11 +405,66 @@ class _Reader(FileReader):
 
         if "encoding" not in node:
             return None
+        name = str(node["encoding"])
         try:
-            return codecs.lookup(str(node["encoding"])).name
+            "".encode(name)  # refuses what codecs knows besides encodings of text
+            return codecs.lookup(name).name
         except LookupError:
-            self._complain((*place, "encoding"), f"unknown encoding {node['encoding']!r}")
+            known = [
+                "utf-8",
+                "utf-16",
+                "utf-16-le",
+                "gb18030",
+                "gbk",
+                "big5",
+                "shift_jis",
+                "cp1252",
+                "latin-1",
+            ]
+            self._complain(
+                (*place, "encoding"),
+                f"unknown encoding {node['encoding']!r}",
+                todo=did_you_mean(name, known) or f"Some that are known: {', '.join(known)}.",
+            )
             return None
+
+    def _delimiter(self, node: Mapping[str, Any], place: Place) -> str | None:
+        if "delimiter" not in node:
+            return None
+        text = node["delimiter"]
+        if isinstance(text, str) and len(text) == 1 and text not in '"\r\n\0':
+            return text
+        self._complain(
+            (*place, "delimiter"),
+            f"the delimiter must be one character, not {text!r}",
+            todo='Write it in quotes: ";", "|", or "\\t" for a tab.',
+        )
+        return None
+
+    def _records(self, node: Mapping[str, Any], system: Mapping[str, Any], place: Place) -> str | None:
+        own = "records" in node
+        value = node["records"] if own else system.get("records")
+        return self._path(value, (*(place if own else place[:2]), "records")) if value is not None else None
+
+    def _path(self, value: object, place: Place) -> str | None:
+        if isinstance(value, str) and _PATH.fullmatch(value):
+            return value
+        what = f"{value!r} is no path into an answer"
+        self._complain(place, what, todo="Write the names on the way to it, as data.items.")
+        return None
+
+    def _paging(self, node: Mapping[str, Any], place: Place) -> dict[str, Any]:
+        paging = self._kind(node, "paging", _PAGING, place)
+        place = (*place, "paging")
+        for name, value in paging.items():
+            if name in _PATHS:
+                self._path(value, (*place, name))
+            elif name in _PAGE_NUMBERS:
+                if type(value) is not int or value < 0:
+                    self._complain((*place, name), f"{name} must be a whole number, not {value!r}")
+            elif not isinstance(value, str) or not value:
+                self._complain((*place, name), f"{name} must be a name, not {value!r}")
+        return paging
 
     def _kind(
         self, node: Mapping[str, Any], key: str, kinds: Mapping[str, tuple[str, ...]], place: Place

@@ -129,12 +129,19 @@ class SQLAlchemyReader:
             yield
         except sqlalchemy.exc.NoSuchTableError as error:
             raise _NoSuchTableError from error
-        except (sqlalchemy.exc.SQLAlchemyError, ImportError, OSError) as error:
+        except (sqlalchemy.exc.NoSuchModuleError, ImportError) as error:
+            raise SourceUnavailable(
+                "the driver for this database is not installed",
+                where=self._name,
+                why=f"{error}.",
+                todo="Install it in the environment of plumb, or name another in the address: mysql+pymysql://…",
+            ) from error
+        except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
             raise SourceUnavailable(
                 "the database does not answer, or refuses",
                 where=self._name,
                 why=str(error).splitlines()[0],
-                todo="Check the address, the driver, the user's rights and that the server runs.",
+                todo="Check the address, the user's rights and that the server runs.",
             ) from error
 
 

@@ -240,7 +240,7 @@ def _check_length(text: TextFile, line: int, row: list[str], names: list[str]) -
             file=text.name,
             line=line,
             todo=_CUT_OFF
-            if line >= text.lines
+            if line >= text.lines and len(row) < len(names)
             else "Ask the source to put values with delimiters in quotes.",
         )
 

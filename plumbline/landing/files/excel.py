@@ -358,7 +358,7 @@ class _SheetReader:
                 f"cell {self._cell.reference} has a value in a column without a name in the header",
                 file=self._source,
                 line=self._row,
-                todo="Name the column, or empty the cell.",
+                todo="The first row with values is the header: name the column there, or empty the cell.",
             )
         self._values.extend([None] * (width - len(self._values)))
 

@@ -31,6 +31,7 @@ _CONTROL = bytes([*range(1, 9), *range(14, 26), *range(27, 32), 127])
 _ASCII = re.compile(r"[\x00-\x7f]+")
 _ENOUGH_CHARACTERS = 100_000
 _UTF8 = {"utf-8", "utf-8-sig", "ascii"}
+_CHINESE = {"gb18030", "gbk", "gb2312"}
 _LONGEST_LINE = 64 * MEGABYTE
 
 
@@ -106,6 +107,8 @@ def open_text(
     """
     check_size(path, limits)
     plain = _expand(path, workspace, limits) if is_gzip(path) else path
+    if encoding in _CHINESE:
+        _refuse_utf8(plain, encoding, path.name)
     encoding = encoding or _byte_order_mark(plain)
     if encoding is None:
         try:
@@ -177,6 +180,22 @@ def _reads_as_chinese(path: Path) -> bool:
     except UnicodeDecodeError:
         return False
     return common >= 0.9 * wide
+
+
+def _refuse_utf8(path: Path, encoding: str, name: str) -> None:
+    """Refuse UTF-8 that is declared to be Chinese: most of it would be read, as other characters."""
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    try:
+        for chunk in _chunks(path, end=True):
+            decoder.decode(chunk, final=not chunk)
+    except UnicodeDecodeError:
+        return
+    if not _reads_as_chinese(path):
+        raise Refused(
+            f"the file is UTF-8, and not {encoding} as the sources file says",
+            file=name,
+            todo="Take `encoding` out of the sources file, or ask the source what it writes.",
+        )
 
 
 def _transcode(path: Path, workspace: Path, encoding: str, name: str) -> Path:
@@ -317,7 +336,9 @@ def _refuse_binary(chunk: bytes, name: str, lines: int) -> None:
             "the file has a NUL byte: it is no text, or was cut off while it was written",
             file=name,
             line=1 + lines + chunk.count(b"\n", 0, place),
-            todo="Ask the source for the file again.",
+            todo="If it is UTF-16, name its encoding in the sources file (`encoding: utf-16-le`)."
+            if chunk.count(0) > len(chunk) // 4
+            else "Ask the source for the file again.",
         )
     strange = len(chunk) - len(chunk.translate(None, _CONTROL))
     if strange > max(8, len(chunk) // 1000):

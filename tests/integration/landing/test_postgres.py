@@ -164,7 +164,9 @@ def test_a_driver_that_is_not_there_is_named(shop):
     shop.tables("order_line: {from: Lines}", system=SYSTEM)
     outcome = shop.land_lines({"ERP_URL": "mysql+no_such_driver://me:hunter2@host/db"})
     assert outcome.status == "unavailable"
+    assert "the driver for this database is not installed" in outcome.reason
     assert "no_such_driver" in outcome.reason
+    assert outcome.todo.startswith("Install it")
     assert "hunter2" not in repr(outcome)
 
 

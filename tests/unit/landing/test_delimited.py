@@ -64,6 +64,25 @@ def test_a_wrong_declared_encoding_is_refused_with_its_line(shop):
     assert (shop.land_lines().status, shop.land_lines().status) == ("refused", "missing")
 
 
+@pytest.mark.parametrize("declared", ["gbk", "gb18030", "GB2312"])
+def test_utf8_that_is_declared_to_be_chinese_is_refused_and_not_read_as_other_characters(shop, declared):
+    shop.tables(f'order_line: {{files: "lines*", encoding: {declared}}}')
+    shop.file("lines.csv", csv("1,茶叶,1,,", "2,咖啡,2,,"))
+    outcome = shop.land_lines()
+    assert outcome.status == "refused"
+    assert f"the file is UTF-8, and not {declared.lower()}" in outcome.reason
+    assert "Take `encoding` out" in outcome.todo
+
+
+def test_declared_chinese_that_passes_as_utf8_by_chance_is_read_as_declared(shop):
+    shop.tables('order_line: {files: "lines*", encoding: gb18030}')
+    chance = csv("1,模模,1,,").encode("gb18030")
+    assert chance.decode("utf-8") != chance.decode("gb18030")
+    shop.file("lines.csv", chance)
+    shop.land()
+    assert shop.lines("Product") == [("模模",)]
+
+
 def test_a_cut_off_utf16_file_is_refused(shop):
     shop.file("lines.csv", TEXT.encode("utf-16")[:-1])
     assert "is not utf-16" in shop.land_lines().reason
@@ -152,6 +171,7 @@ def test_names_in_other_case_are_taken_as_the_declared_ones(shop):
         (csv("1,1,1", header="LineID,Amount,"), 1, "column 3 of the header has no name", "every column"),
         (csv("1,a,1,,", "2,b,2,"), 3, "this line has 4 values, the header has 5 columns", "cut off"),
         (csv("1,a,1,,", "2,b,2,,,", "3,c,3,,"), 3, "this line has 6 values", "in quotes"),
+        (csv("1,a,1,,", "2,b,2,,,"), 3, "this line has 6 values", "in quotes"),
         (csv('1,"a\nb",1,,', "2,b,2"), 4, "this line has 3 values", ""),
         (
             csv("1,a,1,,", '2,"b,2,,', "3,c,3,,"),
@@ -160,6 +180,7 @@ def test_names_in_other_case_are_taken_as_the_declared_ones(shop):
             "cut off",
         ),
         (csv("1,a,1,,", "2,b\0,2,,"), 3, "NUL byte", "again"),
+        (csv("1,a,1,,").encode("utf-16-le"), 1, "NUL byte", "encoding: utf-16-le"),
         (bytes(range(1, 32)) * 50, 1, "control characters", "right file"),
         (b"\x80\xff\xfe\x81" * 99, 1, "is no UTF-8", "encoding"),
         (

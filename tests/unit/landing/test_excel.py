@@ -216,3 +216,10 @@ def test_named_styles_do_not_hide_dates(shop):
         page["B2"].style = NamedStyle("day", number_format="dd/mm/yyyy")
 
     assert landed(shop, [1, 46054, 1], change=change)[0][1] == "2026-02-01"
+
+
+def test_a_title_above_the_header_is_told_as_what_it_is_taken_for(shop):
+    shop.file("book.xlsx", workbook(["Lines of January"], [], HEADER, [1, "tea", 2, None, None], header=None))
+    outcome = shop.land_lines()
+    assert (outcome.status, outcome.extracts[0].line) == ("refused", 3)
+    assert "The first row with values is the header" in outcome.todo

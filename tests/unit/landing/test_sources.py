@@ -1,5 +1,6 @@
 """The sources file: what it may say, and how it complains."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -96,6 +97,12 @@ def test_names_and_patterns_never_climb(shop, text, told):
         ("connector: files", "needs `path`"),
         ("connector: http\n    base_url: https://a\n    paging: {type: pages}", "unknown type 'pages'"),
         ("connector: files\n    path: x\n    freshness: {warn_after_days: soon}", "must be a whole number"),
+        ("connector: http\n    base_url: https://a\n    timeout_seconds: soon", "must be a number above 0"),
+        ("connector: http\n    base_url: https://a\n    timeout_seconds: 0", "must be a number above 0"),
+        ("connector: http\n    base_url: https://a\n    timeout_seconds: .nan", "must be a number above 0"),
+        ("connector: http\n    base_url: https://a\n    attempts: many", "whole number from 1 to 100"),
+        ("connector: http\n    base_url: https://a\n    attempts: true", "whole number from 1 to 100"),
+        ("connector: http\n    base_url: https://a\n    headers: {X-Name: 中}", "ASCII"),
     ],
 )
 def test_what_a_system_may_not_say(shop, system, told):
@@ -103,6 +110,41 @@ def test_what_a_system_may_not_say(shop, system, told):
     assert told in str(error)
     assert "secret@" not in str(error)
     assert "abcdef" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("connector", "table", "told"),
+    [
+        ("files", "files: x, delimiter: ab", "the delimiter must be one character, not 'ab'"),
+        ("files", "files: x, delimiter: null", "the delimiter must be one character"),
+        ("files", "files: x, encoding: base64", "unknown encoding 'base64'"),
+        ("files", "files: x, encoding: gbkk", "Did you mean 'gbk'"),
+        ("http", "endpoint: x, records: 3", "3 is no path into an answer"),
+        ("http", "endpoint: x, records: ../x", "'../x' is no path into an answer"),
+        ("http", "endpoint: x, paging: {type: cursor, cursor_path: }", "None is no path into an answer"),
+        ("http", "endpoint: x, paging: {type: cursor, size: many}", "size must be a whole number"),
+        ("http", "endpoint: x, paging: {type: cursor, size_param: []}", "size_param must be a name"),
+    ],
+)
+def test_what_a_table_may_not_say(shop, connector, table, told):
+    place = {"files": "path: x", "http": "base_url: https://a"}[connector]
+    system = f"connector: {connector}\n    {place}\n    tables:\n      shop: {{{table}}}\n"
+    error = complaint(shop, f"systems:\n  erp:\n    {system}")
+    assert told in str(error)
+    assert re.match(r".*shop\.yml:[4-6]$", error.where)
+
+
+@pytest.mark.parametrize("day", ["2026-13-01", "2026-02-30", "2026-01-31 10:00:00", "soon"])
+def test_an_as_of_that_is_no_day_is_named_with_its_line(shop, day):
+    error = complaint(
+        shop, f"company: shop\nas_of: {day}\n" + FILES + "    tables:\n      shop: {files: s}\n"
+    )
+    assert error.where == "orchestration/sources/shop.yml:2"
+
+
+@pytest.mark.parametrize("text", ["", "company: shop\n", "systems:\n", "systems: {}\n"])
+def test_a_company_without_systems_is_none(shop, text):
+    assert "company 'shop' lists no systems" in str(complaint(shop, text))
 
 
 def test_a_key_that_stands_twice_is_refused(shop):
