@@ -116,7 +116,10 @@ PARTS_ADD_UP = evidence(
     select
         count(*) as evaluated,
         count(*) filter (where abs(added_up - total) > 0.000001) as unexpected,
-        count(distinct metric) || ' additive metrics compared' as observed
+        count(distinct metric) || ' additive metrics compared' as observed,
+        case
+            when not exists (select 1 from broken_down) then 'no figure that adds up is published by members'
+        end as reason
     from compared
     """,
     "the members of a breakdown add up to the total of the period",

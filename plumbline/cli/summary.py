@@ -22,6 +22,7 @@ _REFUSED = {"refused", "unavailable"}
 _TOLD = {*_REFUSED, "absent", "missing"}
 _SHOWN_LEVELS = ("strategic", "process")
 _NAMES_SHOWN = 6
+_BEST_KNOWN = "net_sales"
 _WIDTH = 100
 
 
@@ -144,7 +145,7 @@ def _sections(
     yield from tell_waiting(waiting, record["company"])
     yield from _row_section(record)
     yield from _stage_section(record)
-    yield from _next_section(home, record)
+    yield from _next_section(home, record, headlines)
 
 
 def _nothing_new(
@@ -288,6 +289,12 @@ def _stage_section(record: dict[str, Any]) -> Iterable[str]:
     yield f"Seconds: {record['seconds']:.1f}, some at the same time ({parts})"
 
 
+def _example(headlines: Sequence[Headline]) -> str:
+    """Name a metric that has a figure, the best known one where it has."""
+    there = [line.metric for line in headlines if line.value is not None and line.period]
+    return _BEST_KNOWN if _BEST_KNOWN in there or not there else there[0]
+
+
 def attention(record: dict[str, Any]) -> Iterable[str]:
     """Tell what needs a hand: what did not land, what is still refused, which expectations failed.
 
@@ -375,13 +382,14 @@ def _tell_refusal(several: Sequence[Mapping[str, Any]], company: str) -> Iterabl
         yield f"  If no other will come: plumb quarantine release {mark} --because …{of}"
 
 
-def _next_section(home: Home, record: dict[str, Any]) -> Iterable[str]:
+def _next_section(home: Home, record: dict[str, Any], headlines: Sequence[Headline]) -> Iterable[str]:
     yield from attention(record)
+    metric = _example(headlines)
     company = "" if record["company"] == "demo" else f" --company {record['company']}"
     yield ""
     yield "Where to look next:"
     yield f"  the published tables   {home.current} (schema published)"
     yield f"  the quality report     {record['report']}"
-    yield f"  one figure             plumb query net_sales --by metric_time__month{company}"
-    yield f"  its definition         plumb show net_sales{company}"
+    yield f"  one figure             plumb query {metric} --by metric_time__month{company}"
+    yield f"  its definition         plumb show {metric}{company}"
     yield f"  assets and lineage     plumb ui{company}"

@@ -94,6 +94,7 @@ _FOUND = (
     (r"(?:skipped: )?fewer than (\d+) of the (\d+) weeks before have rows",
      r"此前 \2 周中有数据的不足 \1 周"),
     (r"(?:skipped: )?no whole has a target beside those of its parts", "没有整体与部分同时设有目标"),
+    (r"(?:skipped: )?no figure that adds up is published by members", "没有可相加的指标按维度成员发布"),
     (r"(?:skipped: )?no extract of (.+)", r"没有 \1 的提取数据"),
     (r"(?:skipped: )?no freshness is agreed for (\S+)", r"未约定 \1 的时效"),
     (r"(?:skipped: )?no figure has been there long enough to tell what is usual",

@@ -7,6 +7,7 @@ import pytest
 from plumbline.cli.summary import (
     Headline,
     _domain_table,
+    _example,
     attention,
     exit_code,
     read_headlines,
@@ -181,3 +182,12 @@ def test_tables_of_a_system_that_did_not_land_for_one_reason_share_a_line():
         "    a, b, c",
     ]
     assert list(attention(record(("a", "landed", "")))) == []
+
+
+def test_the_example_to_look_at_next_has_a_figure():
+    there, empty = headline(1, None), headline(None, None)
+    known = replace(there, metric="net_sales")
+    assert _example([empty, there]) == "m"
+    assert _example([there, known]) == "net_sales"
+    assert _example([there, replace(empty, metric="net_sales")]) == "m"
+    assert _example([]) == "net_sales"
