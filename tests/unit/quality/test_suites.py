@@ -138,3 +138,60 @@ def test_shares_and_totals_are_metrics_that_there_are(metrics):
     assert set(indicators.SHARES) <= set(metrics)
     assert {metrics[name]["unit"] for name in indicators.SHARES} == {"ratio"}
     assert {rule.metric for _, rule in rules_of("indicators", MetricTotal)} <= set(metrics)
+
+
+def critical_rules(suite):
+    """Name each critical rule of a suite, with the columns that it is about."""
+    return {
+        (type(expectation.rule).__name__, tuple(expectation.rule.columns))
+        for expectation in suite.expectations
+        if expectation.severity == "critical"
+    }
+
+
+def test_a_mart_without_its_key_or_with_a_key_twice_is_critical():
+    for suite in STAGES["marts"]:
+        found = critical_rules(suite)
+        assert ("Unique", suite.key) in found, suite.table
+        assert {("NeverEmpty", (name,)) for name in suite.key} <= found, suite.table
+
+
+def test_lost_rows_and_amounts_and_a_key_twice_are_critical_in_staging():
+    for suite in staging.DESCRIBED:
+        found = {name for name, _ in critical_rules(suite)}
+        if suite.table.startswith("staging.stg_"):
+            assert {"Received", "Reconciled"} <= found, suite.table
+            asked = {type(expectation.rule).__name__ for expectation in suite.expectations}
+            assert "Unique" in found or "Unique" not in asked, suite.table
+        elif suite.table.startswith("staging.base_"):
+            assert found == {"ControlTotalAgrees"}, suite.table
+
+
+def test_an_extract_without_a_required_key_is_critical(contract):
+    for suite in STAGES["landing"]:
+        table = contract[suite.needs[0]]
+        empty = {("NeverEmpty", (name,)) for name in table.key if name in table.required}
+        assert empty <= critical_rules(suite), suite.table
+
+
+def test_totals_that_are_not_those_below_are_critical_in_marts_and_figures():
+    for stage, kind in (("marts", TotalAgrees), ("indicators", MetricTotal)):
+        totals = [
+            expectation
+            for suite in STAGES[stage]
+            for expectation in suite.expectations
+            if isinstance(expectation.rule, kind)
+        ]
+        assert len(totals) > 10
+        assert {expectation.severity for expectation in totals} == {"critical"}
+
+
+def test_a_figure_that_is_there_twice_or_of_a_day_to_come_is_critical():
+    [values] = [suite for suite in STAGES["indicators"] if suite.table == "candidates.indicator_value"]
+    names = {name for name, _ in critical_rules(values)}
+    assert {"Unique", "NeverEmpty", "NotInTheFuture", "HasRows", "FormulasHold"} <= names
+
+
+def test_a_source_that_has_stopped_is_critical_and_a_late_one_a_warning():
+    severities = {(each.rule.limit, each.severity) for each in staging.SOURCES.expectations}
+    assert severities == {("error", "critical"), ("warn", "warning")}
