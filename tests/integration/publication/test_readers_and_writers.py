@@ -66,6 +66,17 @@ def read(home: Home) -> int:
         return read_batch(con)
 
 
+def test_a_generation_that_somebody_reads_stays_whole_until_they_have_read(home):
+    publish(home, 1, 1)
+    first = home.current.resolve()
+    with open_published(home) as reader:
+        publish(home, 2, 5)
+        assert first.is_file()
+        assert read_batch(reader) == 1
+    publish(home, 6, 6)
+    assert not first.exists()
+
+
 @pytest.mark.parametrize("publications", [12, pytest.param(30, marks=pytest.mark.long)])
 def test_publications_under_readers_never_show_a_mix(home, publications):
     publish(home, 1, 1)
