@@ -162,8 +162,9 @@ def _asked(resolved: Resolved) -> dict[str, Any]:
     """Ask for the metrics, and for those that count small groups, of the rows that count."""
     # What is reached over others may have a longer name: the answer has the one that was asked for.
     keys = [{"name": item.column, "alias": item.column} for item in resolved.group_by]
-    metrics = dict.fromkeys([*resolved.metrics, *(group.count for group in resolved.small_groups.values())])
-    return {"metrics": list(metrics), "group_by": keys, "where": resolved.conditions}
+    counts = dict.fromkeys(group.count for group in resolved.small_groups.values())
+    metrics = [*resolved.metrics, *(name for name in counts if name not in resolved.metrics)]
+    return {"metrics": metrics, "group_by": keys, "where": resolved.conditions}
 
 
 def _mark(resolved: Resolved, as_of: date | None, edition: Edition) -> str:

@@ -23,6 +23,22 @@ def test_the_first_publication_becomes_current(publisher, home):
     assert current_publication(home) == publication
 
 
+def test_a_reader_finds_a_current_generation_at_every_moment_of_a_switch(publisher, home, monkeypatch):
+    publisher()
+    replace, there = os.replace, []
+
+    def watched(source, target):
+        there.append(home.current.exists())
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    publisher.fill(batch=2)
+    publisher()
+    assert os.readlink(home.current) == "gen-000002.duckdb"
+    assert there
+    assert all(there)
+
+
 def test_nothing_is_current_before_the_first_publication(home):
     assert current_publication(home) is None
 

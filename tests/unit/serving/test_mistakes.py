@@ -30,6 +30,12 @@ def test_a_metric_among_the_dimensions_is_told_as_one(published, word):
     assert "`plumb query net_sales orders`" in error.todo
 
 
+@pytest.mark.parametrize("again", ["net_sales", "净销售额"])
+def test_a_metric_that_is_asked_for_twice_is_told_once(published, again):
+    error = told(published, "net_sales", again)
+    assert (error.code, error.todo) == ("asked-twice", "Ask for it once.")
+
+
 def test_a_dimension_as_grain_is_told_as_one(published):
     error = told(published, "net_sales", grain="product__category")
     assert error.code == "unknown-grain"
