@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from plumbline.demo.aside import Generation
 
 
+# What Dagster makes of SIGTERM while its steps run; at other times the signal ends the process by itself.
+_TERMINATED, _TERMINATED_CODE = "DagsterExecutionInterruptedError", 143
+
+
 def register(subparsers: Any) -> None:
     """Add the command to the parser."""
     parser = subparsers.add_parser(
@@ -32,7 +36,7 @@ def register(subparsers: Any) -> None:
         epilog="Exit codes: 0 published, or nothing new; 2 wrong configuration; 3 held back by the quality "
         "gate; 4 published, or nothing new, but a source could not be read, a refused extract has not been "
         "replaced, or PostgreSQL is behind; 5 another run is at work; 6 the ledger is not what it was; "
-        "130 stopped by Ctrl-C.",
+        "130 stopped by Ctrl-C; 143 ended from outside.",
     )
     parser.add_argument(
         "--company",
@@ -56,15 +60,16 @@ def run(options: argparse.Namespace) -> int:
     """Run the company's definitions in this process and print what came of it."""
     from plumbline.cli.progress import TerminalProgress
     from plumbline.landing import asked_day
-    from plumbline.runs import RunLock, end_running, install_progress, stopping
+    from plumbline.runs import RunLock, end_now, end_running, install_progress, stopping
 
     project = Project.find()
     require_company(project, options.company)
     home = project.home(options.company)
-    as_of = asked_day(options.as_of) if options.as_of else None
+    as_of = None if options.as_of is None else asked_day(options.as_of)
     data = _data_directory(project, options, home)
     _look_for_garbage_rarely()
-    with RunLock(home.lock), stopping(partial(_stop, home, options, _generation(home))):
+    before = _generation(home)
+    with RunLock(home.lock), stopping(partial(_stop, home, options, before)):
         install_progress(TerminalProgress())
         try:
             record = _execute(project, home, options, data, as_of)
@@ -72,6 +77,10 @@ def run(options: argparse.Namespace) -> int:
             with suppress(OSError):
                 end_running(home.runs, "failed", str(error))
             raise
+        except BaseException as ended:
+            if type(ended).__name__ != _TERMINATED:
+                raise
+            end_now(partial(_stop, home, options, before, "from outside"), _TERMINATED_CODE)
     return _report(home, record, options.format)
 
 
@@ -79,7 +88,7 @@ def _generation(home: Home) -> str:
     return os.readlink(home.current) if home.current.is_symlink() else ""
 
 
-def _stop(home: Home, options: argparse.Namespace, before: str) -> str:
+def _stop(home: Home, options: argparse.Namespace, before: str, how: str = "by you") -> str:
     """Note that the run was stopped, and give its last words."""
     from plumbline.runs import end_running
 
@@ -89,7 +98,7 @@ def _stop(home: Home, options: argparse.Namespace, before: str) -> str:
     given = {"--company": options.company, "--data": options.data, "--as-of": options.as_of}
     asked = [text for name, value in given.items() if value for text in (name, value)]
     command = shlex.join(["plumb", "run", *asked, *(["--full"] if options.full else [])])
-    return f"stopped by you; {came}; run again with `{command}`"
+    return f"stopped {how}; {came}; run again with `{command}`"
 
 
 def _look_for_garbage_rarely() -> None:
@@ -108,9 +117,9 @@ def _data_directory(project: Project, options: argparse.Namespace, home: Home) -
             _require_no_data(project, options.company)
         return home.data
     directory = Path(options.data).resolve()
-    if not directory.is_dir():
+    if not (options.data and directory.is_dir()):
         raise UsageError(
-            f"{options.data} is no directory",
+            f"{options.data or repr(options.data)} is no directory",
             where="--data",
             todo="Name the directory of the extracts.",
             code="no-data",

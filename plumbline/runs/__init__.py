@@ -5,7 +5,7 @@ from plumbline.runs.lock import RunLock
 from plumbline.runs.progress import Progress, current_progress, install_progress
 from plumbline.runs.record import RunRecord, end_running, new_run_id, read_runs
 from plumbline.runs.state import RunState
-from plumbline.runs.stopping import stopping
+from plumbline.runs.stopping import end_now, stopping
 
 __all__ = [
     "Fingerprint",
@@ -14,6 +14,7 @@ __all__ = [
     "RunRecord",
     "RunState",
     "current_progress",
+    "end_now",
     "end_running",
     "fingerprint",
     "install_progress",

@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 from plumbline.runs.children import kill_children
 
@@ -47,8 +48,13 @@ def _watch(over: threading.Event, last_words: Callable[[], str], stream: int) ->
     signal.sigwait(_SIGNALS)
     if over.is_set():
         return
+    end_now(last_words, _EXIT_CODE, stream)
+
+
+def end_now(last_words: Callable[[], str], code: int, stream: int = 2) -> NoReturn:
+    """End this process and those that it has started, with `last_words` on a stream, and an exit code."""
     with suppress(Exception):
         kill_children()
         clear = "\r\x1b[K" if os.isatty(stream) else ""
         os.write(stream, f"{clear}{last_words()}\n".encode())
-    os._exit(_EXIT_CODE)
+    os._exit(code)

@@ -142,6 +142,14 @@ def test_a_critical_failure_and_a_figure_that_is_held_show_before_all_else():
     assert exit_code(ended("landed", severity="warning")) == 0
 
 
+def test_a_critical_failure_that_somebody_waived_holds_nothing_back():
+    waived = ended("landed", severity="critical")
+    waived["failed_expectations"][0]["waived"] = "waived by Li Na until 2026-12-31"
+    assert exit_code(waived) == 0
+    waived["failed_expectations"].append({"severity": "critical"})
+    assert exit_code(waived) == 3
+
+
 def record(*landing, refusals=()):
     entries = [
         {"system": "erp", "table": table, "status": status, "reason": reason}

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,6 +91,26 @@ def test_a_run_is_not_needless(session, reason):
         session.home.current.write_bytes(b"")
     session.full = reason == "asked for"
     assert not session.nothing_new
+
+
+@pytest.mark.parametrize(
+    ("waivers", "approvals", "decided"),
+    [
+        ([("W1", "valid")], [], ["waiver W1"]),
+        ([("W1", "expired"), ("W2", "ended"), ("W3", "void: unsigned")], [], []),
+        ([], [7], ["approval 7"]),
+    ],
+)
+def test_what_people_decided_is_news_for_a_run(session, waivers, approvals, decided):
+    session.__dict__["waivers"] = [
+        SimpleNamespace(id=name, state=lambda day, state=state: state) for name, state in waivers
+    ]
+    session.__dict__["approvals"] = [SimpleNamespace(seq=number) for number in approvals]
+    assert session._decisions() == decided
+    with_them = session.inputs.everything
+    del session.__dict__["inputs"]
+    session.__dict__ |= {"waivers": [], "approvals": []}
+    assert (session.inputs.everything != with_them) == bool(decided)
 
 
 def test_a_dbt_run_that_breaks_leaves_the_mark_that_makes_the_next_rebuild(session, monkeypatch):

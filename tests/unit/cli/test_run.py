@@ -1,0 +1,46 @@
+"""`plumb run` before and after its work: what it refuses at once, and its last words."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from plumbline.cli.main import main
+
+ENDED = """
+import sys
+from plumbline.cli import main, run
+def execute(*_):
+    from dagster._core.errors import DagsterExecutionInterruptedError
+    raise DagsterExecutionInterruptedError
+run._execute = execute
+sys.exit(main.main(["run", "--company", "demo", "--as-of", "2026-03-31"]))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLUMBLINE_HOME", str(tmp_path))
+
+
+def test_a_run_that_is_ended_from_outside_says_so_in_one_line():
+    ended = subprocess.run([sys.executable, "-c", ENDED], capture_output=True, text=True)
+    assert ended.returncode == 128 + signal.SIGTERM
+    assert ended.stderr.rstrip(os.linesep) == (
+        "stopped from outside; nothing was published; run again with "
+        "`plumb run --company demo --as-of 2026-03-31`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "code", "told"),
+    [("--as-of", "bad-date", "'' is no date"), ("--data", "no-data", "'' is no directory")],
+)
+def test_an_empty_value_is_no_default(option, code, told, capsys):
+    """A script with a variable that is not set must not run for another day, or another directory."""
+    assert main(["run", option, ""]) == 2
+    error = capsys.readouterr().err
+    assert f"[{code}]" in error
+    assert told in error
