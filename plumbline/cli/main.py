@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import io
 import os
 import sys
 from importlib import import_module
@@ -93,6 +94,8 @@ def console() -> NoReturn:
 
     Python would take a second to take apart what Dagster, dbt and Great Expectations have loaded.
     """
+    if sys.stdout.encoding.lower() not in ("utf-8", "utf8") and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack the characters of a label
     try:
         code = main()
     except SystemExit as leaving:  # argparse: help, or a wrong command line

@@ -1,5 +1,6 @@
 """`plumb` as a process: what it prints arrives, and its exit code tells how it went."""
 
+import os
 import subprocess
 import sys
 
@@ -36,6 +37,20 @@ def test_a_full_disk_under_the_output_is_told():
         ended = plumb("lint", "--help", stdout=full)
     assert ended.returncode in (0, 1)
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("ascii", r"\u6bdb\u5229"), ("gbk", "毛利"), ("utf-8", "毛利")]
+)
+def test_a_terminal_without_the_characters_of_a_label_shows_their_numbers(encoding, shown):
+    script = "from plumbline.cli import main as cli; cli.main = lambda: print('毛利') or 0; cli.console()"
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        check=True,
+    )
+    assert told.stdout.decode(encoding).strip() == shown
 
 
 def test_a_place_that_cannot_be_written_to_is_told_without_a_traceback(tmp_path):
