@@ -8,6 +8,7 @@ from plumbline.project import Home, Project
 
 def require_company(project: Project, company: str) -> None:
     """Raise UsageError, with the names that are known, when a company has no sources file."""
+    project.home(company)  # refuses what can be no name
     known = project.companies()
     if company not in known:
         raise UsageError(

@@ -44,3 +44,11 @@ def test_an_empty_value_is_no_default(option, code, told, capsys):
     error = capsys.readouterr().err
     assert f"[{code}]" in error
     assert told in error
+
+
+@pytest.mark.parametrize("name", ["../demo", "Demo", "", "a b", "/etc"])
+def test_a_name_that_no_company_can_have_is_told_as_such(name, capsys):
+    assert main(["run", "--company", name]) == 2
+    error = capsys.readouterr().err
+    assert f"{name!r} is no company name [bad-company]" in error
+    assert "orchestration/sources/" not in error
