@@ -59,10 +59,10 @@ class Shelf:
     def current(self) -> int | None:
         """Number the generation that `current.duckdb` points to; None before the first publication."""
         try:
-            match = _NAME.fullmatch(Path(os.readlink(self.link)).name)
+            match = _NAME.fullmatch(os.path.basename(os.readlink(f"{self.root}/current.duckdb")))
         except OSError:
             return None
-        return int(match[1]) if match and self.database(int(match[1])).is_file() else None
+        return int(match[1]) if match and os.path.isfile(f"{self.root}/{match[0]}") else None
 
     def publication(self, generation: int) -> Publication | None:
         """Read the facts beside a generation; None when they are missing or damaged."""

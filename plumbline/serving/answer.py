@@ -71,6 +71,7 @@ class Answer:
         self.published_table = published_table
         self.metrics = tuple(metrics)
         self.held = held
+        self._elsewhere: Callable[[], Rows | None] = lambda: None
 
     @property
     def plan(self) -> str:
@@ -87,11 +88,21 @@ class Answer:
         """Name the tables that the SQL reads: marts, or the published table that has the figures."""
         return tuple(dict.fromkeys(_TABLE.findall(self.sql)))
 
+    def reading(self, rows: Callable[[], Rows | None]) -> Answer:
+        """Read the rows from elsewhere; where they are not there (None), by the SQL."""
+        self._elsewhere = rows
+        return self
+
     def rows(self) -> list[tuple[Any, ...]]:
         """Read the rows; money is Decimal, whole days are dates."""
+        found = self._elsewhere()
+        return self.rows_of(self.sql) if found is None else list(found)
+
+    def rows_of(self, sql: str) -> list[tuple[Any, ...]]:
+        """Read the rows of SQL that gives these columns."""
         dates = [index for index, column in enumerate(self.columns) if column.is_date]
         with self._mending():
-            rows = self._source.connection.execute(self.sql).fetchall()
+            rows = self._source.connection.execute(sql).fetchall()
         if not dates:
             return rows
         return [

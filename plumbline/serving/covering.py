@@ -8,9 +8,9 @@ it is not read where a row could be one that has none of those asked for, or lie
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from plumbline.compiler.templates import placeholder, read_template
@@ -27,10 +27,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Covering:
-    """A published table that answers, and the SQL that reads it."""
+    """A published table that answers a question for some metrics."""
 
-    table: str
-    sql: str
+    query: SavedQuery
+    metrics: tuple[str, ...]
+
+    @property
+    def table(self) -> str:
+        """The name of the table."""
+        return self.query.name
+
+    def sql(self, resolved: Resolved) -> str:
+        """Write the SQL that reads what a question asks for, which differs in its range only."""
+        return _sql(self.query, resolved, self.metrics)
 
 
 def covering(edition: Edition, source: Source, resolved: Resolved, metrics: list[str]) -> Covering | None:
@@ -44,7 +53,7 @@ def covering(edition: Edition, source: Source, resolved: Resolved, metrics: list
     found = [query for query in found if _is_there(edition, query, metrics)]
     for query in sorted(found, key=lambda query: len(query.metrics)):
         if _same_rows(edition, source, query, resolved, metrics):
-            return Covering(query.name, _sql(query, resolved, metrics))
+            return Covering(query, tuple(metrics))
     return None
 
 
@@ -140,7 +149,15 @@ def _whole(period: Period | None, grain: str) -> bool:
     return grain in STEPS and (period is None or not period.cuts(grain))
 
 
-def _sql(query: SavedQuery, resolved: Resolved, metrics: list[str]) -> str:
+def bounds(resolved: Resolved) -> tuple[date | None, date | None]:
+    """Give the first day of the first period, and the day after the last; None without a bound."""
+    assert resolved.time is not None
+    period = resolved.period or Period()
+    first = first_day(period.start, resolved.time.grain) if period.start else None
+    return first, period.end + timedelta(days=1) if period.end else None
+
+
+def _sql(query: SavedQuery, resolved: Resolved, metrics: Sequence[str]) -> str:
     columns = ", ".join(
         [
             *(f"{identifier(item.published)} AS {identifier(item.column)}" for item in resolved.group_by),
@@ -163,9 +180,9 @@ def _conditions(resolved: Resolved) -> Iterator[str]:
 
 def _days(resolved: Resolved) -> Iterator[str]:
     assert resolved.time is not None
-    period, time = resolved.period or Period(), resolved.time
-    column = identifier(time.published)
-    if period.start:
-        yield f"{column} >= DATE '{first_day(period.start, time.grain)}'"
-    if period.end:
-        yield f"{column} < DATE '{period.end + timedelta(days=1)}'"
+    first, end = bounds(resolved)
+    column = identifier(resolved.time.published)
+    if first:
+        yield f"{column} >= DATE '{first}'"
+    if end:
+        yield f"{column} < DATE '{end}'"

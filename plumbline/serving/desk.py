@@ -98,6 +98,14 @@ class Reply:
         return self._plan() if self._plan else ""
 
 
+@dataclass(frozen=True)
+class Glance:
+    """What would answer now: the tag of its answers for a role, and the publication."""
+
+    etag: str
+    publication: Publication
+
+
 class Desk:
     """What a server asks; one per company, for many threads."""
 
@@ -138,6 +146,13 @@ class Desk:
             current.give_back(connection)
             self._leave(current)
 
+    def glance(self, principal: Principal | None = None) -> Glance | None:
+        """Tell what would answer, at once; None where a generation is to be opened first."""
+        policy, known = self.policy, self._open
+        if known is None or not known.is_of(self._shelf.current(), policy):
+            return None
+        return Glance(known.tag(principal.role if principal else ""), known.publication)
+
     def close(self) -> None:
         """Let go of the generation, when the last visit ends."""
         with self._lock:
@@ -149,7 +164,7 @@ class Desk:
         with self._lock:
             number = self._shelf.current()
             known = self._open
-            if known is None or known.generation != number or known.policy.digest != policy.digest:
+            if known is None or not known.is_of(number, policy):
                 opened = _Open(self._home, policy)
                 self._open = opened
                 if known and not known.visits:
@@ -171,7 +186,7 @@ class _Open:
     def __init__(self, home: Home, policy: Policy) -> None:
         source = open_generation(home, sealed=True)
         self.policy = policy
-        self.edition = Edition(home, source, policy)
+        self.edition = Edition(home, source, policy, remembers=True)
         self.edition.read_ahead()
         self.verdicts = {name: str(told["verdict"]) for name, told in library.verdicts(source).items()}
         assert source.publication is not None
@@ -184,6 +199,12 @@ class _Open:
         self.listed: dict[str, list[dict[str, Any]]] = {}
         self._idle: list[DuckDBPyConnection] = []
         self._lock = threading.Lock()
+
+    def is_of(self, number: int | None, policy: Policy) -> bool:
+        return self.generation == number and self.policy.digest == policy.digest
+
+    def tag(self, role: str) -> str:
+        return f"{self.etag}-{role}" if role else self.etag
 
     def connection(self) -> DuckDBPyConnection:
         with self._lock:
@@ -254,7 +275,7 @@ class Visit:
     @property
     def etag(self) -> str:
         """A text that changes with what can be answered: the publication, the policy, and the role."""
-        return f"{self._opened.etag}-{self.role}" if self.role else self._opened.etag
+        return self._opened.tag(self.role)
 
     def ask(self, question: Question, limits: Limits = Limits()) -> Reply:
         """Answer a question; LimitError when it takes too long, or was cancelled.

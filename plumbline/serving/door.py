@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from plumbline.errors import DefinitionError
 from plumbline.indicators.coverage import uncovered_sql, unsettled_sql
 from plumbline.project import Home
 from plumbline.publication.labels import Label, label_column
-from plumbline.serving.answer import Answer, AnswerColumn
+from plumbline.serving.answer import Answer, AnswerColumn, Rows
 from plumbline.serving.compare import (
     COMPARISONS,
     PARTIAL,
@@ -24,7 +25,7 @@ from plumbline.serving.compare import (
     partial_sql,
     uncovered_parts,
 )
-from plumbline.serving.covering import covering
+from plumbline.serving.covering import Covering, bounds, covering
 from plumbline.serving.doubts import Doubt, doubt_on
 from plumbline.serving.edition import Edition, sentence
 from plumbline.serving.notes import Asked, notes
@@ -97,21 +98,21 @@ def answer(
     vocabulary = edition.vocabulary(role)
     resolved = resolve(vocabulary, question)
     edition.require_available(resolved.metrics)
+    covered = covering(edition, source, resolved, _asked(resolved)["metrics"])
     try:
         mark = _mark(resolved, source.as_of, edition)
-        sql = _sql(edition.compiled, resolved, mark)
+        sql = _sql(edition.compiled, resolved, mark, _read_at_once(edition, resolved, covered))
     except DefinitionError as error:
         if resolved.small_groups and error.code == "unreachable-dimension":
             raise not_counted(error, resolved) from None
         raise in_their_words(error, vocabulary, question, resolved) from None
     if doubt := doubt_on(source, edition.definitions, resolved, sql):
         return _last_good(edition, question, role, source, doubt)
-    covered = covering(edition, source, resolved, _asked(resolved)["metrics"])
     if covered:
-        sql = _sql(edition.compiled, resolved, mark, covered.sql)
+        sql = _sql(edition.compiled, resolved, mark, covered.sql(resolved))
     limited_to = vocabulary.sight.limit_in_words() if resolved.limits else ""
     asked = Asked(edition, source, question, resolved, held, limited_to)
-    return Answer(
+    given = Answer(
         source,
         sql,
         _columns(edition.labels, resolved),
@@ -123,6 +124,39 @@ def answer(
         metrics=resolved.metrics,
         held=held,
     )
+    return given if covered is None else _from_memory(given, edition, source, resolved, covered)
+
+
+def _read_at_once(edition: Edition, resolved: Resolved, covered: Covering | None) -> str:
+    """Write what reads a table where nothing is to be found out from the SQL over the marts; '' elsewhere.
+
+    That SQL tells which doubts an answer rests on, and refuses conditions that are none.
+    """
+    has_doubts = edition.source.publication is None or edition.source.publication.verdict == "partly_held"
+    return covered.sql(resolved) if covered and not (has_doubts or resolved.where) else ""
+
+
+def _from_memory(
+    given: Answer, edition: Edition, source: Source, resolved: Resolved, covered: Covering
+) -> Answer:
+    """Let an answer cut its rows from those of the whole table, where these are kept in memory."""
+    tables = edition.tables
+    if tables is None or resolved.where:
+        return given
+    whole = replace(resolved, period=None, limit=None)
+    groups = tuple(whole.small_groups)
+    key = (covered.table, covered.metrics, whole.metrics, whole.group_by, whole.limits, whole.order, groups)
+    time = resolved.group_by.index(resolved.time)
+
+    def read() -> Rows:
+        mark = _mark(whole, source.as_of, edition)
+        return given.rows_of(_sql(edition.compiled, whole, mark, covered.sql(whole)))
+
+    def rows() -> Rows | None:
+        found = tables.get(key, time, read)
+        return found.within(*bounds(resolved))[: resolved.limit] if found else None
+
+    return given.reading(rows)
 
 
 def _last_good(edition: Edition, question: Question, role: str, source: Source, doubt: Doubt) -> Answer:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from datetime import date
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plumbline.access import Policy
 from plumbline.compiler import compile as compile_query
@@ -15,6 +17,7 @@ from plumbline.project import Home
 from plumbline.publication.labels import Label, labels_of
 from plumbline.publication.sql import identifier, tables_of
 from plumbline.serving.answer import whole_day
+from plumbline.serving.kept_tables import KeptTables
 from plumbline.serving.reader import Source
 from plumbline.serving.sight import sight_of
 from plumbline.serving.vocabulary import Vocabulary
@@ -22,6 +25,10 @@ from plumbline.serving.waivers import Standing, all_standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+
+# Texts of SQL that are kept, of some kilobytes each.
+_COMPILED = 2_048
 
 
 class Edition:
@@ -33,8 +40,11 @@ class Edition:
         source: Source,
         policy: Policy | None = None,
         definitions: Definitions | None = None,
+        remembers: bool = False,
     ) -> None:
         self.home = home
+        # Of whoever asks more than once: tables that were read, and compiled SQL; both would be in vain else.
+        self.tables = KeptTables() if remembers else None
         self.source = source
         self.policy = policy
         self._given = definitions
@@ -49,7 +59,8 @@ class Edition:
     @cached_property
     def compiled(self) -> Callable[..., str]:
         """Compile a query of the compiler into SQL of the generation."""
-        return partial(compile_query, self.source.manifest, dialect="duckdb", cache=self.home.compiled)
+        compiled = partial(compile_query, self.source.manifest, dialect="duckdb")
+        return partial(compiled, cache=self.home.compiled) if self.tables is None else _remembered(compiled)
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -114,6 +125,27 @@ class Edition:
         self.vocabulary()
         self.require_available(())
         _ = self.coverage, self.published, self.labels, self.first_day, self._waivers
+
+
+def _remembered(compiled: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
+    """Keep what was compiled last in memory: a server that wrote a file per question would fill the disk."""
+    kept: OrderedDict[str, str] = OrderedDict()
+    lock = threading.Lock()
+
+    def remembered(query: Mapping[str, Any]) -> str:
+        key = repr(query)
+        with lock:
+            if key in kept:
+                kept.move_to_end(key)
+                return kept[key]
+        sql = compiled(query)
+        with lock:
+            kept[key] = sql
+            if len(kept) > _COMPILED:
+                kept.popitem(last=False)
+        return sql
+
+    return remembered
 
 
 def require_available(source: Source, metrics: Sequence[str]) -> None:

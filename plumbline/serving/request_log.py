@@ -14,7 +14,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -66,7 +66,7 @@ class RequestLog:
             descriptor = self._locked()
             try:
                 self._catch_up(descriptor)
-                content = {"at": at, **asdict(request), "prev": self._last}
+                content = {"at": at, **vars(request), "prev": self._last}
                 line = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
                 self._write(descriptor, line)
             finally:

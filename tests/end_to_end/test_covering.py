@@ -15,7 +15,7 @@ RANGES = [(None, None), ("2025", "2025"), ("2025-Q1", "2026-Q3"), (None, "2026-0
 @pytest.fixture
 def edition(demo_home):
     with open_generation(demo_home, sealed=True) as source:
-        yield Edition(demo_home, source)
+        yield Edition(demo_home, source, remembers=True)
 
 
 def questions(edition, chance):

@@ -37,12 +37,13 @@ _INDENT = "\n"
 
 @dataclass(frozen=True)
 class Written:
-    """A finished answer: its bytes, what they are, and what else a program should know."""
+    """A finished answer: its bytes, what they are, what else a program should know, and what the log says."""
 
     content: bytes
     media: str = MEDIA[JSON]
     headers: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 def exact_json(value: Any) -> str:

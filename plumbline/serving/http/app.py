@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,11 +16,12 @@ from plumbline import __version__
 from plumbline.errors import PlumblineError, UsageError
 from plumbline.serving.http.about import add_health, add_version
 from plumbline.serving.http.catalogue import add_catalogue
+from plumbline.serving.http.direct import Direct
 from plumbline.serving.http.document import add_document, described_routes
 from plumbline.serving.http.evidence import add_evidence
 from plumbline.serving.http.figures import add_query
 from plumbline.serving.http.guard import Application, Guard
-from plumbline.serving.http.identity import OperatorGate
+from plumbline.serving.http.identity import OperatorGate, identified
 from plumbline.serving.http.problems import PROBLEM, headers_of, problem_bytes, status_of
 from plumbline.serving.http.served import Served
 from plumbline.serving.request_log import RequestLog
@@ -63,19 +63,13 @@ def build(served: Served, mounts: Mapping[str, Application] | None = None) -> Fa
 
 def guarded(app: Application, served: Served, log: RequestLog, hosts: tuple[str, ...] = ()) -> Application:
     """Put the guard before the application."""
-    return Guard(app, served.limits, log, hosts)
+    return Guard(Direct(app, served), served.limits, log, hosts)
 
 
 def _identify(served: Served) -> Any:
     async def identify(request: Request) -> None:
         """Find out who asks before anything else is looked at."""
-        asker = (
-            await run_in_threadpool(served.gate.asker, request.headers)
-            if served.gate.waits
-            else (served.gate.asker(request.headers))
-        )
-        request.state.asker = asker
-        request.scope["plumbline"].add(account=asker.account, role=asker.role, token=asker.token)
+        request.state.asker = await identified(served.gate, request)
 
     return identify
 

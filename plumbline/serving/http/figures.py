@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -31,7 +32,8 @@ def add_query(router: APIRouter, served: Served, described: dict[str, Any]) -> N
 
     @router.get("/query", summary="Ask for figures", **described)
     async def ask(request: Request, asked: Annotated[QuestionParameters, Query()]) -> Response:
-        return await _answer(served, request, asked.question(), asked.format or "")
+        asking = Asking.of(asked.question(), request.headers.get("accept", ""), asked.format or "")
+        return await asking.answered(served, request)
 
     @router.post("/query", summary="Ask for figures, with the question as the body", **described)
     async def ask_by_body(
@@ -39,14 +41,29 @@ def add_query(router: APIRouter, served: Served, described: dict[str, Any]) -> N
         asked: QuestionAsked,
         format: Annotated[Format | None, Query(description="In place of the header Accept.")] = None,
     ) -> Response:
-        return await _answer(served, request, asked.question(), format or "")
+        asking = Asking.of(asked.question(), request.headers.get("accept", ""), format or "")
+        return await asking.answered(served, request)
 
 
-async def _answer(served: Served, request: Request, question: Question, wanted: str) -> Response:
-    style = chosen_format(request.headers.get("accept", ""), wanted)
-    figures = _Figures(served, question, style)
-    names = (question.metrics, question.by)
-    return await served.reply(request, repr((question, style)), figures.written, names=names)
+@dataclass(frozen=True)
+class Asking:
+    """A question, and how its answer is to be written; `key` tells it from all others."""
+
+    question: Question
+    style: str
+    key: str
+
+    @classmethod
+    def of(cls, question: Question, accept: str, wanted: str) -> Asking:
+        """Choose how to answer; PlumblineError where no known way is accepted."""
+        style = chosen_format(accept, wanted)
+        return cls(question, style, repr((question, style)))
+
+    async def answered(self, served: Served, request: Request) -> Response:
+        """Ask, as who sent the request."""
+        figures = _Figures(served, self.question, self.style)
+        names = (self.question.metrics, self.question.by)
+        return await served.reply(request, self.key, figures.written, names=names)
 
 
 class _Figures:

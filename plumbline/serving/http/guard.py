@@ -12,7 +12,6 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any
 
 from plumbline.errors import LimitError, PlumblineError, UsageError
@@ -39,17 +38,21 @@ _PRIVATE = (b"cache-control", b"private, no-cache")
 _NOT_LOGGED = ("/health",)
 
 
-@dataclass
 class Told:
     """What the application tells of a request, for the log."""
 
-    id: str
-    request: Request
-    publication: str = ""
+    def __init__(self, number: str, **parts: Any) -> None:
+        self.id = number
+        self.parts = parts
 
     def add(self, **parts: Any) -> None:
         """Add to what is known of the request."""
-        self.request = replace(self.request, **parts)
+        self.parts.update(parts)
+
+    @property
+    def request(self) -> Request:
+        """All that is known of it."""
+        return Request(**self.parts)
 
 
 class Guard:
@@ -74,7 +77,7 @@ class Guard:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()
-        told = Told(secrets.token_hex(8), _first_known(scope))
+        told = Told(secrets.token_hex(8), **_first_known(scope))
         scope["plumbline"] = told
         reply = _Reply(send, told)
         try:
@@ -131,7 +134,7 @@ class Guard:
         if scope["path"] in _NOT_LOGGED:
             return
         told.add(milliseconds=round((time.perf_counter() - begun) * 1000, 1))
-        if told.request.action == scope["method"]:
+        if told.parts["action"] == scope["method"]:
             route = getattr(scope.get("route"), "path", "") or "?"
             told.add(action=f"{scope['method']} {route}")
         try:
@@ -190,9 +193,10 @@ def loopback_hosts() -> tuple[str, ...]:
     return _LOOPBACK
 
 
-def _first_known(scope: Scope) -> Request:
-    client = scope.get("client") or ("",)
-    return Request("http", "", "", "", scope["method"], client=str(client[0]))
+def _first_known(scope: Scope) -> dict[str, Any]:
+    client = str((scope.get("client") or ("",))[0])
+    known = {"way": "http", "account": "", "role": "", "token": ""}
+    return {**known, "action": scope["method"], "client": client}
 
 
 def _is_chunked(scope: Scope) -> bool:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from plumbline.access import Policy, Principal
 from plumbline.access.jwt import Verifier
 from plumbline.access.policy import EVIDENCE, QUERY
 from plumbline.access.tokens import PREFIX, Tokens
 from plumbline.errors import AccessError, UsageError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 ROLE_HEADER = "plumbline-role"
 _LONGEST = 8_192
@@ -50,6 +53,18 @@ class Gate(Protocol):
 
     def asker(self, headers: Mapping[str, str]) -> Asker:
         """Give who asks; AccessError where nobody can tell, or where they may not."""
+
+
+async def identified(gate: Gate, request: Request) -> Asker:
+    """Find out who asks, and tell it to the log."""
+    if gate.waits:
+        from starlette.concurrency import run_in_threadpool
+
+        asker = await run_in_threadpool(gate.asker, request.headers)
+    else:
+        asker = gate.asker(request.headers)
+    request.scope["plumbline"].add(account=asker.account, role=asker.role, token=asker.token)
+    return asker
 
 
 class OperatorGate:

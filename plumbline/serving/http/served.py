@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from plumbline.access.policy import EVIDENCE, QUERY
 from plumbline.errors import AccessError, PlumblineError
+from plumbline.publication import Publication
 from plumbline.serving.desk import Desk, Visit
 from plumbline.serving.http.answers import MEDIA, Written, exact_json
 from plumbline.serving.http.identity import Asker, Gate
@@ -78,38 +79,73 @@ class Served:
         asker: Asker = request.state.asker
         told: Told = request.scope["plumbline"]
         asker.require(scope)
+        if keep and scope == QUERY and (at_hand := self._at_hand(request, told, asker, key)):
+            return at_hand
 
         def worked(job: Job) -> Response:
             with self.desk.visit(asker.principal) as visit:
                 job.holds(visit)
-                told.add(**known_names(visit, *names))
+                known = known_names(visit, *names)
+                told.add(**known)
                 try:
-                    return self._answered(request, told, visit, key, work, scope, keep)
+                    return self._answered(request, told, visit, key, work, scope, keep, known)
                 finally:
                     job.done()
 
         return await self.workers.run(request, worked, self.limits.seconds)
 
+    def _at_hand(self, request: Request, told: Told, asker: Asker, key: str) -> Response | None:
+        """Give what is kept, without waiting for anything; None where there is work to do."""
+        glance = self.desk.glance(asker.principal)
+        if glance is None:
+            return None
+        tag = tag_of(glance.etag, asker.role, request.scope["path"], key)
+        written = self.kept.get(tag)
+        if written is None:
+            return None
+        told.add(publication=glance.publication.publication_id, **written.told)
+        return self._sent(request, told, glance.publication, tag, written)
+
     def _answered(
-        self, request: Request, told: Told, visit: Visit, key: str, work: Work, scope: str, keep: bool
+        self,
+        request: Request,
+        told: Told,
+        visit: Visit,
+        key: str,
+        work: Work,
+        scope: str,
+        keep: bool,
+        known: Mapping[str, Any],
     ) -> Response:
         """Give what is kept, or what the client has already; or do the work."""
         told.add(publication=visit.publication.publication_id)
         if scope == EVIDENCE:
             require_evidence(visit)
-        tag = tag_of(visit.etag, visit.role, request.url.path, key)
-        headers = {"etag": f'"{tag}"', "vary": _VARY, "cache-control": "private, no-cache"}
-        if is_known(tag, request.headers.get("if-none-match", "")):
-            told.add(cached=True)
-            return Response(status_code=304, headers=headers)
+        tag = tag_of(visit.etag, visit.role, request.scope["path"], key)
         written = self.kept.get(tag)
-        told.add(cached=written is not None)
-        if written is None:
-            written = work(visit)
-            if keep:
-                self.kept.keep(tag, written)
+        if written is not None or is_known(tag, request.headers.get("if-none-match", "")):
+            return self._sent(request, told, visit.publication, tag, written)
+        written = replace(work(visit), told=known)
+        if keep:
+            self.kept.keep(tag, written)
+        return self._sent(request, told, visit.publication, tag, written, cached=False)
+
+    def _sent(
+        self,
+        request: Request,
+        told: Told,
+        publication: Publication,
+        tag: str,
+        written: Written | None,
+        cached: bool = True,
+    ) -> Response:
+        """Give an answer, or say that the client has it already."""
+        told.add(cached=cached)
+        headers = {"etag": f'"{tag}"', "vary": _VARY, "cache-control": "private, no-cache"}
+        if written is None or is_known(tag, request.headers.get("if-none-match", "")):
+            return Response(status_code=304, headers=headers)
         told.add(rows=written.rows)
-        named = {**headers, **publication_headers(visit), **written.headers}
+        named = {**headers, **publication_headers(publication), **written.headers}
         return Response(written.content, headers=named, media_type=written.media)
 
     def envelope(self, visit: Visit) -> dict[str, Any]:
@@ -140,9 +176,8 @@ def written(content: Mapping[str, Any], rows: int | None = None) -> Written:
     return Written(exact_json(content).encode(), MEDIA["json"], rows=rows)
 
 
-def publication_headers(visit: Visit) -> dict[str, str]:
+def publication_headers(publication: Publication) -> dict[str, str]:
     """Say in headers which publication answers."""
-    publication = visit.publication
     return {
         "plumbline-publication": publication.publication_id,
         "plumbline-as-of": publication.as_of.isoformat(),
