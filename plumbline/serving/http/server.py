@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Seconds in which a client must have sent the head of a request, and may keep a connection without asking.
 _HEAD_SECONDS, _IDLE_SECONDS = 10, 20
+_LATE_SECONDS = 0.5
 _CONNECTIONS = 512
 _BACKLOG = 256
 _STOP_SECONDS = 10
@@ -112,7 +113,11 @@ def _patient_protocol() -> Any:
             super().connection_lost(exc)
 
         def _expect(self) -> None:
-            self._late = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
+            self._late = self.loop.call_later(_HEAD_SECONDS, self._look_again)
+
+        def _look_again(self) -> None:
+            """Read first what came while the loop itself was late: timers go before it."""
+            self._late = self.loop.call_later(_LATE_SECONDS, self.transport.close)
 
         def _calm(self) -> None:
             if self._late is not None:
