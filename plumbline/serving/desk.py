@@ -228,9 +228,10 @@ class _Open:
 
 
 class _Answers:
-    """Answers that were given, the least used ones forgotten first."""
+    """Answers that were given of one generation and policy, the least used ones forgotten first."""
 
     def __init__(self) -> None:
+        self._of = ""
         self._kept: OrderedDict[tuple[Any, ...], Reply] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -244,6 +245,9 @@ class _Answers:
         if len(reply.values) > _KEPT_ROWS:
             return
         with self._lock:
+            if key[0] != self._of:
+                self._kept.clear()
+                self._of = key[0]
             self._kept[key] = replace(reply, _table=None, _plan=None)
             while len(self._kept) > _KEPT_ANSWERS:
                 self._kept.popitem(last=False)
@@ -271,6 +275,11 @@ class Visit:
     def source(self) -> Source:
         """The generation, over the connection of this visit."""
         return self._source
+
+    @property
+    def edition(self) -> str:
+        """A text that changes with the publication and the policy: the same for all roles."""
+        return self._opened.etag
 
     @property
     def etag(self) -> str:

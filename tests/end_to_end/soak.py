@@ -441,7 +441,7 @@ def _under_load(soak: Soak, process: int, seconds: float, seed: int, log: Path |
     clients: list[Callable[[Soak, int], None]] = [http_client] * HTTP_CLIENTS
     clients += [mcp_client] * MCP_CLIENTS + [sql_client] * SQL_CLIENTS
     threads = [
-        threading.Thread(target=client, args=(soak, seed * 1000 + number))
+        threading.Thread(target=client, args=(soak, seed * 1000 + number), daemon=True)
         for number, client in enumerate(clients)
     ]
     begun = time.monotonic()

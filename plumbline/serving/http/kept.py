@@ -1,4 +1,4 @@
-"""Finished answers, kept until the next publication: by generation, policy, role, and what was asked."""
+"""Finished answers, kept until the next publication, or another policy: by role, and what was asked."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections import OrderedDict
 
 from plumbline.serving.http.answers import Written
 
-# Bytes that one answer may have to be kept.
-_LARGEST = 1_000_000
+# Bytes that one answer may have to be kept, and what one takes beside its content.
+_LARGEST, _BESIDE = 1_000_000, 2_500
 
 
 class Kept:
@@ -20,6 +20,7 @@ class Kept:
         self._bytes = 0
         self._answers: OrderedDict[str, Written] = OrderedDict()
         self._lock = threading.Lock()
+        self._of = ""
 
     def get(self, tag: str) -> Written | None:
         """Give the answer of a tag."""
@@ -28,17 +29,20 @@ class Kept:
                 self._answers.move_to_end(tag)
             return self._answers.get(tag)
 
-    def keep(self, tag: str, answer: Written) -> None:
-        """Keep an answer that is not too large."""
+    def keep(self, tag: str, answer: Written, of: str) -> None:
+        """Keep an answer that is not too large, with others `of` the same generation and policy alone."""
         if len(answer.content) > min(_LARGEST, self._most):
             return
         with self._lock:
+            if of != self._of:
+                self._answers.clear()
+                self._bytes, self._of = 0, of
             if tag not in self._answers:
                 self._answers[tag] = answer
-                self._bytes += len(answer.content)
+                self._bytes += len(answer.content) + _BESIDE
             while self._bytes > self._most:
                 _, dropped = self._answers.popitem(last=False)
-                self._bytes -= len(dropped.content)
+                self._bytes -= len(dropped.content) + _BESIDE
 
 
 def tag_of(*parts: str) -> str:

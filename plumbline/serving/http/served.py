@@ -127,7 +127,7 @@ class Served:
             return self._sent(request, told, visit.publication, tag, written)
         written = replace(work(visit), told=known)
         if keep:
-            self.kept.keep(tag, written)
+            self.kept.keep(tag, written, visit.edition)
         return self._sent(request, told, visit.publication, tag, written, cached=False)
 
     def _sent(

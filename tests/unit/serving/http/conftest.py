@@ -20,6 +20,7 @@ from plumbline.serving.http.kept import Kept
 from plumbline.serving.http.served import Served
 from plumbline.serving.http.server import Secured, bound_socket, http_server
 from plumbline.serving.http.work import Workers
+from plumbline.serving.mcp import mount
 from plumbline.serving.request_log import RequestLog
 from plumbline.serving.settings import HttpLimits
 from tests.unit.serving.conftest import Shop
@@ -74,15 +75,18 @@ class Running:
 
 
 @contextmanager
-def running(home, *, operator=False, limits=LIMITS, policy=POLICY, auditor=None, desk=None, hosts=None):
-    """Serve a company until the block ends."""
+def running(
+    home, *, operator=False, limits=LIMITS, policy=POLICY, auditor=None, desk=None, hosts=None, agents=False
+):
+    """Serve a company until the block ends; with `agents` also the tools of agents, under /mcp."""
     desk = desk or Desk(home, policy)
     tokens, log = Tokens(home), RequestLog(home)
     gate = OperatorGate() if operator else TokenGate(lambda: policy, tokens)
     workers = Workers(limits.threads, limits.waiting)
     served = Served("demo", desk, gate, limits, workers, Kept(limits.cache_megabytes), auditor)
     taken = bound_socket("127.0.0.1", 0, "--http")
-    inner = guarded(build(served), served, log, loopback_hosts() if hosts is None else hosts)
+    app = build(served, {"/mcp": mount(served)} if agents else {})
+    inner = guarded(app, served, log, loopback_hosts() if hosts is None else hosts)
     server = http_server(inner, Secured())
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[taken])))
     thread.start()
