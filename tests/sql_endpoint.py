@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from plumbline.serving.desk import Desk
+from plumbline.serving.request_log import RequestLog
 from plumbline.serving.sql.endpoint import serve_sql
 from plumbline.serving.sql.options import SqlOptions, Upstream
 
@@ -52,7 +53,14 @@ def prepare(server: str, accounts: Sequence[str]) -> None:
 
 
 @contextmanager
-def running(desk: Desk, server: str, **options: Any) -> Iterator[Address]:
+def running(
+    desk: Desk,
+    server: str,
+    *,
+    log: RequestLog | None = None,
+    renew: Callable[[], object] | None = None,
+    **options: Any,
+) -> Iterator[Address]:
     """Run the endpoint until the block ends."""
     loop = asyncio.new_event_loop()
     ready = threading.Event()
@@ -63,7 +71,7 @@ def running(desk: Desk, server: str, **options: Any) -> Iterator[Address]:
         ready.set()
 
     given = SqlOptions(Upstream.of(server), port=0, **options)
-    task = loop.create_task(serve_sql(desk, given, ready=is_ready))
+    task = loop.create_task(serve_sql(desk, given, ready=is_ready, log=log, renew=renew))
     thread = threading.Thread(target=_run, args=(loop, task))
     thread.start()
     try:

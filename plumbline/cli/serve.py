@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from plumbline.project import Home, Project
     from plumbline.serving.desk import Desk
     from plumbline.serving.http.identity import Gate
+    from plumbline.serving.request_log import RequestLog
     from plumbline.serving.settings import Settings
 
 _HTTP, _SQL = "127.0.0.1:8765", "127.0.0.1:5438"
@@ -105,6 +107,7 @@ class _Serve:
     tokens: Tokens
     desk: Desk
     told: list[str] = field(default_factory=list)
+    log: RequestLog | None = None
 
     @classmethod
     def prepare(cls, options: argparse.Namespace, project: Project, home: Home) -> _Serve:
@@ -189,7 +192,7 @@ class _Serve:
         if self.options.http:
             found.append(self._http(stack, stop))
         if self.options.sql:
-            found.append(self._sql(stop))
+            found.append(self._sql(stack, stop))
         for line in self._headline():
             print(line, file=sys.stderr, flush=True)
         return found
@@ -222,15 +225,13 @@ class _Serve:
         from plumbline.serving.http.served import Served
         from plumbline.serving.http.server import Secured, bound_socket, http_server
         from plumbline.serving.http.work import Workers
-        from plumbline.serving.request_log import RequestLog
 
         host, port = address_of(self.options.http, "--http")
         taken = bound_socket(host, port, "--http")
         limits = self.settings.limits
         workers = Workers(limits.threads, limits.waiting)
         stack.callback(workers.close)
-        log = RequestLog(self.home)
-        stack.callback(log.close)
+        log = self._log(stack)
         served = Served(
             self.options.company,
             self.desk,
@@ -276,7 +277,7 @@ class _Serve:
         self.told.append(f"  MCP   {_MCP_PATH} of the same address")
         return {_MCP_PATH: mount(served)}
 
-    def _sql(self, stop: asyncio.Event) -> Awaitable[None]:
+    def _sql(self, stack: AsyncExitStack, stop: asyncio.Event) -> Awaitable[None]:
         """Serve in front of the PostgreSQL that the tables are published into; it knows who may connect."""
         serve_sql = _part("plumbline.serving.sql.endpoint", "serve_sql", "--sql")
         options = _part("plumbline.serving.sql.options", "read_options", "--sql")
@@ -301,9 +302,18 @@ class _Serve:
             behind_proxy=self.options.behind_proxy,
         )
         given.require_safe()
-        remark = renewed(named.url, self.desk, given.schema)
-        self.told.append(f"  SQL   {_shown(host)}:{port}   for the accounts of its PostgreSQL{remark}")
-        return _until_stopped(stop, serve_sql(self.desk, given))
+        renew = partial(renewed, named.url, self.desk, given.schema)
+        self.told.append(f"  SQL   {_shown(host)}:{port}   for the accounts of its PostgreSQL{renew()}")
+        return _until_stopped(stop, serve_sql(self.desk, given, log=self._log(stack), renew=renew))
+
+    def _log(self, stack: AsyncExitStack) -> RequestLog:
+        """Open the log of requests, once for all servers of the process."""
+        from plumbline.serving.request_log import RequestLog
+
+        if self.log is None:
+            self.log = RequestLog(self.home)
+            stack.callback(self.log.close)
+        return self.log
 
 
 def _part(module: str, name: str, option: str) -> Callable[..., Any]:

@@ -26,6 +26,8 @@ from plumbline.serving.sql.shape import Asked, Field
 
 _KEPT_BYTES = 64 << 20
 _KEPT_PLANS = 4_096
+# Bytes that a kept text takes beside itself.
+_BESIDE = 2_000
 _TYPES = {
     "VARCHAR": "text",
     "BOOLEAN": "boolean",
@@ -47,6 +49,17 @@ class Planned:
 
     plan: Plan | None
     etag: str
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What stands for the answers in a statement, and what the log says of them."""
+
+    text: str
+    metrics: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()
+    rows: int = 0
+    publication: str = ""
 
 
 class Kept:
@@ -105,11 +118,11 @@ class Answers:
         found = self._plans.get((etag, text)) if etag else None
         return found if isinstance(found, Planned) else None
 
-    def kept_text(self, principal: Principal, key: tuple[Any, ...]) -> str | None:
+    def kept_text(self, principal: Principal, key: tuple[Any, ...]) -> Filled | None:
         """Give what `filled` gave for the same key, while the same is published."""
         etag = self.known_etag(principal)
         found = self._texts.get((etag, key, date.today())) if etag else None
-        return found if isinstance(found, str) else None
+        return found if isinstance(found, Filled) else None
 
     def planned(self, principal: Principal, text: str) -> Planned:
         """Plan a text."""
@@ -125,7 +138,7 @@ class Answers:
         *,
         key: tuple[Any, ...] = (),
         visiting: Callable[[Visit | None], None] = lambda visit: None,
-    ) -> tuple[Planned, str]:
+    ) -> Filled:
         """Answer all that a text asks, of one generation; `write` puts it together.
 
         `visiting` is told of the visit while it lasts, so that another thread may cancel it.
@@ -136,12 +149,18 @@ class Answers:
                 planned = self._planned(visit, text)
                 plan = planned.plan or Plan(())
                 answers = [self._answered(visit, asked, given) for asked in plan.questions]
-                found = write(plan, answers)
+                found = Filled(
+                    write(plan, [text for text, _ in answers]),
+                    tuple(dict.fromkeys(name for asked in plan.questions for name in asked.metrics)),
+                    tuple(dict.fromkeys(name for asked in plan.questions for name in asked.by)),
+                    sum(rows for _, rows in answers),
+                    visit.publication.publication_id,
+                )
             finally:
                 visiting(None)
             if key:
-                self._texts.put((visit.etag, key, date.today()), found, len(found) + 200)
-            return planned, found
+                self._texts.put((visit.etag, key, date.today()), found, len(found.text) + _BESIDE)
+            return found
 
     @contextmanager
     def _visit(self, principal: Principal) -> Iterator[Visit]:
@@ -177,11 +196,11 @@ class Answers:
             self._types.put(key, found)
         return found  # type: ignore[no-any-return]
 
-    def _answered(self, visit: Visit, asked: Asked, given: Parameters) -> str:
-        """Give the rows of an answer as JSON."""
+    def _answered(self, visit: Visit, asked: Asked, given: Parameters) -> tuple[str, int]:
+        """Give the rows of an answer as JSON, and how many they are."""
         found = asked.conditions(given)
         if found.is_never:
-            return "[]"
+            return "[]", 0
         if not asked.metrics:
             more = replace(self._limits, rows=self._limits.rows + 1)
             members = visit.values(asked.by[0], (), more)
@@ -199,12 +218,12 @@ class Answers:
             raise self._too_many()
         return self._written([row[:count] for row in reply.rows()], asked.fields)
 
-    def _written(self, rows: Sequence[tuple[Any, ...]], fields: Sequence[Field]) -> str:
+    def _written(self, rows: Sequence[tuple[Any, ...]], fields: Sequence[Field]) -> tuple[str, int]:
         if len(rows) > self._limits.rows:
             raise self._too_many()
         names = [f"c{index}" for index in range(len(fields))]
         found = [dict(zip(names, map(_plain, row), strict=True)) for row in rows]
-        return json.dumps(found, separators=(",", ":"), default=str)
+        return json.dumps(found, separators=(",", ":"), default=str), len(rows)
 
     def _too_many(self) -> LimitError:
         return LimitError(

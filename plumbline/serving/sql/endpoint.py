@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Any
 
 from plumbline.errors import PlumblineError
-from plumbline.serving.sql.answers import Answers
+from plumbline.publication import Shelf
+from plumbline.serving.request_log import Request, RequestLog
+from plumbline.serving.sql.answers import Answers, Filled
 from plumbline.serving.sql.catalog import schema_of
 from plumbline.serving.sql.options import SqlOptions
-from plumbline.serving.sql.session import Session, buffered
+from plumbline.serving.sql.session import Asked, Session, buffered
 from plumbline.serving.sql.wire import (
     CANCEL_REQUEST,
     GSS_REQUEST,
@@ -31,27 +35,39 @@ from plumbline.serving.sql.wire import (
 if TYPE_CHECKING:
     from plumbline.serving.desk import Desk
 
+_LOG = logging.getLogger("plumbline.sql")
 _THREADS = 8
+# Seconds between two looks at what is published.
+_LOOK_SECONDS = 2.0
 _ROLE = re.compile(r"-c\s*plumbline\.role=(\S+)|--plumbline[._]role=(\S+)")
 Streams = tuple[StreamReader, StreamWriter]
 
 
 async def serve_sql(
-    desk: Desk, options: SqlOptions, *, ready: Callable[[str, int], None] = lambda host, port: None
+    desk: Desk,
+    options: SqlOptions,
+    *,
+    ready: Callable[[str, int], None] = lambda host, port: None,
+    log: RequestLog | None = None,
+    renew: Callable[[], object] | None = None,
 ) -> None:
-    """Serve until cancelled; `ready` is told where it listens.
+    """Serve until cancelled; `ready` is told where it listens, the log what is asked.
 
-    Raises ConfigurationError for an address that is open to a network without TLS.
+    `renew` lists the relations in PostgreSQL: it is called, in a thread, when something else is published or
+    the policy changes. Raises ConfigurationError for an address that is open to a network without TLS.
     """
     options.require_safe()
-    endpoint = Endpoint(desk, options, options.tls())
+    endpoint = Endpoint(desk, options, options.tls(), log)
     server = await asyncio.start_server(endpoint.meet, options.host, options.port, backlog=256)
+    following = asyncio.create_task(endpoint.follow(renew)) if renew else None
     try:
         host, port = server.sockets[0].getsockname()[:2]
         ready(host, port)
         async with server:
             await server.serve_forever()
     finally:
+        if following:
+            following.cancel()
         await endpoint.close()
 
 
@@ -62,6 +78,7 @@ class Endpoint:
     desk: Desk
     options: SqlOptions
     tls: SSLContext | None = None
+    log: RequestLog | None = None
     answers: Answers = field(init=False)
     _sessions: dict[bytes, Session] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -72,6 +89,7 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         self.answers = Answers(self.desk, self.options.schema, self.options.limits)
+        self._shelf = Shelf(self.desk.home.published.resolve())
 
     async def meet(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Serve one connection to its end."""
@@ -93,6 +111,24 @@ class Endpoint:
         finally:
             self._tasks.discard(task)
             await _close(writer)
+
+    async def follow(self, renew: Callable[[], object]) -> None:
+        """Have the relations listed anew whenever a role may see other ones."""
+        listed = self._listed()
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            now = self._listed()
+            if now != listed:
+                listed = now
+                try:
+                    remark = await self.run(renew)
+                except PlumblineError as error:
+                    remark = error
+                if remark:
+                    _LOG.error("the relations in PostgreSQL are those of before: %s", remark)
+
+    def _listed(self) -> tuple[int | None, str]:
+        return self._shelf.current(), self.desk.policy.digest
 
     async def close(self) -> None:
         """End every connection."""
@@ -118,7 +154,7 @@ class Endpoint:
             raise ProtocolError("sorry, too many clients already", "53300")
         parameters = startup.parameters
         account, role = parameters.get("user", ""), _role(parameters)
-        session = self._session(account, role)
+        session = self._session(account, role, _client(writer))
         try:
             server = await self._upstream()
         except OSError:
@@ -166,7 +202,7 @@ class Endpoint:
         await writer.start_tls(self.tls)
         return True
 
-    def _session(self, account: str, role: str) -> Session:
+    def _session(self, account: str, role: str, client: str) -> Session:
         session = Session(
             self.answers,
             account,
@@ -177,7 +213,38 @@ class Endpoint:
             self.options.message_seconds,
         )
         session.on_key = lambda key: self._sessions.update({key: session})
+        session.tell = partial(self._tell, client)
         return session
+
+    def _tell(self, client: str, asked: Asked) -> None:
+        """Keep a line of a statement; where the disk does not take it, the server says so and goes on."""
+        if self.log is None:
+            return
+        try:
+            self.log.add(self._line(client, asked))
+        except OSError as error:
+            _LOG.error("the log of requests cannot be written: %s", error.strerror)
+
+    def _line(self, client: str, asked: Asked) -> Request:
+        found = asked.found or Filled("")
+        with suppress(PlumblineError):
+            asked = replace(asked, role=self.answers.principal(asked.account, asked.role).role)
+        return Request(
+            "sql",
+            asked.account,
+            asked.role,
+            "",
+            "select",
+            found.metrics,
+            found.dimensions,
+            rows=found.rows if asked.found else None,
+            bytes=len(found.text),
+            milliseconds=asked.milliseconds,
+            code=asked.code,
+            publication=found.publication,
+            cached=asked.is_kept,
+            client=client,
+        )
 
     def _parameters(self, account: str, role: str, given: dict[str, str]) -> dict[str, str]:
         """Add where the relations of the role are found, and put the role into its database."""
@@ -209,6 +276,12 @@ class Endpoint:
             await writer.drain()
             await reader.read(1)
             await _close(writer)
+
+
+def _client(writer: StreamWriter) -> str:
+    """Give the address of a client; '' of one that comes over a socket of this machine."""
+    found = writer.get_extra_info("peername")
+    return str(found[0]) if isinstance(found, tuple) else ""
 
 
 def _role(parameters: dict[str, str]) -> str:

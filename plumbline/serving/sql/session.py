@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import time
 from asyncio import StreamReader, StreamWriter
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from plumbline.access import Principal
 from plumbline.errors import PlumblineError
-from plumbline.serving.sql.answers import Answers, Planned
+from plumbline.serving.sql.answers import Answers, Filled, Planned
 from plumbline.serving.sql.constants import Parameters, decode
 from plumbline.serving.sql.plan import Plan
 from plumbline.serving.sql.refusal import SqlRefusal, refused
@@ -56,6 +58,18 @@ class Prepared:
     types: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A statement that asked for metrics, for the log: who asked, and how it went."""
+
+    account: str
+    role: str
+    milliseconds: float
+    found: Filled | None = None
+    code: str = ""
+    is_kept: bool = False
+
+
 @dataclass
 class Session:
     """A connection that has said who it is, between its client and PostgreSQL."""
@@ -68,6 +82,7 @@ class Session:
     max_statement: int = 1 << 20
     message_seconds: float = 120.0
     on_key: Callable[[bytes], None] = lambda key: None
+    tell: Callable[[Asked], None] = lambda asked: None
     prepared: dict[bytes, Prepared] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     _described: deque[tuple[int, bytes]] = field(default_factory=deque)
@@ -77,6 +92,9 @@ class Session:
     _seen_ready: int = 0
     _trusted: asyncio.Event = field(default_factory=asyncio.Event)
     _visit: Visit | None = None
+    _found: Filled | None = None
+    _code: str = ""
+    _is_kept: bool = False
 
     async def relay(
         self, client: tuple[StreamReader, StreamWriter], server: tuple[StreamReader, StreamWriter]
@@ -186,7 +204,8 @@ class Session:
         if not _asks(text):
             return framed(b"Q", body)
         try:
-            found = await self._filled_text(self._decoded(text))
+            with self._telling():
+                found = await self._filled_text(self._decoded(text))
         except PlumblineError as error:
             return framed(b"Q", self._refusing(error).encode() + b"\0")
         return framed(b"Q", found.encode(self._codec, "replace") + b"\0") if found else framed(b"Q", body)
@@ -195,13 +214,14 @@ class Session:
         """Give the text with its answers as literals; '' where nothing is asked."""
         principal = self._principal()
         key = (text, self._zone)
-        kept = self.answers.kept_text(principal, key)
+        kept = self._kept(principal, key)
         if kept is not None:
             return kept
         planned = await self._planned(principal, text)
         if planned.plan is None:
             return ""
         if planned.plan.refusal and not planned.plan.questions:
+            self._code = planned.plan.refusal.code
             return planned.plan.text((), self._refusing)
         has_refusal = planned.plan.refusal is not None
         return await self._fill(
@@ -215,15 +235,16 @@ class Session:
         if not _asks(parse.text):
             return framed(b"P", body)
         try:
-            text = self._decoded(parse.text)
-            planned = await self._planned(self._principal(), text)
-            if planned.plan is None:
-                return framed(b"P", body)
-            if planned.plan.refusal:
-                raise planned.plan.refusal
-            if _is_copy(text):
-                changed = await self._filled_text(text)
-                return Parse(parse.name, changed.encode(self._codec), parse.types).framed()
+            with self._telling():
+                text = self._decoded(parse.text)
+                planned = await self._planned(self._principal(), text)
+                if planned.plan is None:
+                    return framed(b"P", body)
+                if planned.plan.refusal:
+                    raise planned.plan.refusal
+                if _is_copy(text):
+                    changed = await self._filled_text(text)
+                    return Parse(parse.name, changed.encode(self._codec), parse.types).framed()
         except PlumblineError as error:
             return Parse(parse.name, self._refusing(error).encode(), ()).framed()
         number = max(planned.plan.parameters, len(parse.types)) + 1
@@ -241,7 +262,8 @@ class Session:
             return framed(b"B", body)
         bind = Bind.read(body)
         try:
-            rows = await self._rows(statement, bind)
+            with self._telling():
+                rows = await self._rows(statement, bind)
         except PlumblineError as error:
             return Bind(bind.portal, self._mark(error).encode(), (), (), bind.rest).framed()
         return bind.with_text(rows.encode()).framed()
@@ -257,7 +279,7 @@ class Session:
         principal = self._principal()
         formats = tuple(bind.format_of(index) for index in range(len(bind.values)))
         key = (statement.text, self._zone, bind.values, formats, statement.types)
-        kept = self.answers.kept_text(principal, key)
+        kept = self._kept(principal, key)
         if kept is not None:
             return kept
         oids = (*statement.types, *[0] * len(bind.values))
@@ -291,8 +313,29 @@ class Session:
     ) -> str:
         fill = partial(self.answers.filled, key=key, visiting=self._visiting)
         wrote = partial(write, refused=self._refusing)
-        _, found = await self._asked(fill, principal, text, given, wrote)
-        return str(found)
+        self._found = await self._asked(fill, principal, text, given, wrote)
+        assert self._found is not None
+        return self._found.text
+
+    def _kept(self, principal: Principal, key: tuple[Any, ...]) -> str | None:
+        self._found = self.answers.kept_text(principal, key)
+        self._is_kept = self._found is not None
+        return self._found.text if self._found else None
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Tell the log of what is asked meanwhile: what was answered, or why it was not."""
+        begun = time.perf_counter()
+        self._found, self._code, self._is_kept = None, "", False
+        try:
+            yield
+        except PlumblineError as error:
+            self._code = error.code
+            raise
+        finally:
+            if self._found or self._code:
+                took = round((time.perf_counter() - begun) * 1000, 1)
+                self.tell(Asked(self.account, self.role, took, self._found, self._code, self._is_kept))
 
     async def _asked(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run what may take a while beside the loop; what went wrong in us is told as our error."""
