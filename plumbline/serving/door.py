@@ -164,7 +164,7 @@ def _last_good(edition: Edition, question: Question, role: str, source: Source, 
     if not doubt.last_good:
         raise DefinitionError(
             f"{', '.join(question.metrics)}: held, and there is no earlier good figure",
-            why=sentence(doubt.reason),
+            why="" if edition.vocabulary(role).sight.is_limited else sentence(doubt.reason),
             todo="`plumb status` tells what is held, and whose it is to mend.",
             code="held",
         )

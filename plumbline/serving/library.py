@@ -247,6 +247,9 @@ def show_metric(source: Source, text: str, words: Vocabulary | None = None) -> d
     dimensions = ["metric_time", *vocabulary.dimensions([name])]
     quality = verdicts(source, name).get(name, {})
     sight = vocabulary.sight
+    if sight.is_limited and quality:
+        # Reasons count rows, also those that a role with limited rows does not see.
+        quality = {**quality, "verdict_reason": None}
     # Targets are of the whole company, and come with what it reached.
     seen = name not in sight.small_groups and (not sight.is_limited or name in sight.company_wide)
     targets = _targets(source, name) if seen else []

@@ -85,7 +85,9 @@ def _held(asked: Asked) -> Iterator[str]:
     if asked.held:
         publication = asked.source.publication
         shown = f"{publication.publication_id}, as of {publication.as_of}" if publication else ""
-        yield f"{asked.held.verdict} since {asked.held.since:%Y-%m-%d %H:%M} UTC: {asked.held.reason}"
+        # Reasons count rows, also those that a role with limited rows does not see.
+        reason = "" if asked.limited_to else f": {asked.held.reason}"
+        yield f"{asked.held.verdict} since {asked.held.since:%Y-%m-%d %H:%M} UTC{reason}"
         yield f"these are the last good figures, of publication {shown}"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from plumbline.access import Policy, Role, SmallGroup, person_dimensions, person_entities
 from plumbline.errors import DefinitionError, UsageError
+from plumbline.publication.visible import visible
 from plumbline.serving.unknown import unknown
 
 if TYPE_CHECKING:
@@ -116,15 +117,10 @@ def sight_of(policy: Policy, role: str, vocabulary: Vocabulary) -> Sight:
             code="unknown-role",
         )
     definitions = vocabulary.definitions
-    wide = found.company_wide.metrics(definitions)
-    limited = found.metrics.metrics(definitions) - wide
-    if found.rows:
-        needed = set(found.rows)
-        limited = frozenset(name for name in limited if needed.issubset(vocabulary.dimensions([name])))
     return Sight(
         role=found,
-        metrics=limited | wide,
-        company_wide=wide,
+        metrics=visible(found, definitions).all,
+        company_wide=found.company_wide.metrics(definitions),
         persons=frozenset() if found.persons else _persons(definitions),
         small_groups={} if found.persons else policy.counted(definitions),
     )

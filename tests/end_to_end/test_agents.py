@@ -115,7 +115,7 @@ def test_an_account_sees_what_its_role_sees(demo_home):
     rows = sales.structured_content["rows"]
     assert [row["territory__region_group"] for row in rows] == ["North America"]
     assert hidden.structured_content["error"]["code"] == "unknown-metric"
-    assert audit.structured_content["error"]["code"] == "evidence-closed"
+    assert audit.structured_content["error"]["code"] == "not-in-role"
 
 
 def test_standard_output_carries_the_protocol_alone(demo_home):

@@ -6,17 +6,16 @@ not show either. What is not known here is not seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from plumbline.access import Policy, Role, SmallGroup
 from plumbline.access.persons import tells_persons
-from plumbline.compiler.graph import Graph
-from plumbline.definitions import Definitions, GroupBy, SavedQuery
-from plumbline.errors import DefinitionError
+from plumbline.definitions import Definitions, SavedQuery
 from plumbline.publication.postgres.tables import LARGE_GROUP, Table
 from plumbline.publication.sql import identifier, literal
+from plumbline.publication.visible import Visible, visible
 
 EVERYBODY = frozenset({"publication", "available_table"})
 EVIDENCE = frozenset(
@@ -59,24 +58,23 @@ class Onlooker:
     internal: str = ""
 
     @cached_property
+    def _seen(self) -> Visible:
+        return visible(self.role, self.definitions)
+
+    @property
     def wide(self) -> frozenset[str]:
         """The metrics that are seen for the whole company."""
-        if not self.role.rows:
-            return self.role.metrics.metrics(self.definitions)
-        return self.role.company_wide.metrics(self.definitions)
+        return self._seen.wide
 
-    @cached_property
+    @property
     def limited(self) -> frozenset[str]:
-        """The metrics of which only figures of certain members are seen: those that can be split by them."""
-        if not self.role.rows:
-            return frozenset()
-        chosen = self.role.metrics.metrics(self.definitions) - self.wide
-        return frozenset(name for name in chosen if can_split(self.definitions, name, self.role.rows))
+        """The metrics of which only figures of certain members are seen."""
+        return self._seen.limited
 
-    @cached_property
+    @property
     def visible(self) -> frozenset[str]:
         """All metrics that the role sees somehow."""
-        return self.wide | self.limited
+        return self._seen.all
 
     @cached_property
     def groups(self) -> Mapping[str, SmallGroup]:
@@ -255,26 +253,6 @@ _NEEDED: Mapping[str, set[str]] = {
 }
 # Columns that show rows of the company's data: examples of what failed.
 _TELLING: Mapping[str, set[str]] = {"hold": {"examples"}, "indicator": {"defined_in"}}
-
-
-def can_split(definitions: Definitions, metric: str, dimensions: Iterable[str]) -> bool:
-    """Tell whether a metric can be split by all of the dimensions."""
-    models = list(dict.fromkeys(_models_of(definitions, metric)))
-    graph = Graph(definitions)
-    try:
-        return bool(models) and all(graph.resolve(models, GroupBy(name), "") for name in dimensions)
-    except DefinitionError:
-        return False
-
-
-def _models_of(definitions: Definitions, metric: str) -> Iterator[str]:
-    """Name the models whose rows an answer groups: of a conversion, that of the first event."""
-    known = definitions.metrics[metric]
-    for measure in known.measures[:1] if known.type == "conversion" else known.measures:
-        if model := definitions.model_of(measure.name):
-            yield model.name
-    for item in known.inputs:
-        yield from _models_of(definitions, item.name)
 
 
 def _is_personal(definitions: Definitions, name: str) -> bool:

@@ -8,7 +8,6 @@ from time import monotonic
 from typing import Any, Protocol
 
 from plumbline.access import Principal
-from plumbline.access.policy import EVIDENCE
 from plumbline.definitions import Metric
 from plumbline.publication import Publication
 from plumbline.serving.desk import Limits, Reply, Visit
@@ -59,12 +58,9 @@ class Room:
         """Find a metric that who asks may see."""
         return self.visit.words.known[self.visit.words.metric(words)]
 
-    def sees_evidence(self) -> bool:
-        """Tell whether who asks may see how figures came about."""
-        sight = self.visit.words.sight
-        if self.principal is None:
-            return True
-        return bool(sight.role and sight.role.evidence) and EVIDENCE in self.principal.scopes
+    def has_scope(self, scope: str) -> bool:
+        """Tell whether what who asks has shown is for this."""
+        return self.principal is None or scope in self.principal.scopes
 
     def facts(self, metrics: Iterable[str] = ()) -> dict[str, Any]:
         """Say what every answer says, of what is published now."""

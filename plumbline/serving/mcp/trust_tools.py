@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from plumbline.errors import DefinitionError, PlumblineError
+from plumbline.access.policy import EVIDENCE
+from plumbline.errors import AccessError, PlumblineError
 from plumbline.indicators.sight import in_months
 from plumbline.publication.sql import identifier
 from plumbline.serving.library import held_days
@@ -33,7 +34,7 @@ def quality(room: Room, asked: given.Quality) -> results.QualityAnswer:
         label_zh=metric.governance.label_zh,
         verdict=facts["verdicts"][metric.name],
         reason=text(shown.get("verdict_reason") or shown.get("unavailable_reason")),
-        holds=_holds(_rows(room, "hold", _HOLDS, "metric = ?", metric.name)),
+        holds=_holds(_seen_holds(room, metric.name)),
         waivers=[
             _waiver(row)
             for row in _rows(room, "waiver", _WAIVERS, "state = 'valid' AND metrics IS NOT NULL")
@@ -48,7 +49,7 @@ def quality(room: Room, asked: given.Quality) -> results.QualityAnswer:
 def _checks(room: Room, metric: str) -> tuple[dict[str, int], list[results.CheckEntry], str]:
     """Give the checks on what the newest figure rests on, where who asks may see them."""
     if refused := _refusal(room, metric):
-        return {}, [], refused
+        return {}, [], refused.why.removesuffix(".")
     assert room.auditor is not None
     try:
         found = room.auditor.explain(metric)
@@ -59,19 +60,30 @@ def _checks(room: Room, metric: str) -> tuple[dict[str, int], list[results.Check
     return dict(origin["checks_by_verdict"]), findings, ""
 
 
-def _refusal(room: Room, metric: str) -> str:
-    """Say why somebody does not see the evidence of a metric; '' for who does.
+def _refusal(room: Room, metric: str) -> PlumblineError | None:
+    """Say why somebody does not see the evidence of a metric; None for who does.
 
     Evidence is of the whole company: it is nothing for a role that sees certain rows alone.
     """
     sight = room.visit.words.sight
-    if not room.sees_evidence():
-        return "your role does not see how figures came about"
+    if not room.has_scope(EVIDENCE):
+        return _closed(metric, "Your token is not for evidence.", "not-in-scope")
+    if sight.role and not sight.role.evidence:
+        return _closed(metric, "Your role does not see how figures came about.", "not-in-role")
     if room.auditor is None:
-        return "this server does not open evidence"
+        why = "This server does not open evidence."
+        return PlumblineError(f"the evidence of {metric} is not served here", why=why, code="no-evidence")
     if sight.is_limited and metric not in sight.company_wide:
-        return f"your role sees {sight.limit_in_words()} alone, and evidence is of the whole company"
-    return "figures of small groups are left out for your role" if sight.counted([metric]) else ""
+        why = f"Your role sees {sight.limit_in_words()} alone, and evidence is of the whole company."
+        return _closed(metric, why, "not-in-role")
+    if sight.counted([metric]):
+        return _closed(metric, "Figures of small groups are left out for your role.", "not-in-role")
+    return None
+
+
+def _closed(metric: str, why: str, code: str) -> AccessError:
+    todo = "The tool quality tells the verdict, describe_metric the definition."
+    return AccessError(f"the evidence of {metric} is not for you", why=why, todo=todo, code=code)
 
 
 def audit(room: Room, asked: given.Audit) -> results.AuditAnswer:
@@ -80,12 +92,7 @@ def audit(room: Room, asked: given.Audit) -> results.AuditAnswer:
     words = room.visit.words
     members = {words.group_by(name, [metric.name]).column: text for name, text in asked.members.items()}
     if refused := _refusal(room, metric.name):
-        raise DefinitionError(
-            f"the evidence of {metric.name} is not for you",
-            why=f"{refused[:1].upper()}{refused[1:]}.",
-            todo="The tool quality tells the verdict, describe_metric the definition.",
-            code="evidence-closed",
-        )
+        raise refused
     assert room.auditor is not None
     by = tuple(members.items())
     found = room.auditor.explain(metric.name, period=asked.period, by=by, grain=asked.grain)
@@ -131,11 +138,19 @@ def _check(check: Mapping[str, Any]) -> results.CheckEntry:
     return results.CheckEntry(**{name: text(check[name]) for name in names})
 
 
+def _seen_holds(room: Room, metric: str) -> list[dict[str, Any]]:
+    """Give what is held of a metric by what the role may name; reasons count rows that not all may see."""
+    sight = room.visit.words.sight
+    rows = _rows(room, "hold", _HOLDS, "metric = ?", metric)
+    seen = [row for row in rows if all(map(sight.names, filter(None, (row["dimensions"] or "").split(","))))]
+    return [{**row, "reason": None} for row in seen] if sight.is_limited else seen
+
+
 def _holds(rows: list[dict[str, Any]]) -> list[results.HoldEntry]:
     """Tell of each breakdown and reason once, with the periods that are held."""
     told: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: row["held_since"]):
-        told.setdefault((row["dimensions"], row["verdict"], row["reason"]), []).append(row)
+        told.setdefault((row["dimensions"], row["verdict"], row["reason"] or ""), []).append(row)
     return [_hold(several[0], in_months(held_days(several))) for several in told.values()]
 
 

@@ -85,7 +85,7 @@ def test_small_groups_do_not_come_out_as_differences(agent):
 
 @pytest.mark.parametrize("role", ["sales", "online"])
 def test_evidence_is_not_for_every_role(agent, auditor, role):
-    assert mistake(agent("audit", role=role, metric="net_sales"))["code"] == "evidence-closed"
+    assert mistake(agent("audit", role=role, metric="net_sales"))["code"] == "not-in-role"
     answer = figures(agent("quality", role=role, metric="net_sales"))
     assert (answer["checks"], answer["findings"]) == ({}, [])
     assert answer["evidence"]
@@ -95,7 +95,7 @@ def test_evidence_is_not_for_every_role(agent, auditor, role):
 def test_evidence_needs_the_scope_too(agent, auditor):
     assert figures(agent("audit", role="executive", metric="net_sales"))["proven"]
     told = agent("audit", role="executive", scopes=frozenset({"query"}), metric="net_sales")
-    assert mistake(told)["code"] == "evidence-closed"
+    assert mistake(told)["code"] == "not-in-scope"
 
 
 def test_a_token_that_is_not_for_questions_gets_no_answer(agent, desk):
