@@ -12,7 +12,7 @@ from plumbline.access import Policy
 from plumbline.compiler import compile as compile_query
 from plumbline.definitions import METRIC_TIME, Definitions, loaded
 from plumbline.errors import DefinitionError
-from plumbline.indicators.coverage import Coverage, read_coverage
+from plumbline.indicators.coverage import Coverage, data_from, read_coverage
 from plumbline.project import Home
 from plumbline.publication.labels import Label, labels_of
 from plumbline.publication.sql import identifier, tables_of
@@ -50,6 +50,7 @@ class Edition:
         self._given = definitions
         self._words: dict[str, Vocabulary] = {}
         self._told: dict[tuple[str, ...], bool] = {}
+        self._begun: dict[str, date | None] = {}
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -66,6 +67,12 @@ class Edition:
     def coverage(self) -> Coverage:
         """From which day on the data cover what metrics count."""
         return read_coverage(self.source.connection, self.source.library)
+
+    def data_from(self, metric: str) -> date | None:
+        """The first day of which the data have all that a metric counts; None where that is unknown."""
+        if metric not in self._begun:
+            self._begun[metric] = data_from(self.definitions, self.coverage, metric)
+        return self._begun[metric]
 
     @cached_property
     def published(self) -> dict[str, frozenset[str]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.definitions import Definitions
 from plumbline.errors import PlumblineError, did_you_mean
-from plumbline.indicators.coverage import data_from, unsettled_sql
+from plumbline.indicators.coverage import unsettled_sql
 from plumbline.serving.doubts import Doubt
 from plumbline.serving.edition import Edition
 from plumbline.serving.periods import Period, last_day
@@ -46,7 +46,7 @@ class Asked:
     @property
     def data_from(self) -> date | None:
         """The first day of which the data have all that the metrics count."""
-        known = (data_from(self.definitions, self.edition.coverage, name) for name in self.resolved.metrics)
+        known = map(self.edition.data_from, self.resolved.metrics)
         return max((day for day in known if day), default=None)
 
     def rows(self, query: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from plumbline.access import SmallGroup
 from plumbline.compiler.templates import read_template
@@ -15,6 +16,7 @@ from plumbline.serving.periods import Period, read_period
 from plumbline.serving.vocabulary import Vocabulary
 
 _ALL = "all"
+_SHORTEST_FIRST = tuple(STEPS)
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,11 @@ class Resolved:
     limits: tuple[str, ...] = ()
     small_groups: Mapping[str, SmallGroup] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def time(self) -> GroupBy | None:
         """The shortest period that the answer is split by, or None."""
         times = [item for item in self.group_by if item.name == METRIC_TIME and item.grain in STEPS]
-        return min(times, key=lambda item: list(STEPS).index(item.grain), default=None)
+        return min(times, key=lambda item: _SHORTEST_FIRST.index(item.grain), default=None)
 
     @property
     def conditions(self) -> list[str]:
