@@ -6,10 +6,11 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 KILLS ?= 200
+SOAK ?= 60
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check bench kills format clean
+.PHONY: help setup demo test test-long check bench soak kills format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -50,6 +51,9 @@ check: $(READY) ## Lint, types, import layers, SQL style
 
 bench: $(READY) ## Measure speed (ratios in one run)
 	@$(BIN)/python -m tests.benchmarks
+
+soak: $(READY) ## Serve under load for SOAK minutes (default 60)
+	@$(BIN)/python -m tests.end_to_end.soak $(SOAK)
 
 kills: $(READY) ## Kill 200 runs at random moments
 	@$(BIN)/python -m tests.end_to_end.killing $(KILLS) $(SEED)
