@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _HTTP, _SQL = "127.0.0.1:8765", "127.0.0.1:5438"
 _MCP_PATH = "/mcp"
+# The loop waits as long for each thread that calculates; Python's own 5 ms would be most of an answer.
+_SWITCH_SECONDS = 0.0002
 _EPILOG = """\
 Without an option, HTTP is served at 127.0.0.1:8765. Only this machine can reach it; for any other address
 the server wants accounts (orchestration/access/<company>.yml), somebody who can show who they are (`plumb
@@ -80,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
     project, home = Project.find(), home_of(options.company)
     served = _Serve.prepare(options, project, home)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(served.forever())
     return 0

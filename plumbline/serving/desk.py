@@ -277,6 +277,11 @@ class Visit:
         return self._source
 
     @property
+    def policy(self) -> Policy:
+        """The policy that the visit is under."""
+        return self._opened.policy
+
+    @property
     def edition(self) -> str:
         """A text that changes with the publication and the policy: the same for all roles."""
         return self._opened.etag

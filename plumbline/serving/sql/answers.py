@@ -71,6 +71,11 @@ class Kept:
         self._values: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
         self._lock = threading.Lock()
 
+    def clear(self) -> None:
+        with self._lock:
+            self._values.clear()
+            self._weight = 0
+
     def get(self, key: Any) -> Any:
         with self._lock:
             if key not in self._values:
@@ -103,6 +108,8 @@ class Answers:
         self._plans = Kept(_KEPT_PLANS)
         self._types = Kept(_KEPT_PLANS)
         self._texts = Kept(_KEPT_BYTES)
+        self._edition = ""
+        self._lock = threading.Lock()
 
     def principal(self, account: str, role: str) -> Principal:
         """Give who asks; UsageError where the policy has no such account, or not in this role."""
@@ -165,12 +172,21 @@ class Answers:
     @contextmanager
     def _visit(self, principal: Principal) -> Iterator[Visit]:
         with self._desk.visit(principal) as visit:
-            place = (visit.publication.generation, self._desk.policy.digest, principal.role)
-            if place not in self._etags:
-                if len(self._etags) > 1_000:
-                    self._etags.clear()
-                self._etags[place] = visit.etag
+            self._follow(visit.edition)
+            # The policy of the visit: that of the desk may be another by now.
+            place = (visit.publication.generation, visit.policy.digest, principal.role)
+            self._etags.setdefault(place, visit.etag)
             yield visit
+
+    def _follow(self, edition: str) -> None:
+        """Forget what was kept of another generation or policy: nobody asks for it any more."""
+        with self._lock:
+            if edition == self._edition:
+                return
+            self._edition = edition
+            self._etags = {}
+            for kept in (self._books, self._plans, self._types, self._texts):
+                kept.clear()
 
     def _planned(self, visit: Visit, text: str) -> Planned:
         found = self._plans.get((visit.etag, text))

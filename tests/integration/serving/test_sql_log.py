@@ -1,18 +1,22 @@
-"""What the SQL endpoint keeps of statements, and how its relations follow what is published."""
+"""What the SQL endpoint keeps of statements, and how it follows what is published and the policy."""
 
 from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from plumbline.access import Policy
 from plumbline.serving.desk import Desk
 from plumbline.serving.request_log import RequestLog, broken_links
 from plumbline.serving.sql import endpoint as sql_endpoint
+from plumbline.serving.sql.answers import Answers
+from plumbline.serving.sql.constants import Parameters
 from tests.integration.serving.conftest import POLICY
 from tests.sql_endpoint import running
 from tests.unit.serving.conftest import Shop
@@ -62,4 +66,20 @@ def test_relations_are_listed_anew_after_a_publication(
         assert not renewed.wait(0.2)
         shop.publish()
         assert renewed.wait(20)
+    desk.close()
+
+
+def test_an_answer_of_the_policy_before_is_not_kept_for_the_next(shop: Shop) -> None:
+    """The policy may change just when a statement begins: it is answered, and kept, under the one before."""
+    given = [POLICY]
+
+    def policy() -> Policy:
+        return given.pop() if given else replace(POLICY, digest="2")
+
+    desk = Desk(shop.home, policy)
+    answers, principal = Answers(desk), POLICY.principal("sam", "store")
+    text = "SELECT MEASURE(net_sales) FROM metrics"
+    answers.filled(principal, text, Parameters(), lambda plan, found: str(found), key=("asked",))
+    assert answers.known_etag(principal) is None
+    assert answers.kept_text(principal, ("asked",)) is None
     desk.close()
