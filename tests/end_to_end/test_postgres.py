@@ -334,7 +334,6 @@ def test_every_table_of_a_role_holds_just_the_rows_and_columns_that_it_may_see(b
             )
 
 
-@pytest.mark.parametrize("queries", [60, pytest.param(400, marks=pytest.mark.long)])
 @pytest.mark.parametrize("role", ACCOUNTS)
 @pytest.mark.parametrize("count", [60, pytest.param(1_000, marks=pytest.mark.long)])
 def test_random_questions_get_exactly_what_the_role_may_see(bi, here, seen, role, count):
