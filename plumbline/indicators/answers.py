@@ -10,18 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plumbline.compiler import compile
 from plumbline.definitions import GRAINS
 from plumbline.errors import DefinitionError
 from plumbline.indicators.reach import FirstDays, Reaches
-from plumbline.indicators.reads import ALWAYS, Reads, columns_read, joins_of, reads_of
+from plumbline.indicators.reads import ALWAYS, Reads, columns_read, joins_of, looking_on, reads_of
 from plumbline.warehouse import quoted
 from plumbline.warehouse.contents import Contents, as_json, from_json
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 # The last day that may be asked for: a time range has an end, and MetricFlow's calendar has one, too.
 _LAST = date(2040, 12, 31)
+_NEWER = "temp.newer"
 Columns = Mapping[str, frozenset[str]]
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _CODE = ("compiler", "definitions", "indicators", "warehouse")
@@ -152,29 +154,94 @@ class Answers:
         return since if question.grain in GRAINS else ALWAYS
 
     def _replace_since(self, question: Question, reads: Reads, since: date) -> bool:
-        """Ask for the periods from a day on, and put them in the place of those that are kept."""
+        """Ask for the periods from a day on, and put them in the place of those that are kept.
+
+        Metrics that look on, like conversions, change earlier periods than the others do. In these only they
+        are asked for.
+        """
         assert question.time is not None
-        table, period = _table(question.name), f"CAST({quoted(question.time.column)} AS DATE)"
-        first = _period(question.time.grain, since)[0]
-        last = _period(question.time.grain, max(since, min(_LAST, reads.last_day(self.marts))))[1]
-        query = {**question.query, "time_constraint": [first.isoformat(), min(last, _LAST).isoformat()]}
+        assert reads.back is not None
+        grain = question.time.grain
+        first, near = _period(grain, since)[0], _period(grain, since + reads.back)[0]
+        last = _period(grain, max(since, min(_LAST, reads.last_day(self.marts))))[1]
         try:
-            sql = compile(self.home.semantic_manifest, query, "duckdb", cache=self.home.compiled)
+            if first < near and self._replace_looking_on(question, first, near, last):
+                first = near
+            return self._replace(question, first, last)
         except DefinitionError:
             # A range beyond what the compiler's calendar knows.
             return False
+
+    def _replace(self, question: Question, first: date, last: date) -> bool:
+        table, period = _table(question.name), _day_of(question)
+        with self._newer(question, question.query, first, last):
+            same = self._described(table) == self._described(_NEWER)
+            if same:
+                self.con.execute(f"DELETE FROM {table} WHERE {period} >= DATE '{first}'")
+                self.con.execute(f"INSERT INTO {table} SELECT * FROM {_NEWER}")
+            return same
+
+    def _replace_looking_on(self, question: Question, first: date, near: date, last: date) -> bool:
+        """Replace the figures of metrics that look on, in periods before `near`; False where rows differ.
+
+        The other metrics have there the rows that they had. So where those of these metrics are all rows that
+        are kept, no row has come and none has gone.
+        """
+        metrics = looking_on(self.definitions, question)
+        if len(metrics) == len({*question.metrics, *question.extra}):
+            return False
+        keys = [item.column for item in question.group_by]
+        with self._newer(question, {**question.query, "metrics": list(metrics)}, first, last):
+            self.con.execute(f"DELETE FROM {_NEWER} WHERE {_day_of(question)} >= DATE '{near}'")
+            same = self._has_rows_of_newer(question, [*keys, *metrics], keys, first, near)
+            if same:
+                figures = ", ".join(f"{quoted(name)} = newer.{quoted(name)}" for name in metrics)
+                self.con.execute(
+                    f"UPDATE {_table(question.name)} AS kept SET {figures} FROM {_NEWER} AS newer"
+                    f" WHERE {_agree(keys)}"
+                )
+            return same
+
+    def _has_rows_of_newer(
+        self, question: Question, columns: list[str], keys: list[str], first: date, near: date
+    ) -> bool:
+        """Tell whether the rows that are kept of some periods are those of `newer`, of the same types."""
+        table, period = _table(question.name), _day_of(question)
+        types, newer = self._described(table), self._described(_NEWER)
+        if any(types.get(name) != newer.get(name) for name in columns):
+            return False
+        listed = ", ".join(quoted(name) for name in keys)
+        kept = f"SELECT {listed} FROM {table} WHERE {period} >= DATE '{first}' AND {period} < DATE '{near}'"
+        row = self.con.execute(
+            f"SELECT count(*) FROM (({kept} EXCEPT ALL SELECT {listed} FROM {_NEWER})"
+            f" UNION ALL (SELECT {listed} FROM {_NEWER} EXCEPT ALL {kept}))"
+        ).fetchone()
+        return row == (0,)
+
+    @contextmanager
+    def _newer(self, question: Question, query: dict[str, Any], first: date, last: date) -> Iterator[None]:
+        """Ask for some periods, into a table that is there within."""
+        within = {**query, "time_constraint": [first.isoformat(), min(last, _LAST).isoformat()]}
+        sql = compile(self.home.semantic_manifest, within, "duckdb", cache=self.home.compiled)
         self.con.execute(
-            f"CREATE OR REPLACE TEMP TABLE newer AS SELECT * FROM ({sql}) WHERE {period} >= DATE '{first}'"
+            f"CREATE OR REPLACE TEMP TABLE newer AS SELECT * FROM ({sql})"
+            f" WHERE {_day_of(question)} >= DATE '{first}'"
         )
-        same = (
-            self.con.execute(f"DESCRIBE {table}").fetchall()
-            == self.con.execute("DESCRIBE temp.newer").fetchall()
-        )
-        if same:
-            self.con.execute(f"DELETE FROM {table} WHERE {period} >= DATE '{first}'")
-            self.con.execute(f"INSERT INTO {table} SELECT * FROM temp.newer")
-        self.con.execute("DROP TABLE temp.newer")
-        return same
+        yield
+        self.con.execute(f"DROP TABLE {_NEWER}")
+
+    def _described(self, table: str) -> dict[str, str]:
+        return {str(row[0]): str(row[1]) for row in self.con.execute(f"DESCRIBE {table}").fetchall()}
+
+
+def _agree(keys: list[str]) -> str:
+    return " AND ".join(f"kept.{quoted(name)} IS NOT DISTINCT FROM newer.{quoted(name)}" for name in keys)
+
+
+def _day_of(question: Question) -> str:
+    """Write the first day of a row's period."""
+    assert question.time is not None
+    return f"CAST({quoted(question.time.column)} AS DATE)"
 
 
 def _sets(columns: Mapping[str, list[str]]) -> Columns:

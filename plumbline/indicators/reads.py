@@ -120,6 +120,15 @@ def joins_of(definitions: Definitions, question: Question) -> frozenset[Join] | 
     return frozenset(found)
 
 
+def looking_on(definitions: Definitions, question: Question) -> tuple[str, ...]:
+    """Name the metrics of a question that what happens later changes, too, in the order of the question."""
+    return tuple(
+        name
+        for name in (*question.metrics, *question.extra)
+        if any(fact.back is None or fact.back for fact in _facts(definitions, name, ()))
+    )
+
+
 def columns_taken(definitions: Definitions, question: Question) -> dict[str, frozenset[str]] | None:
     """Name the columns that rows take from other marts by a join, by mart; None for a longer way."""
     joins = joins_of(definitions, question)

@@ -6,6 +6,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from plumbline.compiler import compile as answers_compile
 from plumbline.indicators import Candidates, answers
 from plumbline.indicators.reads import columns_read
 from tests.unit.definitions import shop
@@ -243,6 +244,55 @@ def test_a_conversion_is_asked_again_for_the_events_before_it(build: Builder) ->
     build.con.execute("UPDATE marts.orders SET number_of_customer = 3 WHERE order_id = 3")
     since = build().since
     assert since["sales_totals_month"] == date(2024, 1, 2)
+
+
+def asked(build: Builder, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], str]]:
+    """Build, and give the metrics and the first day of what was asked again of the totals by month."""
+    ranges: list[tuple[list[str], str]] = []
+
+    def compiled(manifest: Any, query: Any, *more: Any, **options: Any) -> Any:
+        if "came_back" in query["metrics"] and query["group_by"] == ["metric_time__month"]:
+            ranges.extend(
+                [(query["metrics"], query["time_constraint"][0])] if "time_constraint" in query else []
+            )
+        return answers_compile(manifest, query, *more, **options)
+
+    monkeypatch.setattr(answers, "compile", compiled)
+    build()
+    return ranges
+
+
+SECOND_ORDER_IS_ANOTHER = "UPDATE marts.orders SET number_of_customer = 3 WHERE order_id = 3"
+
+
+def test_for_the_periods_before_a_change_only_conversions_are_asked_for(
+    build: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build()
+    before = build.rows("FROM answers.sales_totals_month ORDER BY ALL")
+    build.con.execute(SECOND_ORDER_IS_ANOTHER)
+    alone, every = asked(build, monkeypatch)
+    assert alone == (["came_back"], "2024-01-01")
+    assert len(every[0]) > 1
+    assert every[1] == "2024-02-01"
+    kept = published(build)
+    assert build.rows("FROM answers.sales_totals_month ORDER BY ALL")[0] != before[0]
+    build(full=True)
+    assert kept == published(build)
+
+
+def test_where_rows_differ_from_those_of_conversions_all_is_asked_for(
+    build: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build()
+    build.con.execute("DELETE FROM answers.sales_totals_month WHERE metric_time__month = DATE '2024-01-01'")
+    build.con.execute(SECOND_ORDER_IS_ANOTHER)
+    _, every = asked(build, monkeypatch)
+    assert len(every[0]) > 1
+    assert every[1] == "2024-01-01"
+    kept = published(build)
+    build(full=True)
+    assert kept == published(build)
 
 
 def test_a_changed_definition_is_asked_anew(build: Builder) -> None:
