@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -65,8 +65,8 @@ class Writer:
         self.con.execute(f"CREATE OR REPLACE TEMP TABLE indicator_value ({columns})")
 
     def answer(self, question: Question, sql: str) -> dict[str, str]:
-        """Run a question once; gives its columns and their types."""
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE answer AS {sql}")
+        """Take the answer to a question, to be read several times; gives its columns and their types."""
+        self.con.execute(f"CREATE OR REPLACE TEMP VIEW answer AS {sql}")
         described = self.con.execute(f"DESCRIBE {_ANSWER}").fetchall()
         return {str(row[0]): str(row[1]) for row in described}
 
@@ -78,11 +78,13 @@ class Writer:
         """
         keys = [f"{_key(item)} AS {quoted(item.published)}" for item in question.group_by]
         values = [f"{self._value(name, types)} AS {quoted(name)}" for name in question.metrics]
-        values += self._marks(question) + [self._verdict(name) for name in question.metrics]
+        known = [name for name in question.metrics if name in self.availability]
+        partial = self._partials(question, known)
+        values += self._marks(question, partial) + [self._verdict(name) for name in question.metrics]
         order = ", ".join(f"{quoted(item.published)} NULLS LAST" for item in question.group_by)
         table = f"candidates.{quoted(question.name)}"
         self.con.execute(
-            f"CREATE TABLE {table} AS SELECT {', '.join([*keys, *values])} FROM {_ANSWER}"
+            f"CREATE TABLE {table} AS SELECT {', '.join([*keys, *values])} FROM {partial.source}"
             f" WHERE {self._kept(question)}" + (f" ORDER BY {order}" if order else "")
         )
         return _count(self.con, table)
@@ -100,7 +102,7 @@ class Writer:
             QUALIFY row_number() OVER (
                 PARTITION BY metric, grain, period_start, dimensions, members ORDER BY value) = 1
             ORDER BY metric, grain, dimensions, period_start, members""")
-        self.con.execute(f"DROP TABLE {_ANSWER}")
+        self.con.execute(f"DROP VIEW {_ANSWER}")
         self.con.execute(f"DROP TABLE {_VALUES}")
         return _count(self.con, "candidates.indicator_value")
 
@@ -126,6 +128,7 @@ class Writer:
         """Turn the columns of an answer into rows, all in one pass."""
         start, end = _key(question.time) if question.time else "CAST(NULL AS DATE)", self._end(question)
         there = {*question.metrics, *question.extra}
+        partial = self._partials(question, [metric.name for metric in metrics])
         columns = {
             "grain": _text(question.grain),
             "period_start": start,
@@ -139,16 +142,27 @@ class Writer:
             "numerator": _unnested(_exact(metric.numerator, there) for metric in metrics),
             "denominator": _unnested(_exact(metric.denominator, there) for metric in metrics),
             "unit": _unnested(_text(metric.governance.unit) for metric in metrics),
-            "is_partial": _unnested(self._partial(question, metric) for metric in metrics),
+            "is_partial": _unnested(partial.of[metric.name] for metric in metrics),
             "definition_version": _unnested(_text(metric.governance.version) for metric in metrics),
             "present": _unnested(f"{quoted(metric.name)} IS NOT NULL" for metric in metrics),
         }
         listed = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
         begun = f" WHERE {start} <= {_date(self.as_of)}" if question.time else ""
-        return f"SELECT * EXCLUDE (present) FROM (SELECT {listed} FROM {_ANSWER}{begun}) WHERE present"
+        return f"SELECT * EXCLUDE (present) FROM (SELECT {listed} FROM {partial.source}{begun}) WHERE present"
 
     def _end(self, question: Question) -> str:
         return _end(question) if question.time else _date(self.as_of)
+
+    def _partials(self, question: Question, metrics: Iterable[str]) -> _Partials:
+        """Write the answer with what tells which values are partial: once for all of which the same does."""
+        told = {name: self._partial(question, self.definitions.metrics[name]) for name in metrics}
+        columns = {
+            sql: quoted(f"partial {number}") for number, sql in enumerate(dict.fromkeys(told.values()))
+        }
+        listed = "".join(f", ({sql}) AS {column}" for sql, column in columns.items())
+        return _Partials(
+            f"(SELECT *{listed} FROM {_ANSWER})", {name: columns[sql] for name, sql in told.items()}
+        )
 
     def _partial(self, question: Question, metric: Metric) -> str:
         """Write whether days that the value counts are missing.
@@ -164,23 +178,29 @@ class Writer:
         uncovered = uncovered_sql(self.definitions, self.coverage, metric.name, start, last)
         return " OR ".join(filter(None, [f"{end} > {_date(self.as_of)}", unsettled, uncovered]))
 
-    def _marks(self, question: Question) -> list[str]:
+    def _marks(self, question: Question, partial: _Partials) -> list[str]:
         """Write which periods are partial, and the names of the metrics whose figure is."""
         if not question.time:
             return []
-        start, known = _key(question.time), [name for name in question.metrics if name in self.availability]
-        begins = [data_from(self.definitions, self.coverage, name) for name in known]
+        start = _key(question.time)
+        begins = [data_from(self.definitions, self.coverage, name) for name in partial.of]
         cut = f"{_end(question)} > {_date(self.as_of)}"
         if first := max((day for day in begins if day), default=None):
             cut = f"{start} < {_date(first)} OR {cut}"
-        metrics = self.definitions.metrics
         named = [
-            f"CASE WHEN {quoted(name)} IS NOT NULL AND ({self._partial(question, metrics[name])})"
-            f" THEN {_text(name)} END"
-            for name in known
+            f"CASE WHEN {quoted(name)} IS NOT NULL AND {told} THEN {_text(name)} END"
+            for name, told in partial.of.items()
         ]
         listed = f"nullif(concat_ws(', ', {', '.join(named)}), '')" if named else "CAST(NULL AS VARCHAR)"
         return [f"({cut}) AS is_partial", f"{listed} AS partial_metrics"]
+
+
+@dataclass(frozen=True)
+class _Partials:
+    """An answer with columns that tell which values are partial, and the column of each metric."""
+
+    source: str
+    of: Mapping[str, str]
 
 
 def _end(question: Question) -> str:

@@ -8,7 +8,7 @@ every day does not count as changed for those who do not read that column.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -116,11 +116,8 @@ def _inspect(
     known = before.get(name) if before else None
     known = known if known and known.columns == columns else None
     wanted = [first_date(columns), *(time for time in times if _is_time(columns, time))]
-    by = {
-        time: tuple(_parts(con, relation, columns, time, known.by.get(time, ()) if known else ()))
-        for time in dict.fromkeys(wanted)
-    }
-    return MartContent(name, columns, by)
+    found = _parts(con, relation, columns, tuple(dict.fromkeys(wanted)), known.by if known else {})
+    return MartContent(name, columns, found)
 
 
 def _is_time(columns: Iterable[Column], name: str) -> bool:
@@ -128,18 +125,44 @@ def _is_time(columns: Iterable[Column], name: str) -> bool:
 
 
 def _parts(
-    con: DuckDBPyConnection, relation: str, columns: Sequence[Column], time: str, known: Sequence[Part]
-) -> Iterator[Part]:
-    before = {part.name: part for part in known}
+    con: DuckDBPyConnection,
+    relation: str,
+    columns: Sequence[Column],
+    times: Sequence[str],
+    known: Mapping[str, Sequence[Part]],
+) -> dict[str, tuple[Part, ...]]:
+    """Take the digests by each of some time columns; the rows are read once for all of them."""
+    numbers = ", ".join(part_number(time) for time in times)
     rows = con.execute(
-        f"SELECT {part_number(time)}, count(*), {row_hash(columns)} FROM {relation} GROUP BY 1 ORDER BY 1"
+        f"SELECT {numbers}, count(*), {row_hash(columns)} FROM {relation} GROUP BY {_first(len(times))}"
     ).fetchall()
-    found = [Part(part_name(number), count, int(total or 0), {}) for number, count, total in rows]
-    changed = [part.name for part in found if part.differs(before.get(part.name), ())]
-    digests = _column_digests(con, relation, columns, time, changed if len(changed) < len(found) else None)
-    for part in found:
-        digested = digests[part.name] if part.name in digests else before[part.name].columns
-        yield Part(part.name, part.rows, part.total, digested)
+    before = {time: {part.name: part for part in known.get(time, ())} for time in times}
+    found = {time: _added_up(rows, place) for place, time in enumerate(times)}
+    changed = {
+        time: [part.name for part in parts if part.differs(before[time].get(part.name), ())]
+        for time, parts in found.items()
+    }
+    digests = _column_digests(con, relation, columns, changed, sum(map(len, found.values())))
+    return {
+        time: tuple(
+            replace(part, columns=digests[time].get(part.name) or before[time][part.name].columns)
+            for part in parts
+        )
+        for time, parts in found.items()
+    }
+
+
+def _added_up(rows: Sequence[tuple[Any, ...]], place: int) -> list[Part]:
+    """Add up rows and hashes of combinations of parts by one time column."""
+    found: dict[int, tuple[int, int]] = {}
+    for row in rows:
+        count, total = found.get(row[place], (0, 0))
+        found[row[place]] = (count + row[-2], total + int(row[-1] or 0))
+    return [Part(part_name(number), *found[number], {}) for number in sorted(found)]
+
+
+def _first(count: int) -> str:
+    return ", ".join(str(number) for number in range(1, count + 1))
 
 
 _ALL, _UNDATED, _INFINITE = -3, -2, -1
@@ -164,19 +187,41 @@ def part_name(number: int) -> str:
 
 def condition(time: str, part: str) -> str:
     """Give SQL that selects the rows of a part."""
-    if part == ALL:
-        return "true"
-    column = identifier(time)
-    if part in (UNDATED, INFINITE):
-        return f"{column} IS NULL" if part == UNDATED else f"{column} IS NOT NULL AND NOT isfinite({column})"
-    year, month = (int(text) for text in part.split("-"))
-    after = part_name(year * 12 + month)
-    return f"{column} >= DATE '{part}-01' AND {column} < DATE '{after}-01'"
+    return any_part(time, [part])
 
 
 def any_part(time: str, parts: Collection[str]) -> str:
-    """Give SQL that selects the rows of several parts."""
-    return " OR ".join(condition(time, part) for part in sorted(parts)) or "false"
+    """Give SQL that selects the rows of several parts; months that follow each other are one range."""
+    if ALL in parts:
+        return "true"
+    others = {UNDATED, INFINITE}
+    ranges = [_between(time, *run) for run in _runs(sorted(set(parts) - others))]
+    return (
+        " OR ".join([*ranges, *(_without_month(time, part) for part in sorted(others & set(parts)))])
+        or "false"
+    )
+
+
+def _without_month(time: str, part: str) -> str:
+    column = identifier(time)
+    return f"{column} IS NULL" if part == UNDATED else f"{column} IS NOT NULL AND NOT isfinite({column})"
+
+
+def _between(time: str, first: int, last: int) -> str:
+    """Write that a day is of some months: one range is looked up in what DuckDB knows of its row groups."""
+    column = identifier(time)
+    return f"{column} >= DATE '{part_name(first)}-01' AND {column} < DATE '{part_name(last + 1)}-01'"
+
+
+def _runs(months: Iterable[str]) -> list[tuple[int, int]]:
+    """Give the first and the last number of months that follow each other."""
+    runs: list[tuple[int, int]] = []
+    for month in months:
+        year, of_year = (int(text) for text in month.split("-"))
+        number = year * 12 + of_year - 1
+        follows = runs and runs[-1][1] == number - 1
+        runs[-1:] = [(runs[-1][0], number)] if follows else [*runs[-1:], (number, number)]
+    return runs
 
 
 def row_hash(columns: Sequence[Column]) -> str:
@@ -192,20 +237,41 @@ def _column_digests(
     con: DuckDBPyConnection,
     relation: str,
     columns: Sequence[Column],
-    time: str,
-    parts: Sequence[str] | None,
-) -> dict[str, dict[str, int]]:
-    """Digest each column together with the key, which is a mart's first column, in some or in all parts."""
+    changed: Mapping[str, Sequence[str]],
+    parts: int,
+) -> dict[str, dict[str, dict[str, int]]]:
+    """Digest each column together with the key, a mart's first column, in the parts that changed, by time."""
+    if not any(changed.values()):
+        return {time: {} for time in changed}
     key = identifier(columns[0].name)
     # Hashing twice: two rows whose values change alike would else cancel each other.
     digests = ", ".join(f"bit_xor(hash(hash({key}, {identifier(column.name)})))" for column in columns)
-    chosen = "true" if parts is None else any_part(time, parts)
+    numbers = ", ".join(part_number(time) for time in changed)
+    every = sum(map(len, changed.values())) == parts
+    chosen = "true" if every else " OR ".join(f"({any_part(time, some)})" for time, some in changed.items())
     rows = con.execute(
-        f"SELECT {part_number(time)}, {digests} FROM {relation} WHERE {chosen} GROUP BY 1"
+        f"SELECT {numbers}, {digests} FROM {relation} WHERE {chosen} GROUP BY {_first(len(changed))}"
     ).fetchall()
+    names = [column.name for column in columns]
     return {
-        part_name(number): dict(zip((c.name for c in columns), found, strict=True)) for number, *found in rows
+        # All rows of a part that changed are there, and only some of another.
+        time: {
+            name: found for name, found in _combined(rows, place, len(changed), names).items() if name in some
+        }
+        for place, (time, some) in enumerate(changed.items())
     }
+
+
+def _combined(
+    rows: Sequence[tuple[Any, ...]], place: int, times: int, names: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Combine digests of columns by one time column."""
+    found: dict[str, dict[str, int]] = {}
+    for row in rows:
+        digests = dict(zip(names, row[times:], strict=True))
+        known = found.setdefault(part_name(row[place]), dict.fromkeys(names, 0))
+        known.update({name: known[name] ^ digest for name, digest in digests.items()})
+    return found
 
 
 def _together(one: Part, other: Part) -> Part:
