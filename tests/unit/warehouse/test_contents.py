@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 import duckdb
 import pytest
 
-from plumbline.warehouse.contents import Contents, as_json, from_json, inspect_contents
+from plumbline.warehouse.contents import Contents, any_part, as_json, from_json, inspect_contents
 
 EVERY = ("line_id", "day", "paid_on", "amount", "note")
 
@@ -87,6 +87,45 @@ def test_a_row_that_is_there_twice_is_a_change(con):
 def test_the_whole_is_the_same_by_every_date(con):
     content = taken(con)["lines"]
     assert sum(part.total for part in content.by["paid_on"]) == content.whole.total
+
+
+@pytest.mark.parametrize("time", ["day", "paid_on"])
+def test_rows_and_hashes_are_those_of_each_date_alone(con, time):
+    columns = ", ".join(EVERY)
+    alone = con.execute(
+        f"SELECT strftime({time}, '%Y-%m'), count(*), sum(hash(hash({columns}))),"
+        f" bit_xor(hash(hash(line_id, amount))) FROM marts.lines GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    parts = taken(con)["lines"].by[time]
+    assert [(part.name, part.rows, part.total, part.columns["amount"]) for part in parts] == alone
+
+
+MONTHS = ["2025-11", "2025-12", "2026-01", "2026-03", "2026-06", "undated", "infinite"]
+
+
+@pytest.mark.parametrize("count", range(len(MONTHS) + 1))
+def test_months_together_are_the_rows_of_each(con, count):
+    chosen = any_part("day", MONTHS[:count])
+    con.execute("INSERT INTO marts.lines BY NAME SELECT unnest([NULL, 'infinity'::DATE]) AS day")
+    con.execute(
+        "INSERT INTO marts.lines BY NAME SELECT unnest(range(DATE '2025-10-30', DATE '2026-07-02',"
+        " INTERVAL 1 DAY))::DATE AS day"
+    )
+    name = (
+        "CASE WHEN day IS NULL THEN 'undated'"
+        " WHEN isfinite(day) THEN strftime(day, '%Y-%m') ELSE 'infinite' END"
+    )
+    rows = con.execute(
+        f"SELECT count(*) FILTER ({chosen}), count(*) FILTER (list_contains(?, {name})) FROM marts.lines",
+        [MONTHS[:count]],
+    ).fetchone()
+    assert rows[0] == rows[1]
+
+
+def test_months_that_follow_each_other_are_one_range():
+    assert any_part("day", ["2026-02", "2025-12", "2026-01"]) == (
+        """"day" >= DATE '2025-12-01' AND "day" < DATE '2026-03-01'"""
+    )
 
 
 def test_an_empty_mart_has_no_rows(con):
