@@ -142,6 +142,7 @@ def end(process):
 
 # Guides that run a company again and again, and the tests that do the same with a smaller one.
 LONG = {
+    "add-a-source.md": "tests/integration/models/test_project.py, tests/unit/landing",
     "add-a-quality-rule.md": "test_run.py, tests/unit/quality",
     "held-figures.md": "test_run.py, test_held_figures.py",
     "set-a-target.md": "test_targets.py, tests/integration/models/test_targets.py",

@@ -18,11 +18,11 @@ SEED = os.environ.get("PLUMBLINE_SEED", "1")
 pytestmark = pytest.mark.apart
 
 
-BEGINNINGS = ["first run", "next day", pytest.param("full run", marks=pytest.mark.long)]
+OTHERS = [pytest.param(name, marks=pytest.mark.long) for name in ("first run", "full run")]
 
 
 @pytest.mark.parametrize("kills", [KILLS // 3, pytest.param(10, marks=pytest.mark.long)])
-@pytest.mark.parametrize("beginning", BEGINNINGS)
+@pytest.mark.parametrize("beginning", ["next day", *OTHERS])
 def test_killed_runs_leave_the_old_or_the_new_and_the_next_run_heals(
     beginning, kills, young, second_day, tmp_path
 ):
