@@ -68,8 +68,10 @@ def second_day(young, tmp_path_factory):
 settings.register_profile("short", max_examples=40, derandomize=True, database=None, deadline=None)
 settings.register_profile("long", max_examples=1000, deadline=None)
 settings.load_profile("short")
-# What takes longest begins first, so that no process is left with it alone in the end.
+# What takes longest begins first, so that no process is left with it alone in the end; of that, files that
+# build one company each, so that no process waits for what another builds.
 ORDER = ("end_to_end", "integration", "conformance", "unit")
+BUILDERS = ("test_adventureworks", "test_agents", "test_quarantine", "test_deciding", "test_documents")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -84,5 +86,14 @@ def pytest_collection_modifyitems(config, items):
         if "_nodeid" in vars(item) and hasattr(item, "_id"):
             item._id = item._id.parse(item._nodeid)
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: ORDER.index(item.path.relative_to(ROOT).parts[1]))
+        items.sort(key=_turn)
     return result
+
+
+def _turn(item):
+    kind, name = item.path.relative_to(ROOT).parts[1], item.path.stem
+    return _place(kind, ORDER), _place(name, BUILDERS) if kind == ORDER[0] else 0
+
+
+def _place(name, names):
+    return names.index(name) if name in names else len(names)
