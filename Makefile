@@ -35,10 +35,10 @@ setup: $(READY) ## Create .venv with the locked versions
 demo: $(READY) ## Run the main job on the built-in company
 	@$(BIN)/plumb run --company demo
 
-test: $(READY) ## Run the tests (about ten minutes on two cores)
+test: $(READY) ## Run the tests
 	@$(PYTEST)
 
-test-long: $(READY) ## Run the tests that ask more of the same, and take longer
+test-long: $(READY) ## Run the tests that ask more of the same
 	@PLUMBLINE_EXAMPLES=5 PLUMBLINE_NAIVE_EXAMPLES=600 \
 	  $(PYTEST) -m "long or hypothesis" --hypothesis-profile long
 
