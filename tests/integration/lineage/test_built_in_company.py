@@ -19,7 +19,10 @@ from plumbline.lineage.analyse import Analysis, parsed
 from plumbline.lineage.parts import stored
 from tests.influence import sample
 
-EVERY = int(os.environ.get("PLUMBLINE_INFLUENCE_EVERY", "100"))
+EVERY = int(os.environ.get("PLUMBLINE_INFLUENCE_EVERY", "50"))
+
+# One test process builds the company in memory for all tests of lineage.
+pytestmark = pytest.mark.xdist_group("lineage")
 
 
 def test_every_construct_of_the_models_and_metrics_is_understood(lineage):

@@ -12,11 +12,12 @@ from plumbline.indicators.sight import EVER
 from plumbline.lineage import Part
 from tests.influence_by_day import failed_on, parts_with_rows
 
-EVERY = int(os.environ.get("PLUMBLINE_INFLUENCE_EVERY", "100"))
+EVERY = int(os.environ.get("PLUMBLINE_INFLUENCE_EVERY", "25"))
+pytestmark = pytest.mark.xdist_group("lineage")
 LEVELS = ("staging.stg_", "marts.")
 
 
-@pytest.fixture(scope="module", params=[EVERY, pytest.param(20, marks=pytest.mark.long)])
+@pytest.fixture(scope="module", params=[EVERY, pytest.param(5, marks=pytest.mark.long)])
 def every(request):
     return request.param
 
