@@ -1,19 +1,19 @@
 """A small company, built once for all tests of lineage, and every answer of it."""
 
-import shutil
-
 import pytest
 
 from plumbline.lineage import read_lineage
 from plumbline.project import Home, Project
+from tests.companies import plumb
 from tests.influence_by_day import DatedCompany
 
 
 @pytest.fixture(scope="package")
-def home(young, tmp_path_factory):
-    copy = tmp_path_factory.mktemp("lineage") / "copy"
-    shutil.copytree(young.base / "demo", copy, symlinks=True)
-    return Home(copy)
+def home(tmp_path_factory):
+    base = tmp_path_factory.mktemp("lineage")
+    done = plumb("run", "--as-of", "2026-06-30", home=base, PLUMBLINE_DEMO_SCALE="0.02")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Home(base / "demo")
 
 
 @pytest.fixture(scope="package")
