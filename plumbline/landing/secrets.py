@@ -12,6 +12,7 @@ from plumbline.errors import ConfigurationError
 HIDDEN = "***"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _URL_PASSWORD = re.compile(r"(?P<start>[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s:@]*:)(?P<secret>[^\s/]*)@")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s:@]*:(?P<secret>.*)@")
 _BEARER = re.compile(r"(?i)(?P<start>\b(?:bearer|basic|token)\s+)(?P<secret>[A-Za-z0-9._~+/=-]{6,})")
 _NAMED = re.compile(
@@ -28,7 +29,7 @@ class Secrets:
     _seen: set[str] = field(default_factory=set)
 
     def fill(self, template: str, where: str = "") -> str:
-        """Replace `{data}` and every `${NAME}`; a variable that is not set is a ConfigurationError."""
+        """Replace `{data}` and every `${NAME}`; ConfigurationError for one that is not set, or cannot be."""
 
         def value(match: re.Match[str]) -> str:
             name = match.group(1)
@@ -41,6 +42,14 @@ class Secrets:
                     code="missing-variable",
                 )
             text = self.environment[name]
+            if _CONTROL.search(text):
+                raise ConfigurationError(
+                    f"the environment variable {name} has a line end or another control character",
+                    where=where,
+                    why="no address and no secret has one; most often a file came with its last one.",
+                    todo=f'Set it without: export {name}="$(cat FILE)" leaves line ends out.',
+                    code="bad-variable",
+                )
             self._remember(text)
             return text
 

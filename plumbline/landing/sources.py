@@ -480,6 +480,9 @@ class _Reader(FileReader):
             )
             return {}
         self._check_keys(value, ("type", *kinds[kind]), place)
+        lacking = [name for name in kinds[kind] if key == "auth" and name != "scope" and not value.get(name)]
+        if lacking:
+            self._complain(place, f"`{key}` of type {kind!r} needs {', '.join(lacking)}")
         for name in _SECRET_KEYS:
             if key == "auth" and name in value and not _VARIABLE_ONLY.search(str(value[name])):
                 self._complain(

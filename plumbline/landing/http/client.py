@@ -6,8 +6,9 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from plumbline.errors import SourceUnavailable
+from plumbline.errors import ConfigurationError, SourceUnavailable
 from plumbline.landing.http.patience import TRY_AGAIN, PatientSession
 from plumbline.landing.outcomes import Refused
 from plumbline.landing.session import Session
@@ -26,11 +27,24 @@ class Pages:
         system = session.system
         self._secrets = session.secrets
         self._where = system.where
-        self._base = self._fill(system.location)
+        self._base = self._address(system.location)
         self._auth_options = {key: self._fill(value) for key, value in system.auth.items()}
         addresses = [self._base, *filter(None, [self._auth_options.get("token_url")])]
         self._session = PatientSession(system.attempts, system.timeout_seconds, addresses, session.wait)
         self._client = self._connect(system.headers)
+
+    def _address(self, text: str) -> str:
+        base = self._fill(text)
+        parts = urlsplit(base)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigurationError(
+                f"base_url {text!r} is no address of an API",
+                where=self._where,
+                why="It does not begin with https:// or http:// and a host.",
+                todo="Write it as https://api.example.com, or set the variable so.",
+                code="bad-url",
+            )
+        return base
 
     def _fill(self, text: object) -> str:
         return self._secrets.fill(str(text), self._where)

@@ -57,6 +57,8 @@ class PatientSession(requests.Session):
                 response = super().send(request, **kwargs)
             except _NO_ANSWER as error:
                 trouble, is_down = _short(error), _is_down(error)
+            except ValueError:
+                raise _cannot_be_sent(url) from None  # its words have the token
             else:
                 is_down = False
                 if response.status_code not in TRY_AGAIN:
@@ -70,6 +72,15 @@ class PatientSession(requests.Session):
             why=f"{trouble}; tried {self._attempts} times.",
             todo="The next run tries again.",
         )
+
+
+def _cannot_be_sent(url: str) -> SourceUnavailable:
+    return SourceUnavailable(
+        "the request cannot be sent",
+        where=_origin(url),
+        why="The address, or a header, has characters that may not be there.",
+        todo="Check base_url and headers in the sources file, and the token: all are plain ASCII.",
+    )
 
 
 def _origin(url: str) -> str:
@@ -106,7 +117,13 @@ def _is_down(error: Exception) -> bool:
 
 def _short(error: Exception) -> str:
     text = str(error)
-    for sign, words in (("refused", "the connection is refused"), ("timed out", "no answer in time")):
+    signs = (
+        ("refused", "the connection is refused"),
+        ("timed out", "no answer in time"),
+        ("certificate", "its TLS certificate is not accepted"),
+        ("ssl", "no TLS connection comes about; perhaps the address is one of http"),
+    )
+    for sign, words in signs:
         if sign in text.lower():
             return words
     if "resolve" in text or "Name or service" in text:

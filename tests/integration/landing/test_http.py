@@ -95,6 +95,23 @@ def test_a_wrong_token_is_unavailable_and_not_shown(api, connect):
     assert "wrong-token" not in repr(outcome)
 
 
+@pytest.mark.parametrize("token", ["s3cr3t-token\n", "s3cr3t-中"])
+def test_a_token_that_no_header_may_have_is_told_and_not_shown(shop, connect, token):
+    system = '    auth: {type: bearer, token: "${TOKEN}"}\n'
+    outcome = connect(system=system, environment={"TOKEN": token})()
+    assert outcome.status == "unavailable"
+    assert "s3cr3t" not in repr(outcome)
+    assert "line end" in outcome.reason or "plain ASCII" in outcome.todo
+
+
+@pytest.mark.parametrize("address", ["api.example.com", "ftp://api.example.com", "", "https://"])
+def test_an_address_that_is_none_is_told_with_what_to_write(shop, connect, address):
+    outcome = connect(environment={"API": address})()
+    assert outcome.status == "unavailable"
+    assert "is no address of an API" in outcome.reason
+    assert "https://" in outcome.todo
+
+
 def test_a_missing_secret_is_named(connect):
     outcome = connect(system='    auth: {type: bearer, token: "${TOKEN}"}\n')()
     assert outcome.status == "unavailable"

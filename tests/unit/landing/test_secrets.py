@@ -23,6 +23,14 @@ def test_a_variable_that_is_not_set_is_named():
     assert caught.value.where == "sources.yml:3"
 
 
+@pytest.mark.parametrize("text", ["s3cr3t\n", "s3c\r\nr3t", "s3cr3t\0", "\x7fs3cr3t"])
+def test_a_variable_with_a_line_end_is_refused_without_its_value(text):
+    with pytest.raises(ConfigurationError, match="variable TOKEN has a line end") as caught:
+        secrets(TOKEN=text).fill("${TOKEN}", "sources.yml:3")
+    assert caught.value.code == "bad-variable"
+    assert "s3c" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "text",
     [

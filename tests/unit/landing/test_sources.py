@@ -103,6 +103,11 @@ def test_names_and_patterns_never_climb(shop, text, told):
         ("connector: http\n    base_url: https://a\n    attempts: many", "whole number from 1 to 100"),
         ("connector: http\n    base_url: https://a\n    attempts: true", "whole number from 1 to 100"),
         ("connector: http\n    base_url: https://a\n    headers: {X-Name: 中}", "ASCII"),
+        ("connector: http\n    base_url: https://a\n    auth: {type: bearer}", "needs token"),
+        (
+            "connector: http\n    base_url: https://a\n    auth: {type: oauth2, client_id: me}",
+            "needs token_url, client_secret",
+        ),
     ],
 )
 def test_what_a_system_may_not_say(shop, system, told):
