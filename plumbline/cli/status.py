@@ -17,7 +17,7 @@ from plumbline.project import Home
 
 _SHOWN = 10
 _ENDS = {
-    "stopped": "by Ctrl-C; the next run makes it good",
+    "stopped": "by Ctrl-C, or from outside; the next run makes it good",
     "died": "its process was killed, or crashed; the next run makes it good",
 }
 
