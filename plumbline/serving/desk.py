@@ -26,6 +26,7 @@ from plumbline.project import Home
 from plumbline.publication import Publication, Shelf
 from plumbline.serving import library
 from plumbline.serving.answer import Answer, AnswerColumn
+from plumbline.serving.at_once import NO_CONNECTION
 from plumbline.serving.deadlines import DEADLINES
 from plumbline.serving.door import answer
 from plumbline.serving.edition import Edition
@@ -152,6 +153,17 @@ class Desk:
         if known is None or not known.is_of(self._shelf.current(), policy):
             return None
         return Glance(known.tag(principal.role if principal else ""), known.publication)
+
+    def visit_at_once(self, principal: Principal | None = None) -> Visit | None:
+        """Ask what is in memory alone: a question that needs more raises NotAtOnce.
+
+        None where a generation is to be opened first. Nothing is to be given back.
+        """
+        policy, known = self.policy, self._open
+        if known is None or not known.is_of(self._shelf.current(), policy):
+            return None
+        source = replace(known.edition.source, connection=NO_CONNECTION, others=[])
+        return Visit(known, source, principal, self._answers)
 
     def close(self) -> None:
         """Let go of the generation, when the last visit ends."""

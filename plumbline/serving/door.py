@@ -15,6 +15,7 @@ from plumbline.indicators.coverage import uncovered_sql, unsettled_sql
 from plumbline.project import Home
 from plumbline.publication.labels import Label, label_column
 from plumbline.serving.answer import Answer, AnswerColumn, Rows
+from plumbline.serving.at_once import MOST_ROWS, NotAtOnce
 from plumbline.serving.compare import (
     COMPARISONS,
     PARTIAL,
@@ -99,6 +100,8 @@ def answer(
     resolved = resolve(vocabulary, question)
     edition.require_available(resolved.metrics)
     covered = covering(edition, source, resolved, _asked(resolved)["metrics"])
+    if source.is_at_hand and (covered is None or resolved.where):
+        raise NotAtOnce
     try:
         mark = _mark(resolved, source.as_of, edition)
         sql = _sql(edition.compiled, resolved, mark, _read_at_once(edition, resolved, covered))
@@ -154,7 +157,12 @@ def _from_memory(
 
     def rows() -> Rows | None:
         found = tables.get(key, time, read)
-        return found.within(*bounds(resolved))[: resolved.limit] if found else None
+        if found is None:
+            return None
+        cut = found.within(*bounds(resolved))[: resolved.limit]
+        if source.is_at_hand and len(cut) > MOST_ROWS:
+            raise NotAtOnce
+        return cut
 
     return given.reading(rows)
 

@@ -15,6 +15,7 @@ from plumbline.project import Home
 from plumbline.publication import Publication, Shelf
 from plumbline.publication.marts import view_sql
 from plumbline.publication.sql import identifier, literal
+from plumbline.serving.at_once import NoConnection
 from plumbline.warehouse import connect
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class Source:
     publication: Publication | None
     as_of: date | None = None
     others: list[Source] = field(default_factory=list)
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether only what is in memory may be read."""
+        return isinstance(self.connection, NoConnection)
 
     def beside(self, other: Source) -> Source:
         """Keep another source open as long as this one."""

@@ -48,6 +48,20 @@ class Written:
 
 def exact_json(value: Any) -> str:
     """Write anything as JSON; decimals are numbers with all their digits, days and times ISO texts."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_day)
+    except (TypeError, ValueError):
+        return _digit_by_digit(value)
+
+
+def _day(value: Any) -> str:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    raise TypeError
+
+
+def _digit_by_digit(value: Any) -> str:
+    """Write what Python's own encoder has no words for."""
     if isinstance(value, Mapping):
         pairs = (
             f"{json.dumps(str(name), ensure_ascii=False)}: {exact_json(item)}" for name, item in value.items()

@@ -63,7 +63,7 @@ class Asking:
         """Ask, as who sent the request."""
         figures = _Figures(served, self.question, self.style)
         names = (self.question.metrics, self.question.by)
-        return await served.reply(request, self.key, figures.written, names=names)
+        return await served.reply(request, self.key, figures.written, names=names, at_once=True)
 
 
 class _Figures:

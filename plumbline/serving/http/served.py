@@ -14,6 +14,7 @@ from starlette.responses import Response
 from plumbline.access.policy import EVIDENCE, QUERY
 from plumbline.errors import AccessError, PlumblineError
 from plumbline.publication import Publication
+from plumbline.serving.at_once import NotAtOnce
 from plumbline.serving.desk import Desk, Visit
 from plumbline.serving.http.answers import MEDIA, Written, exact_json
 from plumbline.serving.http.identity import Asker, Gate
@@ -71,16 +72,21 @@ class Served:
         scope: str = QUERY,
         keep: bool = True,
         names: Named = ((), ()),
+        at_once: bool = False,
     ) -> Response:
         """Answer by some work on one generation; `key` tells what is asked from all else at this address.
 
-        `names` are metrics and dimensions in the words of who asks, for the log.
+        `names` are metrics and dimensions in the words of who asks, for the log. `at_once`: what is in memory
+        is answered without a thread.
         """
         asker: Asker = request.state.asker
         told: Told = request.scope["plumbline"]
         asker.require(scope)
         if keep and scope == QUERY and (at_hand := self._at_hand(request, told, asker, key)):
             return at_hand
+
+        if at_once and (found := self._at_once(request, told, asker, key, work, names)):
+            return found
 
         def worked(job: Job) -> Response:
             with self.desk.visit(asker.principal) as visit:
@@ -93,6 +99,21 @@ class Served:
                     job.done()
 
         return await self.workers.run(request, worked, self.limits.seconds)
+
+    def _at_once(
+        self, request: Request, told: Told, asker: Asker, key: str, work: Work, names: Named
+    ) -> Response | None:
+        """Do the work from what is in memory; None where it has to wait for something."""
+        try:
+            visit = self.desk.visit_at_once(asker.principal)
+            if visit is None:
+                return None
+            known = known_names(visit, *names)
+            found = self._answered(request, told, visit, key, work, QUERY, True, known)
+        except NotAtOnce:
+            return None
+        told.add(**known)
+        return found
 
     def _at_hand(self, request: Request, told: Told, asker: Asker, key: str) -> Response | None:
         """Give what is kept, without waiting for anything; None where there is work to do."""

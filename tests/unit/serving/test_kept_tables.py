@@ -1,12 +1,14 @@
 """Ranges cut from tables in memory are what the SQL of each question reads."""
 
 import random
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from plumbline.access import Account, Policy, Principal, Role, Selection, SmallGroup
 from plumbline.serving import Question, ask, open_generation
+from plumbline.serving.at_once import NotAtOnce
 from plumbline.serving.desk import Desk
 from plumbline.serving.kept_tables import KeptTables
 
@@ -92,3 +94,23 @@ def test_rows_without_a_period_are_of_no_range():
     kept = KeptTables().get("a", 0, lambda: rows)
     assert kept.within(None, None) == rows
     assert kept.within(date(2025, 1, 1), None) == rows[1:]
+
+
+def test_what_is_in_memory_is_answered_at_once_and_nothing_else(sold):
+    """A table is read once by somebody who may wait; its other ranges need no one."""
+    desk = Desk(sold.home, POLICY)
+    by = ("metric_time__month",)
+    first, second = (Question(("orders",), by, (), day, day) for day in ("2025", "2026-01"))
+    calculated = Question(("orders",), ("order__channel",))
+    assert desk.visit_at_once() is None
+    with desk.visit() as visit:
+        expected = visit.ask(first).rows()
+    now = desk.visit_at_once()
+    assert now.ask(first).rows() == expected
+    assert now.ask(second).rows() == [(date(2026, 1, 1), 1, False)]
+    for question in (calculated, replace(second, where=("orders > 1",)), Question(("net_sales",))):
+        with pytest.raises(NotAtOnce):
+            now.ask(question)
+    with pytest.raises(NotAtOnce):
+        now.values("order__channel")
+    desk.close()
