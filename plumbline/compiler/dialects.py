@@ -64,9 +64,21 @@ def fitted(tree: exp.Select, dialect: str) -> exp.Select:
         for part in list(tree.find_all(exp.TimestampTrunc, exp.DateTrunc)):
             # PostgreSQL takes a date for midnight in the time zone of the session.
             part.set("this", exp.cast(part.this, "TIMESTAMP"))
+    if dialect == "snowflake":
+        _quote_tables(tree)
     if dialect in _KEPT_OF_NAMES:
         _shorten_names(tree, dialect)
     return tree
+
+
+def _quote_tables(tree: exp.Select) -> None:
+    """Quote the names of common tables, as columns name them: what has no quotes is in capitals there."""
+    tables = {item.alias for item in tree.find_all(exp.CTE)}
+    for part in tree.find_all(exp.Table, exp.TableAlias):
+        name = part.this
+        is_stored = isinstance(part, exp.Table) and (part.args.get("db") or name.name not in tables)
+        if isinstance(name, exp.Identifier) and not is_stored:
+            name.set("quoted", True)
 
 
 def _no_position(value: exp.Expr) -> exp.Expr:
@@ -107,6 +119,16 @@ def joins_the_last(dialect: str) -> bool:
 
 def has_frames_of_time(dialect: str) -> bool:
     """Whether an engine adds up rows that lie so long before each (RANGE INTERVAL)."""
+    return dialect in ("duckdb", "postgres")
+
+
+def adds_days(dialect: str) -> bool:
+    """Whether a date plus a number is a date, which is quicker to compare than a timestamp."""
+    return dialect == "duckdb"
+
+
+def least_of_some(dialect: str) -> bool:
+    """Whether the least of values leaves out what is empty."""
     return dialect in ("duckdb", "postgres")
 
 

@@ -321,6 +321,15 @@ def _limit(part: exp.Expr) -> list[tuple[str, exp.Expr]]:
     return [(sign, value) for sign, value in found if is_date(value)]
 
 
+def picks_members(template: Template, dialect: str) -> bool:
+    """Whether a filter asks for nothing but members that it names: `= 'web'`, `IN ('web', 'shop')`."""
+    tree = parsed(template.sql, dialect).unnest()
+    named = tree.expressions if isinstance(tree, exp.In) else [tree.expression]
+    if not isinstance(tree, exp.EQ | exp.In) or not isinstance(tree.this, exp.Column):
+        return False
+    return bool(named) and all(isinstance(item, exp.Literal) for item in named)
+
+
 def makes_values(tree: exp.Expr) -> bool:
     """Whether an expression may have a value where all its inputs have none."""
     makers = (exp.Coalesce, exp.Case, exp.If, exp.Is, exp.Nvl2, exp.Anonymous, exp.NullSafeEQ)

@@ -86,11 +86,9 @@ class Graph:
     def found(self, models: Sequence[str], item: GroupBy, asked: str) -> tuple[GroupBy, Mapping[str, Column]]:
         """Find what a name means as `resolve` does, with the name that tells the whole way there."""
         item = self.with_calendar(item)
-        shared = self._shared(models, item.name)
-        if not shared:
+        nearest = self._nearest(models, item.name)
+        if not nearest:
             raise self._unknown(models, item, asked)
-        shortest = min(len(found[0].links) for found in shared)
-        nearest = [found for found in shared if len(found[0].links) == shortest]
         if len(nearest) > 1:
             raise _ambiguous(item, [found[0].name for found in nearest], asked)
         columns = {
@@ -98,6 +96,10 @@ class Graph:
             for model, found in zip(models, nearest[0], strict=True)
         }
         return replace(item, name=nearest[0][0].name), columns
+
+    def leads(self, models: Sequence[str], name: str) -> bool:
+        """Tell whether a name means one thing for all models; `resolve` tells why it does not."""
+        return len(self._nearest(models, name)) == 1
 
     def member_of(self, model: str, item: GroupBy, metric: str) -> Column:
         """Find the key by which rows have a metric of its members: where the metric names a way, its end."""
@@ -108,6 +110,12 @@ class Graph:
     def with_calendar(self, item: GroupBy) -> GroupBy:
         """Read a grain of the company's own calendar at the end of a name."""
         return item.with_calendar(self.definitions.calendar)
+
+    def _nearest(self, models: Sequence[str], name: str) -> list[tuple[Found, ...]]:
+        """Give what a name may mean for all models by the shortest of their ways."""
+        shared = self._shared(models, name)
+        shortest = min((len(found[0].links) for found in shared), default=0)
+        return [found for found in shared if len(found[0].links) == shortest]
 
     def _shared(self, models: Sequence[str], name: str) -> list[tuple[Found, ...]]:
         """Give what the name may mean, by the way to it, where all models have that way."""

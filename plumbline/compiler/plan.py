@@ -141,6 +141,11 @@ class Running:
     outer: bool = False
     fill: int | None = None
 
+    @property
+    def only_last(self) -> bool:
+        """Whether the last moment of a period is its value: no other moment is needed then."""
+        return self.roll == "last" and not any(item.mixed for item in self.conditions)
+
 
 @dataclass(frozen=True)
 class Events:

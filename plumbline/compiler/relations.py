@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from plumbline.compiler.aggregates import DISTRIBUTIVE, aggregated, as_number, combined
-from plumbline.compiler.dialects import extreme, joins_the_last
+from plumbline.compiler.aggregates import DISTRIBUTIVE, aggregated, as_number, combined, only
+from plumbline.compiler.dialects import adds_days, extreme, joins_the_last
 from plumbline.compiler.expressions import (
     both,
     column,
@@ -24,6 +24,7 @@ from plumbline.compiler.expressions import (
     with_join,
 )
 from plumbline.compiler.graph import Column, Graph
+from plumbline.compiler.picked import MEMBER, picked_from
 from plumbline.compiler.plan import (
     ITEM,
     MOMENT,
@@ -48,6 +49,7 @@ _SPINE = "time_spine"
 _NUMBER = "number"
 _DAY = "day"
 _BASE_MOMENT = "base_moment"
+_MEMBERS = "members"
 _MANY = 4
 
 
@@ -129,9 +131,11 @@ class Writer:
 
     def _aggregated(self, scan: Scan, values: Sequence[Value]) -> exp.Select:
         """Aggregate rows by the keys; conditions that all values share limit the rows, others the values."""
+        shared = _shared(values)
+        if picked := picked_from(values, shared, self.graph, self.dialect):
+            return self._by_member(scan, values, shared, picked)
         rows = Rows(self.graph, scan, self.dialect, self.subquery, _by_calendar(scan, values))
         keys = [_key(key.name, rows.value(key.column)) for key in scan.keys]
-        shared = _shared(values)
         own = [[item for item in value.conditions if item not in shared] for value in values]
         limits = [both([rows.condition(item) for item in items]) if items else None for items in own]
         aggregates = [
@@ -151,6 +155,35 @@ class Writer:
             return _grouped(_where(select, [*where, _any(some)]), keys)
         # Asking each row for many conditions twice costs more than adding up rows that meet none.
         return _grouped(_where(select, where), keys).having(exp.LogicalOr(this=_any(some)), copy=False)
+
+    def _by_member(
+        self, scan: Scan, values: Sequence[Value], shared: tuple[Condition, ...], picked: Column
+    ) -> exp.Select:
+        """Aggregate rows by member of a dimension first, then what each value picks of them."""
+        parts = {value: replace(value, conditions=shared) for value in values}
+        by_member = replace(scan, keys=(*scan.keys, Key(MEMBER, picked)))
+        source = self._aggregated(by_member, tuple(dict.fromkeys(parts.values())))
+        limits = [self._picking(value, shared) for value in values]
+        totals = [
+            combined(
+                value.measure,
+                only(column(self.column_of(part), _MEMBERS), both(limit) if limit else None),
+                self.dialect,
+            )
+            for (value, part), limit in zip(parts.items(), limits, strict=True)
+        ]
+        keys = [column(key.name, _MEMBERS) for key in scan.keys]
+        columns = [*(key.name for key in scan.keys), *map(self.column_of, values)]
+        select = selected([*keys, *totals], columns, source.subquery(_MEMBERS))
+        where = [_any([both(limit).copy() for limit in limits])] if all(limits) else []
+        return _grouped(_where(select, where), keys)
+
+    def _picking(self, value: Value, shared: Sequence[Condition]) -> list[exp.Expr]:
+        own = [item for item in value.conditions if item not in shared]
+        return [
+            filled_in(item.template, [column(MEMBER, _MEMBERS) for _ in item.columns], self.dialect)
+            for item in own
+        ]
 
     def _argument(self, rows: Rows, measure: Measure) -> exp.Expr:
         return qualified(measure.expr, rows.scan.model, self.dialect)
@@ -288,7 +321,7 @@ class Writer:
         """Give the total at each moment of the time spine; then roll moments up to periods."""
         values = tuple(self._asked[running])
         name = self.column_of(values[0])
-        rolled = bool(running.roll) and not _at_last(running)
+        rolled = bool(running.roll) and not running.only_last
         table = self.add("running", self._totals_by(running)(running, name, rolled))
         return self.add("rolled", _rolled(running, table, name)) if rolled else table
 
@@ -304,31 +337,35 @@ class Writer:
             part = self.column_of(_parts(running.measure)[0])
             totals = self.add("totals", summed_up(running, source, part, self.dialect))
         else:
-            source = self.add(f"{running.source.model}_items", self._aggregated(running.source, ()))
-            totals = self.add("totals", counted(running, source, self.add))
+            source = self.add(f"{running.source.model}_items", self._raw(running.source, ()))
+            totals = self.add("totals", counted(running, source, self.add, self.dialect))
+        present = running.measure.agg not in DISTRIBUTIVE
+        return self._looked_up(running, totals, column(TOTAL, totals), present, name, rolled)
+
+    def _slid_totals(self, running: Running, name: str, rolled: bool) -> exp.Select:
+        """Look up what a window that slides over the rows of a member adds up to."""
+        source = self._rows_by_moment(running)
+        parts = {self.column_of(value): f"{TOTAL}_{n}" for n, value in enumerate(_parts(running.measure))}
+        totals = self.add("totals", slid(running, source, parts, self.add, self.dialect))
+        found = [column(part, totals) for part in parts.values()]
+        total = _share(*found) if len(found) > 1 else found[0]
+        return self._looked_up(running, totals, total, True, name, rolled)
+
+    def _looked_up(
+        self, running: Running, totals: str, total: exp.Expr, present: bool, name: str, rolled: bool
+    ) -> exp.Select:
+        """Give each moment the total that holds then, where rows are there to be added up."""
         ends = self._moments(running)
         end = shifted(column(MOMENT, ends), running.shifts)
         match: list[exp.Expr] = [
             exp.GTE(this=end, expression=column(SINCE, totals)),
             exp.LT(this=end.copy(), expression=column(UNTIL, totals)),
         ]
-        if running.measure.agg not in DISTRIBUTIVE:
+        if present:
             match.append(exp.GT(this=column(PRESENT, totals), expression=exp.Literal.number(0)))
         keys = self._running_keys(running, ends, totals, rolled)
-        total = _filled(running, column(TOTAL, totals))
-        select = selected([*keys.values(), total], [*keys, name], ends)
+        select = selected([*keys.values(), _filled(running, total)], [*keys, name], ends)
         return with_join(select, totals, both(match), _side(running))
-
-    def _slid_totals(self, running: Running, name: str, rolled: bool) -> exp.Select:
-        """Add up windows that slide over the rows of each member."""
-        source, ends = self._rows_by_moment(running), self._moments(running)
-        parts = {self.column_of(value): f"{TOTAL}_{n}" for n, value in enumerate(_parts(running.measure))}
-        totals, match = slid(running, source, ends, parts, self.add, self.dialect)
-        keys = self._running_keys(running, ends, totals, rolled)
-        found = [column(part, totals) for part in parts.values()]
-        total = _filled(running, _share(*found) if len(found) > 1 else found[0])
-        select = selected([*keys.values(), total], [*keys, name], ends)
-        return with_join(select, totals, match, _side(running))
 
     def _added_up(self, running: Running, name: str, rolled: bool) -> exp.Select:
         """Add up, for each moment, what its window has."""
@@ -376,7 +413,7 @@ class Writer:
     def _moments(self, running: Running) -> str:
         """Give the moments to add up to: all of them, or the last one of each period where that is enough."""
         times = tuple(key for key in running.keys if key.is_time)
-        same = ("moments", times, running.conditions, running.range, _at_last(running))
+        same = ("moments", times, running.conditions, running.range, running.only_last)
         if same not in self._spines:
             self._spines[same] = self.add("moments", self._moment_rows(running))
         return self._spines[same]
@@ -394,7 +431,7 @@ class Writer:
         wanted = [(key.name, key.column) for key in times] + mixed
         values = [on_spine(spine, _SPINE, item, self.dialect) for _, item in wanted]
         table = stored(spine.relation, _SPINE)
-        last = _at_last(running)
+        last = running.only_last
         moment_value = exp.Max(this=at) if last else at
         names = [*(name for name, _ in wanted), MOMENT]
         select = selected([*values, moment_value], names, table)
@@ -551,8 +588,7 @@ class Writer:
         if not events.window:
             return [both(match)]
         start = earlier(at.copy(), events.window.count, events.window.grain)
-        if self.dialect == "duckdb" and events.window.grain == _DAY == events.moments[0].grain:
-            # Dates less days are dates, which are quicker to compare than timestamps.
+        if adds_days(self.dialect) and events.window.grain == _DAY == events.moments[0].grain:
             start = exp.Sub(this=at.copy(), expression=exp.Literal.number(events.window.count))
         return [both(match), exp.GT(this=before.copy(), expression=start)]
 
@@ -691,11 +727,6 @@ def _within(at: exp.Expr, moment: exp.Expr, running: Running) -> list[exp.Expr]:
 
 def _side(running: Running) -> str:
     return "left" if running.outer else "inner"
-
-
-def _at_last(running: Running) -> bool:
-    """Whether the last moment of a period is its value: no other moment is needed then."""
-    return running.roll == "last" and not any(item.mixed for item in running.conditions)
 
 
 def _rolled(running: Running, table: str, name: str) -> exp.Select:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from plumbline.compiler.aggregates import DISTRIBUTIVE, combined
+from plumbline.compiler.dialects import adds_days, least_of_some
 from plumbline.compiler.expressions import column, common, earlier, later, moment, named, selected, truncated
 from plumbline.compiler.plan import ITEM, MOMENT, Running
 from plumbline.definitions import TIMES, Window
@@ -64,13 +65,14 @@ def summed_up(running: Running, source: str, part: str, dialect: str) -> exp.Sel
     return selected(values, [*keys, SINCE, UNTIL, TOTAL], source)
 
 
-def counted(running: Running, source: str, add: Add) -> exp.Select:
+def counted(running: Running, source: str, add: Add, dialect: str) -> exp.Select:
     """Count distinct items by their steps: keys, `since`, `until`, `total`, and the rows that are `present`.
 
-    `source` has each item once per moment. What is counted nowhere, an item without a name, is present too.
+    An item may be in `source` many times per moment: all but one of them count until that moment only, which
+    is quicker than to look for different ones. What is counted nowhere, an item without a name, is present.
     """
     keys = _others(running)
-    spans = add("spans", _spans(running, source, keys))
+    spans = add("spans", _spans(running, source, keys, dialect))
     steps: exp.Query = _steps(spans, keys, SINCE, 1)
     if not _endless(running):
         steps = exp.union(steps, _steps(spans, keys, UNTIL, -1), distinct=False)
@@ -98,8 +100,8 @@ def _others(running: Running) -> list[str]:
     return [key.name for key in running.keys if not key.is_time]
 
 
-def _spans(running: Running, source: str, keys: Sequence[str]) -> exp.Select:
-    """Give, for each item, the times in which it counts; they do not overlap."""
+def _spans(running: Running, source: str, keys: Sequence[str], dialect: str) -> exp.Select:
+    """Give, for each item, the times in which it counts; they do not overlap, and may be empty."""
     names = [*keys, ITEM]
     columns = [column(name) for name in names]
     if _endless(running):
@@ -109,13 +111,23 @@ def _spans(running: Running, source: str, keys: Sequence[str]) -> exp.Select:
     within = [item.copy() for item in columns]
     if running.grain_to_date:
         within.append(truncated(column(MOMENT), running.grain_to_date))
-    end = _end(running)
-    until: exp.Expr = exp.Coalesce(this=_lead(within), expressions=[end])
-    if running.window:
-        until = exp.Least(this=until, expressions=[end.copy()])
+    until = _until(running, within, dialect)
     return exp.select(*named([*columns, column(MOMENT), until], [*names, SINCE, UNTIL])).from_(
         common(source), copy=False
     )
+
+
+def _until(running: Running, within: Sequence[exp.Expr], dialect: str) -> exp.Expr:
+    """Give the moment from which an item does not count any more, or counts for its next row."""
+    end = _end(running)
+    window, in_days = running.window, running.source.time.base == "day"
+    if window and window.grain in ("day", "week") and in_days and adds_days(dialect):
+        days = window.count * (7 if window.grain == "week" else 1)
+        end = exp.Add(this=column(MOMENT), expression=exp.Literal.number(days))
+    if window and least_of_some(dialect):
+        return exp.Least(this=_lead(within), expressions=[end], ignore_nulls=True)
+    until: exp.Expr = exp.Coalesce(this=_lead(within), expressions=[end])
+    return exp.Least(this=until, expressions=[end.copy()]) if window else until
 
 
 def _steps(spans: str, keys: Sequence[str], at: str, sign: int) -> exp.Select:

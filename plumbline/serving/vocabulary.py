@@ -219,6 +219,8 @@ class Vocabulary:
             for name, dimension in self.splits.items()
             if word in {_plain(dimension.label), _plain(dimension.label_zh), _plain(dimension.name)}
         ]
+        if len(named) < 2:
+            return named
         reachable = set(self.dimensions(metrics))
         return [name for name in named if name in reachable] or named
 
@@ -311,10 +313,7 @@ class Vocabulary:
         return self._found[metric]
 
     def _leads(self, models: Sequence[str], name: str) -> bool:
-        try:
-            return bool(models and self._graph.resolve(models, GroupBy(name), ""))
-        except DefinitionError:
-            return False
+        return bool(models) and self._graph.leads(models, name)
 
     @cached_property
     def _graph(self) -> Graph:

@@ -1,8 +1,9 @@
 """Compiled SQL beside the best SQL that a person would write, and beside MetricFlow's, shape by shape.
 
-`python -m tests.benchmarks.shapes [ROWS]` (default 5,000,000 orders of three years) prints milliseconds of
-CPU of the best of several turns on one thread, and exits with 1 when answers differ. MetricFlow's SQL is
-stopped when it takes many times as long.
+`python -m tests.benchmarks.shapes [ROWS]` (default 20,000,000 orders of three years) prints milliseconds of
+CPU of the best of several turns on two threads, and exits with 1 when answers differ. MetricFlow's SQL is
+stopped when it takes many times as long. Below a shape stands what is quicker still for one who knows what no
+definition says: that products are few, or that a second order follows the first.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from tests.benchmarks import bazaar
 from tests.oracle import MetricFlow
 from tests.unit.definitions import shop
 
-ROWS = 5_000_000
-TURNS = 5
+ROWS = 20_000_000
+TURNS = 3
+THREADS = 2
 # How many times as long as ours, and how many seconds more, MetricFlow's SQL may take.
 PATIENCE, MORE = 20, 2.0
 
-MONTH = "CAST(date_trunc('month', order_date) AS DATE)"
+MONTH = "date_trunc('month', order_date)"
 
 
 SIX_CHANNELS = ", ".join(f"sum(amount) FILTER (channel = 'channel {number}')" for number in range(6))
@@ -42,6 +44,8 @@ class Shape:
     metrics: str
     by: str
     best: str
+    # How one would ask it who knows how many there are of what, and beginning with why.
+    knowing: str = ""
     where: tuple[str, ...] = ()
     order_by: tuple[str, ...] = ()
     limit: int | None = None
@@ -60,6 +64,10 @@ SHAPES = (
         "product__category",
         """SELECT category, sum(amount)
         FROM marts.orders LEFT JOIN marts.products USING (product_id) GROUP BY 1""",
+        knowing="""-- products are few
+        SELECT category, sum(sales) FROM (
+            SELECT product_id, sum(amount) AS sales FROM marts.orders GROUP BY 1)
+        LEFT JOIN marts.products USING (product_id) GROUP BY 1""",
     ),
     Shape(
         "sum by month and region, two hops",
@@ -68,13 +76,19 @@ SHAPES = (
         f"""SELECT {MONTH}, region, sum(amount) FROM marts.orders
         LEFT JOIN marts.customers USING (customer_id)
         LEFT JOIN marts.regions USING (region_id) GROUP BY ALL""",
+        knowing=f"""-- regions are few
+        SELECT month, region, sum(sales) FROM (
+            SELECT {MONTH} AS month, region_id, sum(amount) AS sales
+            FROM marts.orders LEFT JOIN marts.customers USING (customer_id) GROUP BY ALL)
+        LEFT JOIN marts.regions USING (region_id) GROUP BY ALL""",
     ),
     Shape(
         "six filtered metrics",
         " ".join(f"sales_of_channel_{number}" for number in range(6)),
         "metric_time__month",
-        f"""SELECT {MONTH}, {SIX_CHANNELS}
-        FROM marts.orders GROUP BY 1""",
+        f"""WITH by_channel AS (
+            SELECT {MONTH} AS month, channel, sum(amount) AS amount FROM marts.orders GROUP BY ALL)
+        SELECT month, {SIX_CHANNELS} FROM by_channel GROUP BY 1""",
     ),
     Shape(
         "filtered ratio",
@@ -88,7 +102,7 @@ SHAPES = (
         "refund_rate",
         "metric_time__month",
         f"""WITH sold AS (SELECT {MONTH} AS month, sum(amount) AS sales FROM marts.orders GROUP BY 1),
-        returned AS (SELECT CAST(date_trunc('month', refund_date) AS DATE) AS month, sum(refund) AS refunds
+        returned AS (SELECT date_trunc('month', refund_date) AS month, sum(refund) AS refunds
             FROM marts.refunds GROUP BY 1)
         SELECT month, refunds::DOUBLE / nullif(sales, 0) FROM sold FULL JOIN returned USING (month)""",
     ),
@@ -105,7 +119,7 @@ SHAPES = (
         "sales",
         "metric_time__month",
         f"""WITH busy AS (SELECT customer_id FROM marts.orders GROUP BY 1 HAVING count(*) > 45)
-        SELECT {MONTH}, sum(amount) FROM marts.orders SEMI JOIN busy USING (customer_id) GROUP BY 1""",
+        SELECT {MONTH}, sum(amount) FROM marts.orders JOIN busy USING (customer_id) GROUP BY 1""",
         where=("{{ Metric('orders', group_by=['customer']) }} > 45",),
     ),
     Shape(
@@ -115,12 +129,19 @@ SHAPES = (
         f"""SELECT {MONTH}, category, sum(amount), sum(cost), count(*), sum(amount) - sum(cost),
             (sum(amount) - sum(cost))::DOUBLE / nullif(sum(amount), 0)
         FROM marts.orders LEFT JOIN marts.products USING (product_id) GROUP BY ALL""",
+        knowing=f"""-- products are few
+        SELECT month, category, sum(sales), sum(costs), sum(orders), sum(sales) - sum(costs),
+            (sum(sales) - sum(costs))::DOUBLE / nullif(sum(sales), 0)
+        FROM (
+            SELECT {MONTH} AS month, product_id, sum(amount) AS sales, sum(cost) AS costs, count(*) AS orders
+            FROM marts.orders GROUP BY ALL)
+        LEFT JOIN marts.products USING (product_id) GROUP BY ALL""",
     ),
     Shape(
         "a filtered metric beside another",
         "first_orders orders",
         "metric_time__month",
-        f"SELECT {MONTH}, sum(1) FILTER (number_of_customer = 1), count(*) FROM marts.orders GROUP BY 1",
+        f"SELECT {MONTH}, count(*) FILTER (number_of_customer = 1), count(*) FROM marts.orders GROUP BY 1",
     ),
     Shape(
         "distinct customers by month",
@@ -228,36 +249,49 @@ SHAPES = (
         "customers of 28 days by day",
         "recent_customers",
         "metric_time__day",
-        """WITH daily AS (SELECT DISTINCT order_date, customer_id FROM marts.orders),
-        spans AS (
-            SELECT customer_id, order_date AS first, least(order_date + 28, coalesce(
-                lead(order_date) OVER (PARTITION BY customer_id ORDER BY order_date),
-                DATE '2999-01-01')) AS after
-            FROM daily),
+        """WITH spans AS (
+            SELECT order_date AS first, least(order_date + 28, lead(order_date) OVER (
+                PARTITION BY customer_id ORDER BY order_date)) AS after
+            FROM marts.orders),
         steps AS (SELECT first AS day, count(*) AS step FROM spans GROUP BY 1
-            UNION ALL SELECT after::DATE, -count(*) FROM spans GROUP BY 1),
+            UNION ALL SELECT after, -count(*) FROM spans GROUP BY 1),
         days AS (SELECT day, sum(step) AS step FROM steps GROUP BY 1)
         SELECT date_day, sum(step) OVER (ORDER BY date_day)::BIGINT
         FROM marts.days LEFT JOIN days ON day = date_day""",
     ),
     Shape(
+        "customers of 28 days by day and category",
+        "recent_customers",
+        "metric_time__day product__category",
+        """WITH spans AS (
+            SELECT category, order_date AS first, least(order_date + 28, lead(order_date) OVER (
+                PARTITION BY category, customer_id ORDER BY order_date)) AS after
+            FROM marts.orders LEFT JOIN marts.products USING (product_id)),
+        steps AS (SELECT category, first AS day, count(*) AS step FROM spans GROUP BY ALL
+            UNION ALL SELECT category, after, -count(*) FROM spans GROUP BY ALL),
+        days AS (SELECT category, day, sum(step) AS step FROM steps GROUP BY ALL),
+        members AS (SELECT DISTINCT category FROM days)
+        SELECT date_day, members.category,
+            sum(step) OVER (PARTITION BY members.category ORDER BY date_day)::BIGINT
+        FROM (marts.days CROSS JOIN members) LEFT JOIN days
+            ON day = date_day AND days.category IS NOT DISTINCT FROM members.category""",
+    ),
+    Shape(
         "last stock of the month",
         "stock",
         "metric_time__month",
-        """SELECT date_trunc('month', stock_date)::DATE, sum(quantity) FROM marts.stock
-        WHERE stock_date IN (
-            SELECT max(stock_date) FROM marts.stock GROUP BY date_trunc('month', stock_date))
-        GROUP BY 1""",
+        """WITH daily AS (SELECT stock_date, sum(quantity) AS stock FROM marts.stock GROUP BY 1)
+        SELECT date_trunc('month', stock_date), arg_max(stock, stock_date) FROM daily GROUP BY 1""",
     ),
     Shape(
         "bought within 7 days of a visit",
         "bought_in_a_week",
         "metric_time__month",
         """WITH visited AS (
-            SELECT date_trunc('month', visit_date)::DATE AS month, count(*) AS visits
+            SELECT date_trunc('month', visit_date) AS month, count(*) AS visits
             FROM marts.visits GROUP BY 1),
         bought AS (
-            SELECT date_trunc('month', visit_date)::DATE AS month, count(*) AS orders
+            SELECT date_trunc('month', visit_date) AS month, count(*) AS orders
             FROM marts.orders ASOF JOIN marts.visits
                 ON orders.customer_id = visits.customer_id AND order_date >= visit_date
             WHERE visit_date > order_date - 7 GROUP BY 1)
@@ -273,6 +307,11 @@ SHAPES = (
                     - order_date < 30 AS again
             FROM marts.orders WHERE number_of_customer <= 2)
         SELECT month, count(*) FILTER (again)::DOUBLE / count(*) FROM pairs WHERE is_first GROUP BY 1""",
+        knowing=f"""-- there is one second order of a customer, after the first
+        WITH second AS (
+            SELECT customer_id, order_date AS again FROM marts.orders WHERE number_of_customer = 2)
+        SELECT {MONTH}, count(*) FILTER (again < order_date + 30)::DOUBLE / count(*)
+        FROM marts.orders LEFT JOIN second USING (customer_id) WHERE number_of_customer = 1 GROUP BY 1""",
     ),
 )
 
@@ -282,8 +321,9 @@ def main(rows: int = ROWS) -> int:
         manifest = shop.write(Path(directory) / "semantic_manifest.json", bazaar.definitions())
         other = MetricFlow.of(manifest)
         con = bazaar.tables(rows)
-        print(f"{rows:,} orders; milliseconds on one thread, best of {TURNS}; x: as many times as by hand")
-        print(f"{'shape':<34}{'compiled':>10}{'by hand':>10}{'x':>7}{'MetricFlow':>13}{'x':>9}")
+        con.execute(f"SET threads = {THREADS}")
+        print(f"{rows:,} orders; milliseconds of CPU on {THREADS} threads, best of {TURNS}; x: times by hand")
+        print(f"{'shape':<42}{'compiled':>10}{'by hand':>10}{'x':>7}{'MetricFlow':>13}{'x':>9}")
         wrong = [shape.name for shape in SHAPES if not _compare(con, manifest, other, shape)]
     for name in wrong:
         print(f"other answers: {name}", file=sys.stderr)
@@ -299,12 +339,26 @@ def _compare(con: duckdb.DuckDBPyConnection, manifest: Path, other: MetricFlow, 
     patience = max(PATIENCE * ours / 1000, MORE)
     taken = _patiently(con, theirs, patience)
     print(
-        f"{shape.name:<34}{ours:>10.1f}{best:>10.1f}{ours / best:>7.2f}"
+        f"{shape.name:<42}{ours:>10.1f}{best:>10.1f}{ours / best:>7.2f}"
         + (f"{taken:>13.1f}{taken / best:>9.1f}" if taken else f"{'stopped':>13}{f'> {PATIENCE}':>9}"),
         flush=True,
     )
     answer = _rows(con, compiled)
-    return answer == _rows(con, shape.best) and (not taken or answer == _rows(con, theirs))
+    return (
+        answer == _rows(con, shape.best)
+        and (not taken or answer == _rows(con, theirs))
+        and (not shape.knowing or _knowing(con, shape, ours, answer))
+    )
+
+
+def _knowing(
+    con: duckdb.DuckDBPyConnection, shape: Shape, ours: float, answer: list[tuple[str, ...]]
+) -> bool:
+    """Print what takes less for one who knows more than the definitions say, and why."""
+    least = min(time for (time,) in _turns(con, shape.knowing))
+    reason = shape.knowing.splitlines()[0].removeprefix("-- ")
+    print(f"{'  knowing that ' + reason:<52}{least:>10.1f}{ours / least:>7.2f}", flush=True)
+    return answer == _rows(con, shape.knowing)
 
 
 def _turns(con: duckdb.DuckDBPyConnection, *texts: str) -> Iterator[tuple[float, ...]]:

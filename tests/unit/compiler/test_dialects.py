@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import sqlglot
+from sqlglot.optimizer.qualify import qualify
 
 from plumbline.compiler import compile
 from plumbline.compiler.dialects import DIALECTS
@@ -26,6 +27,15 @@ def test_the_sql_parses_in_its_dialect(manifest: Path, dialect: str) -> None:
     (statement,) = sqlglot.parse(sql, dialect=dialect)
     assert statement is not None
     assert statement.named_selects == ["metric_time__month", *METRICS]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_each_name_in_the_sql_is_found_as_the_engine_reads_it(manifest: Path, dialect: str) -> None:
+    sql = compile(manifest, {"metrics": METRICS, "group_by": ["metric_time__month"]}, dialect)
+    tree = sqlglot.parse_one(sql, dialect=dialect)
+    tree.set("settings", None)
+    # Raises where a column is of no table: Snowflake has what is not quoted in capitals.
+    qualify(tree, dialect=dialect)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

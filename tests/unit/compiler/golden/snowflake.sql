@@ -1,4 +1,4 @@
-WITH orders_rows AS (
+WITH "orders_rows" AS (
   SELECT
     DATE_TRUNC('WEEK', "orders".order_date) AS "metric_time__week",
     DATE_PART(DAYOFWEEKISO, "orders".order_date) AS "metric_time__extract_dow",
@@ -24,7 +24,7 @@ SELECT
   "product__category",
   CAST("amount" - "cost" AS DOUBLE) / CAST(NULLIF("amount", 0) AS DOUBLE) AS "margin",
   "order_count" AS "first_orders"
-FROM orders_rows
+FROM "orders_rows"
 ORDER BY
   "margin" DESC NULLS LAST
 LIMIT 3
