@@ -40,8 +40,8 @@ COMMANDS = (
 )
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the parser of every command."""
+def build_parser(asked: str = "") -> argparse.ArgumentParser:
+    """Build the parser of every command, or of the one that is asked for: all of them take longer to load."""
     parser = Parser(
         prog="plumb",
         description="Run a company by its indicators: governed metrics, quality before publication, proof.",
@@ -50,14 +50,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"plumb {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for name in COMMANDS:
+    for name in (asked,) if asked in COMMANDS else COMMANDS:
         import_module(f"plumbline.cli.{name}").register(subparsers)
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `plumb` with `arguments` (default: the process's own) and return the exit code."""
-    parser = build_parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = build_parser(next(iter(arguments), ""))
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help()

@@ -117,12 +117,15 @@ def cold(directory: Path) -> Iterator[Measured]:
         check=True,
         capture_output=True,
     )
-    new = [_cpu(["query", "net_sales", "--by", name], home) for name in _DIMENSIONS]
-    known = [_cpu(["query", "net_sales", "--by", name], home) for name in _DIMENSIONS]
+    # No published table answers under a condition: each question is compiled.
+    asked = [["query", "net_sales", "--by", name, "--where", _WHERE] for name in _DIMENSIONS]
+    new = [_cpu(words, home) for words in asked]
+    known = [_cpu(words, home) for words in asked]
     yield Measured(f"cold plumb query, {SOME} metrics, asked before", min(known), 0.35, "s")
     yield Measured(f"cold plumb query, {SOME} metrics, never asked", min(new), 0.35, "s")
 
 
+_WHERE = "territory__name <> 'nowhere'"
 _DIMENSIONS = ("product__category", "territory__name", "metric_time__month", "metric_time__quarter")
 
 
