@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -25,10 +26,22 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Refuse what the command does not know itself, so that the error can name what it does know."""
-        found, unknown = super().parse_known_args(args, namespace)
+        words = sys.argv[1:] if args is None else list(args)
+        found, unknown = super().parse_known_args(self._joined(words), namespace)
         if unknown:
             self._refuse(unknown)
         return found, unknown
+
+    def _joined(self, words: list[str]) -> list[str]:
+        """Read `--order -net_sales` as `--order=-net_sales`: argparse takes the minus for an option."""
+        joined: list[str] = []
+        for word in words:
+            descending = word.startswith("-") and not word.startswith("--")
+            if descending and joined[-1:] == ["--order"] and word not in self._option_string_actions:
+                joined[-1] = f"--order={word}"
+            else:
+                joined.append(word)
+        return joined
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2 and say how the command is called."""
@@ -73,7 +86,7 @@ def _noun(action: argparse.Action) -> str:
 def _hint_of(message: str) -> str:
     """Say what helps against what argparse complains of."""
     if "--order" in message and "expected one argument" in message:
-        return "A column that begins with - is joined by =, as in --order=-net_sales."
+        return "Name a column, as in --order net_sales; -net_sales is descending."
     return ""
 
 

@@ -80,7 +80,7 @@ def register(subparsers: Any) -> None:
         action="append",
         default=[],
         metavar="COLUMN",
-        help="order by it; --order=-COLUMN for descending",
+        help="order by it; -COLUMN for descending",
     )
     parser.add_argument("--limit", type=whole_number, metavar="N", help="at most N rows; 0 gives none")
     parser.add_argument(

@@ -189,6 +189,7 @@ EXACTLY = "CAST(amount AS DECIMAL(18, 6))"
 LONG = "what_customers_paid_for_goods_that_were_neither_broken_nor_returned"
 WEB = "{{ Dimension('order__channel') }} = 'web'"
 SHOP = "{{ Dimension('order__channel') }} = 'shop'"
+PHONE = "{{ Dimension('order__channel') }} IN ('phone', 'fax')"
 
 MODELS = [
     model(
@@ -358,6 +359,8 @@ METRICS = [
     metric("web_sales", measure="sales", where=WEB),
     metric("web_orders", measure=taken("orders", WEB)),
     metric("web_buyers", measure="buyers", where=WEB),
+    metric("shop_notes", measure="noted", where=SHOP),
+    metric("phone_largest_sale", measure="largest_sale", where=PHONE),
     metric("retail_sales", measure="sales", where="{{ Dimension('customer__segment') }} = 'retail'"),
     metric("big_web_sales", measure=taken("sales", WEB), where="{{ Dimension('order__size') }} = 'big'"),
     metric(

@@ -13,7 +13,7 @@ from plumbline.cli.main import main
         (["query", "x", "--grian", "month"], "unknown option '--grian' [usage]\n  Did you mean '--grain"),
         (["query", "x", "--group-by=y"], "unknown option '--group-by=y' [usage]\n  Did you mean '--by'?"),
         (["query", "x", "--sort", "y"], "Did you mean '--order'?"),
-        (["query", "x", "--order", "-y"], "as in --order=-net_sales"),
+        (["query", "x", "--order", "--limit"], "as in --order net_sales"),
         (["query", "x", "--limit", "ten"], "'ten' is no whole number [usage]"),
         (["query", "x", "--format", "jsn"], "'jsn' is no value of --format [usage]\n  Did you mean 'json'?"),
         (["query", "x", "--compare", "y"], "is no value of --compare [usage]\n  Known: previous, year-ago."),

@@ -45,6 +45,11 @@ def test_a_chinese_question_gets_chinese_headings(plumb):
     assert lines[2].split() == ["online", "359.50"]
 
 
+def test_a_minus_before_a_column_is_no_option(plumb):
+    _, joined, _ = plumb("query", "net_sales", "--by", "渠道", "--order=-net_sales")
+    assert plumb("query", "net_sales", "--by", "渠道", "--order", "-net_sales")[1] == joined
+
+
 def test_a_period_that_is_not_over_is_named(plumb):
     _, _, err = plumb("query", "orders", "--grain", "year")
     assert "* the year from 2026-01-01 is not over yet: it counts 2026-01-01 to 2026-02-28" in err
