@@ -175,8 +175,12 @@ class Writer:
         keys = [column(key.name, _MEMBERS) for key in scan.keys]
         columns = [*(key.name for key in scan.keys), *map(self.column_of, values)]
         select = selected([*keys, *totals], columns, source.subquery(_MEMBERS))
-        where = [_any([both(limit).copy() for limit in limits])] if all(limits) else []
-        return _grouped(_where(select, where), keys)
+        select = _grouped(select, keys)
+        if not (keys and all(limits)):
+            return select
+        # A WHERE would be asked of the rows again: engines push it below the sums by member.
+        picks = _any([both(limit).copy() for limit in limits])
+        return select.having(exp.LogicalOr(this=picks), copy=False)
 
     def _picking(self, value: Value, shared: Sequence[Condition]) -> list[exp.Expr]:
         own = [item for item in value.conditions if item not in shared]

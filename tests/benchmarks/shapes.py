@@ -141,7 +141,8 @@ SHAPES = (
         "a filtered metric beside another",
         "first_orders orders",
         "metric_time__month",
-        f"SELECT {MONTH}, count(*) FILTER (number_of_customer = 1), count(*) FROM marts.orders GROUP BY 1",
+        f"""SELECT {MONTH}, nullif(count(*) FILTER (number_of_customer = 1), 0), count(*)
+        FROM marts.orders GROUP BY 1""",
     ),
     Shape(
         "distinct customers by month",
