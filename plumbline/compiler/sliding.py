@@ -25,8 +25,8 @@ from plumbline.definitions import TIMES, Window
 _DAY = 24 * 3600
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": _DAY, "week": 7 * _DAY}
 _SECONDS |= {"month": 30 * _DAY, "quarter": 91 * _DAY, "year": 365 * _DAY}
-# How many moments a window has that is joined: then few rows are looked at more than once.
-_SHORT = 14
+# How many moments a window has that is joined: a month by day, or years by month.
+_SHORT = 31
 
 
 def slides(running: Running, dialect: str) -> bool:
