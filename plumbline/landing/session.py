@@ -62,9 +62,9 @@ class Session:
         return self._current[table]
 
     def known_lines(self, table: str, load: int) -> Path:
-        """Give the file that remembers the lines of a table's newest snapshot, as of a load."""
+        """Give the file that tells what is remembered of the lines of a table's snapshot, as of a load."""
         directory = self.home.landing / ".cache" / "lines" / self.system.name / table
-        return directory / f"{load}.parquet"
+        return directory / f"{load}.json"
 
     def landed(self, manifest: Manifest) -> None:
         """Take note of a load that has become visible."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from plumbline.errors import SourceUnavailable
 from plumbline.landing.extract import Extract, NewColumnError
 from plumbline.landing.files.inspection import TextFile, check_size, open_text
-from plumbline.landing.files.lines import WORTH_COMPARING, Changes, Lines, known_blocks, same_bytes
+from plumbline.landing.files.known import Known
+from plumbline.landing.files.lines import WORTH_COMPARING, Changes, Lines
 from plumbline.landing.files.patterns import format_of, matching_files
 from plumbline.landing.manifests import Difference, Manifest
 from plumbline.landing.outcomes import (
@@ -168,10 +169,10 @@ class FilesConnector:
 
     def _store_text(self, table: TableSource, file: _File, workspace: Path, thorough: bool) -> ExtractOutcome:
         before = self._snapshot_before(table, file) if table.load == "snapshot" else None
-        known = self._session.known_lines(table.name, before.load) if before else None
-        blocks = known_blocks(known) if table.load == "snapshot" else None
-        marks = self._session.cache.marks(file.path)
-        same, limits = same_bytes(known, marks), self._session.system.limits
+        known = Known.read(self._session.known_lines(table.name, before.load)) if before else None
+        marks, limits = self._session.cache.marks(file.path), self._session.system.limits
+        blocks = None if table.load != "snapshot" else known.blocks if known else ()
+        same = known.same_bytes(marks) if known else 0
         text = open_text(file.path, workspace, limits, table.encoding, blocks, same)
         text = replace(text, marks=marks if text.path == file.path else ())
         if table.load != "snapshot" or text.size < WORTH_COMPARING:
@@ -232,11 +233,7 @@ class FilesConnector:
 
     def _remember(self, table: TableSource, lines: Lines, load: int, *, whole: bool) -> None:
         """Keep the lines of the newest load in mind; those of the loads before are not asked for again."""
-        target = self._session.known_lines(table.name, load)
-        lines.remember(load, target, whole=whole)
-        for path in target.parent.iterdir():
-            if path != target:
-                path.unlink()
+        lines.remember(load, self._session.known_lines(table.name, load), whole=whole)
 
     def _read(self, table: TableSource, file: _File, text: TextFile, thorough: bool) -> Extract:
         kind = format_of(file.path, table)

@@ -2,20 +2,21 @@
 
 Landing remembers the digest of every line of the newest snapshot of a file, and where the row of that line
 lies. Of the next file only lines that are not there yet are read; rows whose line has gone are listed. Most
-files change near their end: blocks at the beginning that are the same as before are passed over.
+files change near their end: blocks at the beginning that are the same as before are passed over, and stay
+remembered as they are.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
-from itertools import takewhile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plumbline.landing.files.inspection import MEGABYTE, Block, TextFile, blocks_of
-from plumbline.landing.writer import ROW_NUMBER, STRETCH, disk_errors
+from plumbline.landing.files.inspection import MEGABYTE, TextFile, blocks_of
+from plumbline.landing.files.known import Known, Piece
+from plumbline.landing.writer import ROW_NUMBER, disk_errors, file_sha256
 from plumbline.warehouse import connect, glob_free
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 WORTH_COMPARING = MEGABYTE
 _BLOCKS_AT_ONCE = 8
-_BLOCKS, _MARKS = "blocks", "marks"
 _SMALL_SHARE = 0.25
 _DIGEST = "unhex(left(sha256(line), 32))"
+_NO_LINES = "(select null::blob as digest, 0 as line, 0 as load, 0 as row_number where false)"
 _PAIRED = """
 create or replace table paired as
 with here as (
@@ -34,7 +35,6 @@ with here as (
 there as (
     select digest, load, row_number, row_number() over (partition by digest order by line) as copy
     from known
-    where line > {same}
 )
 select digest, here.line, there.load, there.row_number
 from here full join there using (digest, copy)
@@ -67,14 +67,16 @@ class Changes:
 class Lines:
     """The lines of one inspected file, as digests in a small database of their own.
 
-    `known` is the file that remembers the lines of the load before, where there is one.
+    `known` is what is remembered of the load before, where there is one.
     """
 
-    def __init__(self, text: TextFile, *, header: bool, known: Path | None = None) -> None:
+    def __init__(self, text: TextFile, *, header: bool, known: Known | None = None) -> None:
         self._text = text
         self._header = header
         self._con = connect()
-        self._known = known if known and self._is_readable(known) else None
+        changed = known.pieces[text.same :] if known else ()
+        self._known = known if known and known.is_sound(changed) else None
+        self._changed = changed if self._known else ()
         self._con.execute("create table present (digest blob, line bigint)")
         same = text.blocks[: text.same] if self._known else ()
         self._same = sum(block.lines for block in same)
@@ -82,17 +84,6 @@ class Lines:
         number = self._same + 1
         for blocks in _several(blocks_of(text.path, self._start)):
             number += self._add(number, blocks)
-
-    def _is_readable(self, known: Path) -> bool:
-        import duckdb
-
-        try:
-            self._con.execute(
-                f"select digest, line, load, row_number from {_parquet(known)} limit 0"
-            ).fetchall()
-        except duckdb.Error:
-            return False
-        return True
 
     def _add(self, first: int, blocks: list[bytes]) -> int:
         import numpy as np
@@ -119,8 +110,9 @@ class Lines:
         """Compare with the load before; None when the whole file is to be landed."""
         if self._known is None or self.rows < 0:
             return None
-        self._con.execute(f"create or replace view known as select * from {_parquet(self._known)}")
-        self._con.execute(_PAIRED.format(same=self._same))
+        rows = _parquet(self._known.paths(self._changed)) if self._changed else _NO_LINES
+        self._con.execute(f"create or replace view known as select * from {rows}")
+        self._con.execute(_PAIRED)
         new = self._con.execute("select line from paired where load is null order by line").fetchnumpy()[
             "line"
         ]
@@ -163,58 +155,45 @@ class Lines:
             marks=(),
         )
 
-    def remember(self, load: int, target: Path, *, whole: bool) -> None:
-        """Write the digest of every line, and which row of which load it is."""
-        known = f"from {_parquet(self._known)} where line <= {self._same}" if self._known else ""
+    def remember(self, load: int, facts: Path, *, whole: bool) -> None:
+        """Write the digest of every line, and which row of which load it is; `facts` tells of them."""
+        kept: tuple[Piece, ...] = ()
         if whole:
-            query = f"select digest, line, {load} as load, line as row_number from present"
-            query += f" union all select digest, line, {load}, line {known}" if known else ""
+            self._add_what_is_as_it_was()
+            rows = f"select digest, line, {load} as load, line as row_number from present"
         else:
-            query = (
+            kept = self._known.pieces[: self._text.same] if self._known else ()
+            rows = (
                 f"select digest, line, coalesce(load, {load}) as load, "
-                "coalesce(row_number, line) as row_number from paired "
-                f"where line is not null union all select * {known}"
+                "coalesce(row_number, line) as row_number from paired"
             )
-        blocks = json.dumps([astuple(block) for block in self._text.blocks])
-        with disk_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            told = f"{_BLOCKS}: {_text(blocks)}, {_MARKS}: {_text(json.dumps(self._text.marks))}"
-            facts = f"format parquet, kv_metadata {{{told}}}"
-            self._con.execute(f"copy ({query}) to {_text(str(target))} ({facts})")
+        ends = list(accumulate((block.lines for block in self._text.blocks), initial=0))
+        facts.parent.mkdir(parents=True, exist_ok=True)
+        written = (
+            self._write(f"{rows} where line > {first} and line <= {last} order by line", facts, index)
+            for index, (first, last) in enumerate(pairwise(ends[len(kept) :]), start=len(kept))
+        )
+        Known(facts.parent, self._text.blocks, (*kept, *written), self._text.marks).write(facts)
+
+    def _add_what_is_as_it_was(self) -> None:
+        """Digest the lines of the blocks that were passed over, too."""
+        number = 1
+        same = self._text.same if self._same else 0
+        for blocks in _several(islice(blocks_of(self._text.path, self._text.start), same)):
+            number += self._add(number, blocks)
+
+    def _write(self, query: str, facts: Path, index: int) -> Piece:
+        path = facts.with_name(f"{facts.stem}-{index}.parquet")
+        with disk_errors(path):
+            self._con.execute(f"copy ({query}) to {_text(str(path))} (format parquet)")
+        return Piece(path.name, file_sha256(path))
 
     def close(self) -> None:
         self._con.close()
 
 
-def known_blocks(known: Path | None) -> tuple[Block, ...]:
-    """Read of which blocks a file was whose lines are remembered; none where that cannot be read."""
-    try:
-        return tuple(Block(*block) for block in _told(known, _BLOCKS))
-    except TypeError:
-        return ()
-
-
-def same_bytes(known: Path | None, marks: Sequence[str]) -> int:
-    """Tell how many bytes at the beginning of a file with these marks are those of the one before."""
-    pairs = zip(_told(known, _MARKS), marks, strict=False)
-    return STRETCH * len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
-
-
-def _told(known: Path | None, name: str) -> list[Any]:
-    """Read what else is remembered beside the lines."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
-
-    try:
-        facts = pq.read_metadata(known).metadata if known else None
-        told = json.loads((facts or {}).get(name.encode(), b"[]"))
-    except (OSError, pa.ArrowException, ValueError):
-        return []
-    return told if isinstance(told, list) else []
-
-
-def _parquet(path: Path) -> str:
-    return f"read_parquet({_text(glob_free(path))})"
+def _parquet(paths: Iterable[Path]) -> str:
+    return f"read_parquet([{', '.join(_text(glob_free(path)) for path in paths)}])"
 
 
 def _text(value: str) -> str:

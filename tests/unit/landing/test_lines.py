@@ -9,7 +9,7 @@ import pytest
 
 from plumbline.landing import writer
 from plumbline.landing.files import connector, inspection
-from plumbline.landing.files import lines as remembered
+from plumbline.landing.files import known as remembered
 from plumbline.landing.writer import file_sha256, file_sha256_by_stretch
 from tests.unit.landing.shop import csv
 
@@ -153,13 +153,51 @@ def test_a_file_whose_remembered_lines_are_damaged_lands_whole(shop):
     assert shop.land_lines().rows == 41
 
 
+def remembered_files(shop):
+    return {path.name: path for path in (shop.home.landing / ".cache" / "lines").rglob("*.*")}
+
+
 def test_only_the_lines_of_the_newest_load_are_remembered(shop):
     for day in range(3):
         shop.file("lines.csv", csv(*numbered(range(40 + day))))
         shop.land()
-    assert [path.name for path in (shop.home.landing / ".cache" / "lines").rglob("*.parquet")] == [
-        "3.parquet"
-    ]
+    assert sorted(remembered_files(shop)) == ["3-0.parquet", "3.json"]
+
+
+def test_blocks_that_are_as_they_were_stay_remembered_by_the_files_they_have(shop, monkeypatch):
+    monkeypatch.setattr(inspection, "CHUNK", 200)
+    shop.file("lines.csv", csv(*numbered(range(1, 41))))
+    shop.land()
+    before = {name: path.stat().st_ino for name, path in remembered_files(shop).items()}
+    shop.file("lines.csv", csv(*numbered(range(1, 42))))
+    shop.land()
+    after = {name: path.stat().st_ino for name, path in remembered_files(shop).items()}
+    kept = before.items() & after.items()
+    assert len(kept) == len(before) - 2 > 0
+    assert after.keys() - dict(kept) == {f"2-{len(kept)}.parquet", "2.json"}
+
+
+def test_a_remembered_block_is_held_to_what_was_written(shop, monkeypatch):
+    monkeypatch.setattr(inspection, "CHUNK", 200)
+    shop.file("lines.csv", csv(*numbered(range(1, 41))))
+    shop.land()
+    files = remembered_files(shop)
+    shutil.copy(files["1-0.parquet"], files["1-1.parquet"])
+    shop.file("lines.csv", csv(*numbered(range(1, 41), {10: "pot"})))
+    assert shop.land_lines().rows == 40
+    shop.file("lines.csv", csv(*numbered(range(1, 41), {10: "pot", 12: "pot"})))
+    assert shop.land_lines().rows == 1
+
+
+def test_a_file_that_lands_whole_after_all_is_remembered_whole(shop, monkeypatch):
+    monkeypatch.setattr(inspection, "CHUNK", 200)
+    shop.file("lines.csv", csv(*numbered(range(60))))
+    shop.land()
+    shop.file("lines.csv", csv(*numbered(range(30)), *numbered(range(100, 130))))
+    assert shop.land_lines().rows == 60
+    shop.file("lines.csv", csv(*numbered(range(1, 30)), *numbered(range(100, 130))))
+    assert shop.land_lines().rows == 0
+    assert shop.query("select load, row_number from landing_run.gone_rows") == [(2, 2)]
 
 
 def test_a_difference_does_not_count_when_a_load_that_it_goes_on_from_is_missing(shop):
