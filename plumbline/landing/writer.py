@@ -208,7 +208,7 @@ class _ContentDigest:
             column = batch.column(name)
             lengths = pc.binary_length(column).fill_null(-1).to_numpy()
             self._parts[2 * index].update(np.ascontiguousarray(lengths, dtype=np.int32).data)
-            values = _text_data(column)
+            values = text_data(column)
             self._parts[2 * index + 1].update(values)
             self.bytes += len(values)
 
@@ -216,7 +216,8 @@ class _ContentDigest:
         return hashlib.sha256("".join(part.hexdigest() for part in self._parts).encode()).hexdigest()
 
 
-def _text_data(column: pa.StringArray) -> memoryview:
+def text_data(column: pa.StringArray) -> memoryview:
+    """Give the bytes of all texts of a column, one behind the other."""
     import numpy as np
 
     _, offsets, data = column.buffers()

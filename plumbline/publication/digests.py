@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from plumbline.landing.writer import text_data
 from plumbline.publication.sql import Column, identifier
 
 if TYPE_CHECKING:
@@ -22,14 +23,16 @@ def value_digest(con: duckdb.DuckDBPyConnection, relation: str, columns: Sequenc
     """
     header = json.dumps([f"{c.name} {c.type}" for c in columns], ensure_ascii=False, separators=(",", ":"))
     texts = ", ".join(f"{identifier(column.name)}::VARCHAR" for column in columns)
-    row = con.execute(
-        "SELECT count(*), "
-        "sha256(?::VARCHAR || coalesce(chr(10) || string_agg(line, chr(10) ORDER BY line), '')) "
-        f"FROM (SELECT to_json([{texts}])::VARCHAR AS line FROM {relation})",
-        [header],
-    ).fetchone()
-    assert row is not None
-    return int(row[0]), str(row[1])
+    digest, count = hashlib.sha256(header.encode()), 0
+    lines = con.sql(
+        f"SELECT chr(10) || line AS line FROM (SELECT to_json([{texts}])::VARCHAR AS line FROM {relation})"
+        " ORDER BY line"
+    )
+    # Python's SHA-256 uses the processor's own, DuckDB's does not.
+    for batch in lines.to_arrow_reader():
+        digest.update(text_data(batch.column(0)))
+        count += batch.num_rows
+    return count, digest.hexdigest()
 
 
 def text_digest(lines: Iterable[str]) -> str:
