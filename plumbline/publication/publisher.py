@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ from plumbline.publication.contents import (
     write_rows,
 )
 from plumbline.publication.digests import file_digest, text_digest
-from plumbline.publication.facts import Publication, RunFacts
+from plumbline.publication.facts import MartPart, Publication, RunFacts
 from plumbline.publication.labels import read_dictionary
 from plumbline.publication.marts import (
     LARGE_MART_ROWS,
@@ -220,14 +220,15 @@ def _last_good(con: duckdb.DuckDBPyConnection, database: str) -> tuple[str, ...]
 def _write(
     con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft, manifest: Path, ledger: Ledger
 ) -> Publication:
-    known = {part.file: part for part in (draft.previous.parts if draft.previous else ())}
-    parts = [part for mart in draft.marts if mart.is_large for part in write_parts(con, shelf, mart, known)]
-    publication = replace(draft.publication, parts=tuple(parts))
+    publication = draft.publication
     if publication.definitions_digest:
         _copy_definitions(shelf, manifest, publication.definitions_digest)
     written = temporary(publication.path)
     try:
-        _write_database(con, shelf, written, replace(draft, publication=publication), manifest, ledger)
+        # The parts are written beside the tables: each keeps one processor busy.
+        with ThreadPoolExecutor(1) as pool, con.cursor() as own:
+            parts = pool.submit(_write_parts, own, shelf, draft)
+            publication = _write_database(con, shelf, written, draft, manifest, ledger, parts)
         _write_facts(shelf, publication)
         settle(written, publication.path)
     except BaseException:
@@ -238,9 +239,23 @@ def _write(
     return publication
 
 
+def _write_parts(con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft) -> tuple[MartPart, ...]:
+    known = {part.file: part for part in (draft.previous.parts if draft.previous else ())}
+    return tuple(
+        part for mart in draft.marts if mart.is_large for part in write_parts(con, shelf, mart, known)
+    )
+
+
 def _write_database(
-    con: duckdb.DuckDBPyConnection, shelf: Shelf, path: Path, draft: Draft, manifest: Path, ledger: Ledger
-) -> None:
+    con: duckdb.DuckDBPyConnection,
+    shelf: Shelf,
+    path: Path,
+    draft: Draft,
+    manifest: Path,
+    ledger: Ledger,
+    parts: Future[tuple[MartPart, ...]],
+) -> Publication:
+    """Write the file of a generation; give the publication with its parts, which are there by then."""
     from plumbline.publication.recording import write_ledger
 
     history = _history(con, shelf) + History.of(draft.publication)
@@ -252,8 +267,13 @@ def _write_database(
         con.execute(f"CREATE SCHEMA {identifier(_TARGET, 'published')}")
         con.execute(f"CREATE SCHEMA {identifier(_TARGET, 'marts')}")
         write_contents(con, _TARGET, draft.contents, draft.publication)
-        _write_marts(con, shelf, draft)
+        for mart in draft.marts:
+            if not mart.is_large:
+                con.execute(table_sql(mart, _TARGET))
         write_ledger(con, _TARGET, ledger.records())
+        publication = replace(draft.publication, parts=parts.result())
+        draft = replace(draft, publication=publication)
+        _show_parts(con, shelf, draft)
         _write_about(con, draft, history, manifest)
         con.execute("COMMIT")
         con.execute(f"CHECKPOINT {identifier(_TARGET)}")
@@ -264,12 +284,14 @@ def _write_database(
     finally:
         with suppress(Exception):
             con.execute(f"DETACH {identifier(_TARGET)}")
+    return publication
 
 
-def _write_marts(con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft) -> None:
+def _show_parts(con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft) -> None:
     for mart in draft.marts:
-        files = [part.file for part in draft.publication.parts if part.mart == mart.name]
-        con.execute(view_sql(shelf, _TARGET, mart.name, files) if mart.is_large else table_sql(mart, _TARGET))
+        if mart.is_large:
+            files = [part.file for part in draft.publication.parts if part.mart == mart.name]
+            con.execute(view_sql(shelf, _TARGET, mart.name, files))
 
 
 def _write_about(con: duckdb.DuckDBPyConnection, draft: Draft, history: History, manifest: Path) -> None:
