@@ -26,3 +26,16 @@
 {%- endmacro %}
 
 {% macro duckdb__computed_once() -%} materialized {%- endmacro %}
+
+{#
+  The values of a column of a relation that is small. Where an engine guesses that it is large, it prepares the other
+  side of a semi join, which may be all rows there are.
+#}
+{% macro few_values(column, relation) -%}
+    {{ adapter.dispatch('few_values', 'plumbline')(column, relation) }}
+{%- endmacro %}
+
+{# DuckDB takes an aggregate for one row. #}
+{% macro duckdb__few_values(column, relation) -%}
+    select unnest(list({{ column }} order by {{ column }})) from {{ relation }}
+{%- endmacro %}

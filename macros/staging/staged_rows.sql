@@ -130,7 +130,7 @@ touched_keys as (
     where
         _parent in (
             select {{ parent.column }} from {{ parents }}
-            where {{ parent.column }} in (select _parent from waiting_rows)
+            where {{ parent.column }} in ({{ few_values('_parent', 'waiting_rows') }})
         )
     {%- if scope.parents_have_gone %}
     union
@@ -188,7 +188,7 @@ placed_rows as (
     {%- if scope.is_partial %}
     left join (
         select {{ parent.column }} from {{ parents }}
-        where {{ parent.column }} in (select {{ parent.column }} from all_rows)
+        where {{ parent.column }} in ({{ few_values(parent.column, 'all_rows') }})
     ) as parents on all_rows.{{ parent.column }} = parents.{{ parent.column }}
     {%- else %}
     left join {{ parents }} as parents on all_rows.{{ parent.column }} = parents.{{ parent.column }}
