@@ -1,11 +1,13 @@
 {#
   A mart that rebuilds only the keys that changed. `key` is the column; `reads` are the staging models behind the mart,
   the first of which has the key. Keys have changed where rows were judged since the mart was last built, in that model
-  or, by a column that both have (`through: {model: column}`), in another; and where `dated`, a date of the first model,
-  is past since. A mart with other rules names a model of changed keys instead: `changes` (where `changes_where` holds).
+  or, by a column that both have (`through: {model: column}`), in another; and where `dated`, a date of the first model
+  or of one of the others (`{model: column}`), is past since. A mart with other rules names a model of changed keys
+  instead: `changes` (where `changes_where` holds).
 
-  Its SQL narrows itself to these keys where only_changes() holds. How far each such mart has come is kept in
-  intermediate.progress, in the same transaction.
+  Its SQL narrows itself to these keys where only_changes() holds. Where `is_one_row_per_key`, rows that come out as they
+  were stay where they are, so that the table keeps its order of dates. The column `dates_every_row` is the as-of day, in all
+  rows. How far each such mart has come is kept in intermediate.progress, in the same transaction.
 
   Every key is built anew when the mart is new, when a staging model behind it was read anew from the start, when the
   as-of day went back, or when loads that the mart knows have gone.
@@ -18,16 +20,25 @@
         {%- if not config.get('changes') %}
         create or replace temporary table {{ changed_keys() }} as {{ find_changed_keys() }};
         {%- endif %}
+        {%- if config.get('is_one_row_per_key') %}
+        create or replace temporary table {{ built_rows() }} as {{ get_select_subquery(sql) }};
+        {%- endif %}
         delete from {{ this }}
-        where {{ config.require('key') }} in (
-            {%- if config.get('changes') %}
-            select {{ config.require('key') }} from {{ ref(config.require('changes')) }}
-            where {{ config.get('changes_where', 'true') }}
-            {%- else %}
-            select {{ config.require('key') }} from {{ changed_keys() }}
-            {%- endif %}
+        where {{ config.require('key') }} in ({{ keys_to_replace() }});
+        {%- if config.get('dates_every_row') %}
+        update {{ this }} set {{ config.get('dates_every_row') }} = {{ as_of() }}
+        where {{ config.get('dates_every_row') }} <> {{ as_of() }};
+        {%- endif %}
+        insert into {{ this }} {{ get_column_names() }}
+        {%- if config.get('is_one_row_per_key') %}
+        select * from {{ built_rows() }} as built
+        where not exists (
+            select 1 from {{ this }} as there
+            where there.{{ config.require('key') }} = built.{{ config.require('key') }}
         );
-        insert into {{ this }} {{ get_column_names() }} {{ get_select_subquery(sql) }};
+        drop table {{ built_rows() }};
+        {%- else %} {{ get_select_subquery(sql) }};
+        {%- endif %}
         {%- else %}
         {{ replaced_table(this, sql) }};
         {%- endif %}
@@ -46,6 +57,34 @@
     {%- if only_changes() -%}
         and {{ config.require('key') }} in (select {{ config.require('key') }} from {{ changed_keys() }})
     {%- endif -%}
+{%- endmacro %}
+
+{#
+  The keys whose rows are taken away: those that changed; where each has one row (`is_one_row_per_key`), only those of
+  them whose row is not as it was.
+#}
+{% macro keys_to_replace() -%}
+    {%- set changed -%}
+        {%- if config.get('changes') -%}
+            select {{ config.require('key') }} from {{ ref(config.require('changes')) }}
+            where {{ config.get('changes_where', 'true') }}
+        {%- else -%}
+            select {{ config.require('key') }} from {{ changed_keys() }}
+        {%- endif -%}
+    {%- endset -%}
+    {%- if config.get('is_one_row_per_key') -%}
+        select {{ config.require('key') }} from (
+            select * from {{ this }} where {{ config.require('key') }} in ({{ changed }})
+            except
+            select * from {{ built_rows() }}
+        ) as differing
+    {%- else -%}
+        {{ changed }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro built_rows() -%}
+    {{ return(this.identifier ~ '__built') }}
 {%- endmacro %}
 
 {% macro changed_keys() -%}
@@ -68,11 +107,22 @@
         select {{ column }} from {{ base_of(ref(model)) }} where _judged_load > (select judged_load from progress)
     )
     {%- endfor %}
-    {%- if dated %}
+    {%- if dated is mapping %}
+    {%- for model, day in dated.items() %}
+    {%- set column = config.require('through')[model] %}
     union
     select {{ key }} from {{ rows }}
-    where {{ dated }} > (select as_of from progress) and {{ dated }} <= {{ as_of() }}
+    where {{ column }} in (select {{ column }} from {{ base_of(ref(model)) }} where {{ is_past_since(day) }})
+    {%- endfor %}
+    {%- elif dated %}
+    union
+    select {{ key }} from {{ rows }} where {{ is_past_since(dated) }}
     {%- endif %}
+{%- endmacro %}
+
+{# A date that was to come when the mart was last built, and is past now. #}
+{% macro is_past_since(day) -%}
+    {{ day }} > (select as_of from progress) and {{ day }} <= {{ as_of() }}
 {%- endmacro %}
 
 {# Runs before the models: two of them at once must not both create it. #}

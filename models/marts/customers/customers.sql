@@ -1,5 +1,19 @@
+{{ config(
+    materialized='by_key',
+    key='customer_id',
+    reads=['stg_crm__customer', 'stg_crm__person', 'stg_crm__store', 'stg_erp__sales_order_header'],
+    through={
+        'stg_crm__person': 'person_id',
+        'stg_crm__store': 'store_id',
+        'stg_erp__sales_order_header': 'customer_id',
+    },
+    dated={'stg_erp__sales_order_header': 'order_date'},
+    dates_every_row='as_of_date',
+) }}
+
+-- depends_on: {{ ref('stg_erp__sales_order_header') }}
 with customers as (
-    select * from {{ ref('stg_crm__customer') }}
+    select * from {{ ref('stg_crm__customer') }} where true {{ and_changed() }}
 ),
 
 persons as (
@@ -18,6 +32,7 @@ purchases as (
         cast(count(*) as integer) as order_count,
         sum(subtotal) as lifetime_sales
     from {{ ref('orders') }}
+    where true {{ and_changed() }}
     group by customer_id
 )
 

@@ -3,6 +3,7 @@
     key='order_id',
     changes='changed_orders',
     reads=['stg_erp__sales_order_header'],
+    is_one_row_per_key=true,
 ) }}
 
 {% set changes_only = only_changes() -%}

@@ -1,5 +1,8 @@
 """A run over new loads only gives the same tables as a rebuild of everything."""
 
+import duckdb
+import pytest
+
 ORDERS = ("+orders", "+order_lines", "+sales_quotas", "+customers")
 
 
@@ -184,6 +187,89 @@ def test_an_earlier_as_of_day_and_a_newer_snapshot_take_rows_away(company):
     assert company.query("select order_id from marts.orders") == [(1,)]
     assert company.query("select order_line_id from marts.order_lines order by 1") == [(101,), (102,)]
     before, after = rebuilt(company, "2024-03-31", only=ORDERS)
+    assert before == after
+
+
+def test_orders_that_come_out_as_they_were_stay_where_they_are(company):
+    company.land("erp.sales_order_header", [order(number, f"2024-01-0{number}") for number in "1234"])
+    company.build("2024-01-31", only=ORDERS)
+    with duckdb.connect(str(company.home.warehouse)) as connection:
+        connection.execute("create or replace table marts.orders as from marts.orders order by order_id desc")
+    later = order("3", "2024-01-05", changed="2024-02-01 00:00:00")
+    company.land("erp.sales_order_header", [later, order("5", "2024-02-01")])
+    company.build("2024-02-01", only=ORDERS)
+    numbers = "select order_id, customer_order_number from marts.orders order by 1"
+    assert company.query(numbers) == [(1, 1), (2, 2), (3, 4), (4, 3), (5, 5)]
+    assert company.query("select order_id from marts.orders order by rowid")[:2] == [(2,), (1,)]
+    before, after = rebuilt(company, "2024-02-01", only=ORDERS)
+    assert before == after
+
+
+def person(number, name):
+    return {"BusinessEntityID": number, "FirstName": name, "ModifiedDate": "2024-01-01 00:00:00"}
+
+
+def store(number, name):
+    return {"BusinessEntityID": number, "Name": name, "ModifiedDate": "2024-01-01 00:00:00"}
+
+
+@pytest.fixture
+def known(company):
+    """Persons 11 to 17, of whom 12 orders for a store, and orders of some, the last in days to come."""
+    company.land(
+        "crm.customer",
+        [
+            {**customer(number), "PersonID": f"1{number}", "StoreID": "21" if number == "2" else None}
+            for number in "1234567"
+        ],
+        "snapshot",
+    )
+    company.land("crm.person", [person(f"1{number}", f"P{number}") for number in "1234567"], "snapshot")
+    company.land("crm.store", [store("21", "Bikes"), store("22", "More bikes")], "snapshot")
+    company.land(
+        "erp.sales_order_header",
+        [
+            order("1", "2024-01-05", customer="3"),
+            order("2", "2024-01-06", customer="4"),
+            order("3", "2024-02-10", customer="5"),
+            order("4", "2024-01-07", customer="6"),
+        ],
+        "snapshot",
+    )
+    company.build("2024-01-31", only=ORDERS)
+    return company
+
+
+def next_day_of_customers(company):
+    company.land_difference("crm.person", [person("11", "New name")], gone=[(2, 1)])
+    company.land_difference("crm.store", [store("21", "Wheels")], gone=[(3, 1)])
+    company.land_difference(
+        "erp.sales_order_header", [order("1", "2024-01-05", customer="4")], gone=[(4, 1), (4, 4)]
+    )
+
+
+def test_customers_are_built_anew_with_their_person_their_store_and_their_orders(known):
+    with duckdb.connect(str(known.home.warehouse)) as connection:
+        connection.execute("update marts.customers set account_number = 'as it was'")
+    next_day_of_customers(known)
+    known.build("2024-02-15", only=ORDERS)
+    as_they_were = "select customer_id from marts.customers where account_number = 'as it was' order by 1"
+    assert known.query(as_they_were) == [(7,)]
+    assert known.query("select distinct as_of_date::varchar from marts.customers") == [("2024-02-15",)]
+    assert known.query("select customer_id, name, order_count from marts.customers order by 1") == [
+        (1, "New name", 0), (2, "Wheels", 0), (3, "P3", 0), (4, "P4", 2), (5, "P5", 1), (6, "P6", 0),
+        (7, "P7", 0),
+    ]  # fmt: skip
+
+
+def test_customers_that_changed_give_what_a_rebuild_gives(known):
+    next_day_of_customers(known)
+    known.land_difference("crm.customer", [customer("8")], gone=[(1, 1), (1, 3)])
+    known.build("2024-02-15", only=ORDERS)
+    assert known.query("select customer_id from marts.customers order by 1") == [
+        (2,), (4,), (5,), (6,), (7,), (8,)
+    ]  # fmt: skip
+    before, after = rebuilt(known, "2024-02-15", only=ORDERS)
     assert before == after
 
 
