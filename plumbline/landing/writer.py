@@ -18,6 +18,7 @@ from plumbline.errors import StorageError, disk_is_full
 from plumbline.landing.manifests import DATA, GONE, ControlTotal, Manifest, highest_load
 from plumbline.project import Home
 from plumbline.warehouse import quoted
+from plumbline.warehouse.texts import text_data
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -214,17 +215,6 @@ class _ContentDigest:
 
     def hexdigest(self) -> str:
         return hashlib.sha256("".join(part.hexdigest() for part in self._parts).encode()).hexdigest()
-
-
-def text_data(column: pa.StringArray) -> memoryview:
-    """Give the bytes of all texts of a column, one behind the other."""
-    import numpy as np
-
-    _, offsets, data = column.buffers()
-    if data is None or len(column) == 0:
-        return memoryview(b"")
-    ends = np.frombuffer(offsets, dtype=np.int32)[column.offset : column.offset + len(column) + 1]
-    return memoryview(data)[int(ends[0]) : int(ends[-1])]
 
 
 class LoadNumbers:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plumbline.landing.writer import text_data
 from plumbline.publication.sql import Column, identifier
+from plumbline.warehouse.texts import text_data
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,6 +24,7 @@ def value_digest(con: duckdb.DuckDBPyConnection, relation: str, columns: Sequenc
     header = json.dumps([f"{c.name} {c.type}" for c in columns], ensure_ascii=False, separators=(",", ":"))
     texts = ", ".join(f"{identifier(column.name)}::VARCHAR" for column in columns)
     digest, count = hashlib.sha256(header.encode()), 0
+    con.complete()  # what somebody read the first row of would be in the way
     lines = con.sql(
         f"SELECT chr(10) || line AS line FROM (SELECT to_json([{texts}])::VARCHAR AS line FROM {relation})"
         " ORDER BY line"

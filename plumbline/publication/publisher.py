@@ -226,7 +226,7 @@ def _write(
     written = temporary(publication.path)
     try:
         # The parts are written beside the tables: each keeps one processor busy.
-        with ThreadPoolExecutor(1) as pool, con.cursor() as own:
+        with con.cursor() as own, ThreadPoolExecutor(1) as pool:
             parts = pool.submit(_write_parts, own, shelf, draft)
             publication = _write_database(con, shelf, written, draft, manifest, ledger, parts)
         _write_facts(shelf, publication)

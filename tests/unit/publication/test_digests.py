@@ -30,6 +30,12 @@ def test_threads_and_row_order_do_not_matter(con):
     assert len(digests) == 1
 
 
+def test_a_result_that_is_still_open_is_not_in_the_way(con):
+    before = value_digest(con, "figures", COLUMNS)
+    con.execute("SELECT count(*) FROM figures").fetchone()
+    assert value_digest(con, "figures", COLUMNS) == before
+
+
 def test_the_digest_can_be_computed_without_duckdb():
     with duckdb.connect() as con:
         con.execute(
