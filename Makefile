@@ -10,7 +10,7 @@ SOAK ?= 60
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check bench soak kills format clean
+.PHONY: help setup demo test test-long guides check bench soak kills format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ test: $(READY) ## Run the tests
 test-long: $(READY) ## Run the tests that ask more of the same
 	@PLUMBLINE_EXAMPLES=5 PLUMBLINE_NAIVE_EXAMPLES=600 \
 	  $(PYTEST) -m "long or hypothesis" --hypothesis-profile long
+
+guides: $(READY) ## Run every command of the guides that make test only reads
+	@$(PYTEST) -m long tests/end_to_end/test_documents.py
 
 check: $(READY) ## Lint, types, import layers, SQL style
 	@$(BIN)/ruff check .
