@@ -80,8 +80,10 @@ class Book:
     def _saved(self) -> Iterator[tuple[str, Relation]]:
         seen = set(visible_metrics(self.vocabulary))
         for query in self.vocabulary.definitions.saved_queries.values():
-            if names := frozenset(seen & set(query.metrics)):
-                columns = {item.published: item.column for item in query.group_by}
+            names = frozenset(seen & set(query.metrics))
+            shown = [item for item in query.group_by if self.vocabulary.can_name(item)]
+            if names and (shown or not query.group_by):
+                columns = {item.published: item.column for item in shown}
                 yield query.name, Relation(query.name, names, columns, tuple(query.where))
 
 
