@@ -175,7 +175,8 @@ class Answers:
     def _replace(self, question: Question, first: date, last: date) -> bool:
         table, period = _table(question.name), _day_of(question)
         with self._newer(question, question.query, first, last):
-            same = self._described(table) == self._described(_NEWER)
+            # In the same order, too: rows are inserted by position.
+            same = list(self._described(table).items()) == list(self._described(_NEWER).items())
             if same:
                 self.con.execute(f"DELETE FROM {table} WHERE {period} >= DATE '{first}'")
                 self.con.execute(f"INSERT INTO {table} SELECT * FROM {_NEWER}")

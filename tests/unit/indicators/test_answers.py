@@ -100,6 +100,20 @@ def test_a_new_day_asks_again_from_its_month_on(build: Builder) -> None:
     assert build().since["sales_monthly"] == date(2025, 3, 1)
 
 
+def test_kept_columns_in_another_order_are_asked_for_anew(build: Builder) -> None:
+    build()
+    columns = [row[0] for row in build.rows("DESCRIBE answers.sales_monthly")]
+    turned = ", ".join(columns[::-1])
+    build.con.execute(
+        f"CREATE OR REPLACE TABLE answers.sales_monthly AS SELECT {turned} FROM answers.sales_monthly"
+    )
+    build.con.execute(CHANGES["a new day"])
+    build()
+    kept = published(build)
+    build(full=True)
+    assert kept == published(build)
+
+
 def test_which_columns_a_question_reads_is_found_out_once(
     build: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
