@@ -21,7 +21,7 @@ def picked_from(
     values: Sequence[Value], shared: Sequence[Condition], graph: Graph, dialect: str
 ) -> Column | None:
     """Give the dimension of which many filters name members, where values can be added up by it first."""
-    own = {item for value in values for item in value.conditions if item not in shared}
+    own = {item for value in values for item in value.beyond(shared)}
     columns = {column for item in own for column in item.columns}
     if len(own) < _MANY or len(columns) != 1:
         return None

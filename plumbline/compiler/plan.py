@@ -5,7 +5,7 @@ Every relation has the keys of the result. Cells of the same relation come from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from plumbline.compiler.graph import Column
@@ -61,6 +61,10 @@ class Value:
 
     measure: Measure
     conditions: tuple[Condition, ...] = ()
+
+    def beyond(self, shared: Sequence[Condition]) -> list[Condition]:
+        """Give the conditions that are not shared with other values."""
+        return [item for item in self.conditions if item not in shared]
 
 
 @dataclass(frozen=True)

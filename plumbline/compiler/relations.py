@@ -136,7 +136,7 @@ class Writer:
             return self._by_member(scan, values, shared, picked)
         rows = Rows(self.graph, scan, self.dialect, self.subquery, _by_calendar(scan, values))
         keys = [_key(key.name, rows.value(key.column)) for key in scan.keys]
-        own = [[item for item in value.conditions if item not in shared] for value in values]
+        own = [value.beyond(shared) for value in values]
         limits = [both([rows.condition(item) for item in items]) if items else None for items in own]
         aggregates = [
             aggregated(
@@ -183,10 +183,9 @@ class Writer:
         return select.having(exp.LogicalOr(this=picks), copy=False)
 
     def _picking(self, value: Value, shared: Sequence[Condition]) -> list[exp.Expr]:
-        own = [item for item in value.conditions if item not in shared]
         return [
             filled_in(item.template, [column(MEMBER, _MEMBERS) for _ in item.columns], self.dialect)
-            for item in own
+            for item in value.beyond(shared)
         ]
 
     def _argument(self, rows: Rows, measure: Measure) -> exp.Expr:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plumbline.access import Role
-from plumbline.definitions import Definitions, GroupBy
-from plumbline.errors import DefinitionError
+from plumbline.definitions import Definitions
 
 if TYPE_CHECKING:
     from plumbline.compiler.graph import Graph
@@ -43,10 +42,7 @@ def visible(role: Role, definitions: Definitions) -> Visible:
 def _can_split(graph: Graph, definitions: Definitions, metric: str, dimensions: Iterable[str]) -> bool:
     """Tell whether a metric can be split by all of the dimensions."""
     models = list(dict.fromkeys(_models_of(definitions, metric)))
-    try:
-        return bool(models) and all(graph.resolve(models, GroupBy(name), "") for name in dimensions)
-    except DefinitionError:
-        return False
+    return bool(models) and all(graph.leads(models, name) for name in dimensions)
 
 
 def _models_of(definitions: Definitions, metric: str) -> Iterator[str]:

@@ -149,8 +149,8 @@ class Desk:
 
     def glance(self, principal: Principal | None = None) -> Glance | None:
         """Tell what would answer, at once; None where a generation is to be opened first."""
-        policy, known = self.policy, self._open
-        if known is None or not known.is_of(self._shelf.current(), policy):
+        known = self._at_hand()
+        if known is None:
             return None
         return Glance(known.tag(principal.role if principal else ""), known.publication)
 
@@ -159,11 +159,16 @@ class Desk:
 
         None where a generation is to be opened first. Nothing is to be given back.
         """
-        policy, known = self.policy, self._open
-        if known is None or not known.is_of(self._shelf.current(), policy):
+        known = self._at_hand()
+        if known is None:
             return None
         source = replace(known.edition.source, connection=NO_CONNECTION, others=[])
         return Visit(known, source, principal, self._answers)
+
+    def _at_hand(self) -> _Open | None:
+        """Give the generation that is open, if it is that of now."""
+        policy, known = self.policy, self._open
+        return known if known and known.is_of(self._shelf.current(), policy) else None
 
     def close(self) -> None:
         """Let go of the generation, when the last visit ends."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from datetime import date
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +16,7 @@ from plumbline.publication.labels import Label, labels_of
 from plumbline.publication.sql import identifier, tables_of
 from plumbline.serving.answer import whole_day
 from plumbline.serving.kept_tables import KeptTables
+from plumbline.serving.least_used import Kept
 from plumbline.serving.reader import Source
 from plumbline.serving.sight import sight_of
 from plumbline.serving.vocabulary import Vocabulary
@@ -136,20 +135,14 @@ class Edition:
 
 def _remembered(compiled: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
     """Keep what was compiled last in memory: a server that wrote a file per question would fill the disk."""
-    kept: OrderedDict[str, str] = OrderedDict()
-    lock = threading.Lock()
+    kept = Kept(_COMPILED)
 
     def remembered(query: Mapping[str, Any]) -> str:
         key = repr(query)
-        with lock:
-            if key in kept:
-                kept.move_to_end(key)
-                return kept[key]
-        sql = compiled(query)
-        with lock:
-            kept[key] = sql
-            if len(kept) > _COMPILED:
-                kept.popitem(last=False)
+        sql: str | None = kept.get(key)
+        if sql is None:
+            sql = compiled(query)
+            kept.put(key, sql)
         return sql
 
     return remembered

@@ -111,11 +111,6 @@ class Vocabulary:
             return item
         raise self._no_dimension(text, found, metrics)
 
-    def can_name(self, item: GroupBy) -> bool:
-        """Tell whether who has these words may group by this."""
-        name = item.name
-        return name == METRIC_TIME or name in self.splits or name in self.keys or self._is_path(name)
-
     def grain(self, text: str) -> str:
         """Name a grain: `month`, `monthly`, `月`."""
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from plumbline.errors import LimitError
 from plumbline.publication import Shelf
 from plumbline.serving import library
 from plumbline.serving.desk import Desk, Limits, Visit
+from plumbline.serving.least_used import Kept
 from plumbline.serving.resolve import Question
 from plumbline.serving.sql.constants import Parameters
 from plumbline.serving.sql.names import Book
@@ -60,39 +60,6 @@ class Filled:
     dimensions: tuple[str, ...] = ()
     rows: int = 0
     publication: str = ""
-
-
-class Kept:
-    """Values by key, the least used ones forgotten when they weigh too much together."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._weight = 0
-        self._values: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def clear(self) -> None:
-        with self._lock:
-            self._values.clear()
-            self._weight = 0
-
-    def get(self, key: Any) -> Any:
-        with self._lock:
-            if key not in self._values:
-                return None
-            self._values.move_to_end(key)
-            return self._values[key][0]
-
-    def put(self, key: Any, value: Any, weight: int = 1) -> None:
-        with self._lock:
-            if weight > self._most // 4:
-                return
-            _, old = self._values.pop(key, (None, 0))
-            self._values[key] = (value, weight)
-            self._weight += weight - old
-            while self._weight > self._most:
-                _, (_, gone) = self._values.popitem(last=False)
-                self._weight -= gone
 
 
 class Answers:

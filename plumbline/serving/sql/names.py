@@ -81,7 +81,7 @@ class Book:
         seen = set(visible_metrics(self.vocabulary))
         for query in self.vocabulary.definitions.saved_queries.values():
             names = frozenset(seen & set(query.metrics))
-            shown = [item for item in query.group_by if self.vocabulary.can_name(item)]
+            shown = [item for item in query.group_by if self.vocabulary.sight.names(item.name)]
             if names and (shown or not query.group_by):
                 columns = {item.published: item.column for item in shown}
                 yield query.name, Relation(query.name, names, columns, tuple(query.where))
