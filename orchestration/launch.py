@@ -180,7 +180,6 @@ class _Run:
         """Land what is new; dbt starts at once where it will be needed, else when something lands."""
         if soon or self._worker:
             self._start_worker()
-            self._warm_up()
         self._execute(self._landing, "land")
 
     def is_needless(self) -> bool:

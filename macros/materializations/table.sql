@@ -14,10 +14,19 @@
     {%- if config.get('contract').enforced -%}
         {{ check_contract(sql) }}
         create or replace table {{ relation }} {{ get_table_columns_and_constraints() }};
-        insert into {{ relation }} {{ get_column_names() }} {{ get_select_subquery(sql) }}
+        insert into {{ relation }} {{ get_column_names() }} {{ get_select_subquery(sql) }} {{ in_order_of_dates() }}
     {%- else -%}
         create or replace table {{ relation }} as {{ sql }}
     {%- endif -%}
+{%- endmacro %}
+
+{#
+  Rows of a period lie together, by the date that the mart is published by: whoever asks for some periods reads only
+  these. Rows that come later are put at the end.
+#}
+{% macro in_order_of_dates() -%}
+    {%- set dates = model.columns.values() | selectattr('data_type', 'equalto', 'date') | map(attribute='name') | list -%}
+    {%- if dates -%} order by {{ dates | first }} {%- endif -%}
 {%- endmacro %}
 
 {# dbt's own check is thorough and slow: ask it only where names and types do not agree at once. #}

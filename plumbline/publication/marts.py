@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,6 @@ from plumbline.warehouse.contents import (
     MartContent,
     Part,
     condition,
-    first_date,
     inspect_contents,
 )
 
@@ -33,9 +31,6 @@ if TYPE_CHECKING:
     import duckdb
 
 LARGE_MART_ROWS = 250_000
-# From so many parts on, and up to so many rows, reading a mart for each of them takes longer than sorting it.
-_MANY_PARTS, _QUICKLY_SORTED = 6, 2_000_000
-_SORTED = "_sorted"
 
 
 @dataclass(frozen=True)
@@ -88,29 +83,11 @@ def write_parts(
     """Write the parts of a big mart that are not on the shelf yet; `known` parts are recognised by file."""
     directory = shelf.marts / mart.name
     directory.mkdir(parents=True, exist_ok=True)
-    missing = [part for part in mart.slices if not _path(directory, part).is_file()]
-    with _sorted_by_date(con, mart, len(missing)) as source:
 
-        def write(own: duckdb.DuckDBPyConnection, part: Slice) -> MartPart:
-            return _write_part(own, shelf, directory, source, part, known)
+    def write(own: duckdb.DuckDBPyConnection, part: Slice) -> MartPart:
+        return _write_part(own, shelf, directory, mart, part, known)
 
-        return in_parallel(con, write, mart.slices)
-
-
-@contextmanager
-def _sorted_by_date(con: duckdb.DuckDBPyConnection, mart: Mart, wanted: int) -> Iterator[Mart]:
-    """Lay a mart out in the order of its parts, in memory, where many of them are wanted."""
-    day = first_date(mart.columns)
-    if wanted < _MANY_PARTS or mart.rows > _QUICKLY_SORTED or not day:
-        yield mart
-        return
-    relation = identifier(_SORTED, "main", mart.name)
-    con.execute(f"ATTACH ':memory:' AS {identifier(_SORTED)}")
-    try:
-        con.execute(f"CREATE TABLE {relation} AS FROM {mart.relation} ORDER BY {identifier(day)}")
-        yield replace(mart, relation=relation)
-    finally:
-        con.execute(f"DETACH {identifier(_SORTED)}")
+    return in_parallel(con, write, mart.slices)
 
 
 def _path(directory: Path, part: Slice) -> Path:
