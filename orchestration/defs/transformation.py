@@ -159,11 +159,12 @@ def build_models(session: Session, progress: Callable[[str, float | None], None]
     assert session.registered
     command = [*BUILD, "--full-refresh"] if full else _changes(session)
     session.state.write(session.state_file, transforming=True)
+    # The manifest stands written since the parsing, and nobody reads what else dbt would write.
+    building = _begin_dbt(session, [*command, "--no-write-json"], progress) if command else None
     warm_up()
     compiling = start_compiling(session.project, session.home)
     session.preparing_lineage = start_lineage(session.project, session.home)
-    # The manifest stands written since the parsing, and nobody reads what else dbt would write.
-    results = _run_dbt(session, [*command, "--no-write-json"], progress) if command else []
+    results = building() if building else []
     if compiling and compiling.wait() == 0:
         keep_compiled(session.project, session.home, digest_parsed(session.project))
     _note_built(session)
@@ -220,9 +221,10 @@ def _require_data(session: Session) -> None:
         )
 
 
-def _run_dbt(
+def _begin_dbt(
     session: Session, command: list[str], progress: Callable[[str, float | None], None]
-) -> list[NodeResult]:
+) -> Callable[[], list[NodeResult]]:
+    """Have the worker begin, where there is one; gives what waits for the results."""
     total = len(_built_nodes(session.prepared.manifest))
     finished: list[str] = []
 
@@ -230,6 +232,8 @@ def _run_dbt(
         finished.append(name)
         progress(name, len(finished) / total)
 
-    if _workers:
-        return list(_workers.pop().invoke(command, show))
-    return list(Dbt(session.project, session.home, on_node=show).invoke(command))
+    if not _workers:
+        return lambda: list(Dbt(session.project, session.home, on_node=show).invoke(command))
+    worker = _workers.pop()
+    worker.send(command)
+    return lambda: list(worker.answer(show))
