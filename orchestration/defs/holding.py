@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestration.defs.restating import restate_figures
@@ -15,23 +14,35 @@ if TYPE_CHECKING:
     from orchestration.defs.resources import Session
     from plumbline.definitions import Definitions
     from plumbline.gate import Decision, Holding, Previous
-    from plumbline.lineage import Relation
-    from plumbline.project import Home
     from plumbline.publication import Publication
     from plumbline.runs import RunRecord
+
+
+def foresee(session: Session) -> None:
+    """Follow what has been found wrong so far to the days that it can spoil: the gate will ask for them."""
+    from plumbline.definitions import load
+    from plumbline.gate import cells_of
+    from plumbline.indicators.questions import all_questions
+
+    failed = [check for result in session.results.values() for check in result.checks if check.failed]
+    if not failed:
+        return
+    for cell in cells_of(all_questions(load(session.home.semantic_manifest, session.project.root))):
+        session.lineage.direct(*cell)
+    for check in failed:
+        session.dating.follow(check)
 
 
 def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) -> None:
     """Give every figure its verdict; what is held keeps its last good value."""
     from plumbline.definitions import load
-    from plumbline.gate import Dating, decide, doubts, hold, standing, waived, write_waivers
+    from plumbline.gate import decide, doubts, hold, standing, waived, write_waivers
     from plumbline.publication import current_publication
     from plumbline.publication.recording import require_whole
 
     definitions = load(session.home.semantic_manifest, session.project.root)
     cells = _cells(connection, definitions)
     waivers = standing(session.waivers, session.today)
-    dates = Dating(connection, definitions, session.lineage, partial(relations_of, session.home))
     decision = decide(
         checks,
         cells,
@@ -39,7 +50,7 @@ def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) 
         definitions,
         with_targets=_with_targets(connection),
         waivers=waivers,
-        dates=dates,
+        dates=session.dating,
     )
     write_waivers(connection, session.waivers, decision, session.today)
     checks = [waived(check, waivers) for check in checks]
@@ -52,7 +63,7 @@ def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) 
         connection,
         definitions,
         decision,
-        doubtful=doubts(checks, session.lineage, _mart_columns(connection), dates),
+        doubtful=doubts(checks, session.lineage, _mart_columns(connection), session.dating),
         previous=previous,
         as_of=session.as_of,
         now=now,
@@ -62,13 +73,6 @@ def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) 
     session.record.released = [str(cell) for cell in holding.released]
     _note_waived(session.record, decision, checks)
     session.record.idle_failures = [f"{check.table}: {check.expected}" for check in decision.idle]
-
-
-def relations_of(home: Home) -> list[Relation]:
-    """Read the SQL of the models that the company was built with."""
-    from plumbline.lineage import RELATIONS, read_relations
-
-    return read_relations((home.target / RELATIONS).read_text(encoding="utf-8"))
 
 
 def _previous(current: Publication) -> Previous:

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.defs.holding import foresee
 from orchestration.defs.resources import Session, row_count, teams
 from orchestration.defs.transformation import CANDIDATES, mart_keys
 
@@ -92,6 +93,9 @@ def candidates_asset(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
     # The last of those that can start: the building goes on while others are checked.
     @dg.multi_asset(specs=specs, name=CANDIDATES, op_tags={"dagster/priority": "-1"})
     def candidates(session: dg.ResourceParam[Session]) -> Iterator[Any]:
+        # What the gate and the publication will want goes on beside the building.
+        _ = session.shelving
+        foresee(session)
         built = session.candidates.result()
         for spec in specs:
             name = spec.key.path[-1]

@@ -94,6 +94,7 @@ def publish(session: Session) -> dict[str, int]:
         code_commit=code_commit(session.project.root),
     )
     marts = session.marts
+    session.shelving.result()
     with connect(session.home.warehouse) as connection:
         publication = publish_generation(
             connection,

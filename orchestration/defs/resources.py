@@ -29,10 +29,13 @@ from plumbline.runs import Fingerprint, RunLock, RunRecord, RunState, fingerprin
 if TYPE_CHECKING:
     from subprocess import Popen
 
+    from duckdb import DuckDBPyConnection
+
+    from orchestration.defs.beside import Beside
     from orchestration.defs.building import Building
-    from plumbline.gate import Approval, Restated, Waiver
+    from plumbline.gate import Approval, Dating, Restated, Waiver
     from plumbline.landing import ReleasedRow
-    from plumbline.lineage import Lineage
+    from plumbline.lineage import Lineage, Relation
     from plumbline.warehouse.contents import Contents
 
 _NAMED = 6
@@ -180,6 +183,33 @@ class Session:
         return Building(self)
 
     @cached_property
+    def shelving(self) -> Beside[None]:
+        """Begin to write parts of the marts where publication will look for them, once per run."""
+        from orchestration.defs.beside import Beside
+        from plumbline.publication import write_parts_ahead
+
+        marts = self.marts
+        return Beside(
+            "parts of marts", self.home.warehouse, lambda con: write_parts_ahead(con, self.home, marts)
+        )
+
+    @cached_property
+    def warehouse(self) -> DuckDBPyConnection:
+        """A connection for reading that stays open until the run ends: others then open the file at once."""
+        from plumbline.warehouse import connect
+
+        return connect(self.home.warehouse)
+
+    @cached_property
+    def dating(self) -> Dating:
+        """What tells on which days figures can be wrong; it remembers what it was asked."""
+        from plumbline.definitions import load
+        from plumbline.gate import Dating
+
+        definitions = load(self.home.semantic_manifest, self.project.root)
+        return Dating(self.warehouse, definitions, self.lineage, lambda: relations_of(self.home))
+
+    @cached_property
     def lineage(self) -> Lineage:
         """Give what figures rest on, of the models as they are now."""
         from orchestration.lineage import prepare_lineage
@@ -192,8 +222,11 @@ class Session:
 
     def close(self) -> None:
         """End what still goes on beside the steps of the run."""
-        if "candidates" in self.__dict__:
-            self.candidates.stop()
+        for name in ("candidates", "shelving"):
+            if name in self.__dict__:
+                self.__dict__[name].stop()
+        if "warehouse" in self.__dict__:
+            self.warehouse.close()
         if self.preparing_lineage:
             self.preparing_lineage.terminate()
             self.preparing_lineage.wait()
@@ -208,6 +241,13 @@ class Session:
             or state.models_digest != self.inputs.models
             or self.as_of.isoformat() < state.as_of
         )
+
+
+def relations_of(home: Home) -> list[Relation]:
+    """Read the SQL of the models that the company was built with."""
+    from plumbline.lineage import RELATIONS, read_relations
+
+    return read_relations((home.target / RELATIONS).read_text(encoding="utf-8"))
 
 
 def nothing_landed(sources: Sources, landing: list[dict[str, Any]]) -> PlumblineError:

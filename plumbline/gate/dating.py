@@ -70,6 +70,13 @@ class Dating:
         self._trails: dict[int, tuple[CheckResult, _Trail | None]] = {}
         self._sights: dict[Cell, Sights] = {}
 
+    def follow(self, check: CheckResult) -> None:
+        """Find out ahead what a failed check can have changed in the marts: it is remembered."""
+        if trail := self._trail(check):
+            for mart, times in time_columns(self._definitions).items():
+                for time in sorted(times):
+                    trail.days(f"marts.{mart}", time)
+
     def days(self, check: CheckResult, cell: Cell) -> Days:
         """Give the days of the periods in which a check can have changed a figure."""
         trail = self._trail(check)

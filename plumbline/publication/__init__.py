@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         current_publication,
         next_publication_id,
         publish,
+        write_parts_ahead,
     )
 
 __all__ = [
@@ -27,9 +28,10 @@ __all__ = [
     "next_publication_id",
     "publish",
     "value_digest",
+    "write_parts_ahead",
 ]
 
-_OF_PUBLISHER = ("compare", "current_publication", "next_publication_id", "publish")
+_OF_PUBLISHER = ("compare", "current_publication", "next_publication_id", "publish", "write_parts_ahead")
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ prune     old generations that nobody reads
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plumbline.errors import StorageError, disk_is_full
+from plumbline.errors import LockedError, StorageError, disk_is_full
 from plumbline.project import Home
 from plumbline.publication.comments import comment_sql, mart_comment_sql
 from plumbline.publication.contents import (
@@ -134,6 +134,23 @@ def publish(
         return publication
 
 
+def write_parts_ahead(
+    con: duckdb.DuckDBPyConnection, home: Home, marts: Contents, *, large_rows: int = LARGE_MART_ROWS
+) -> None:
+    """Write the parts of large marts that the next publication will refer to, so that it finds them there.
+
+    `marts` are their digests as they are now. Parts that no publication comes to refer to go with the next
+    one. What cannot be written now, or while another process publishes, is left to the publication.
+    """
+    import duckdb
+
+    shelf = Shelf(home.published.resolve())
+    with suppress(OSError, duckdb.Error, LockedError), shelf.locked():
+        current = shelf.current()
+        previous = None if current is None else shelf.publication(current)
+        _write_parts(con, shelf, inspect_marts(con, database_of(con), large_rows, marts), previous)
+
+
 def compare(
     con: duckdb.DuckDBPyConnection,
     home: Home,
@@ -227,7 +244,7 @@ def _write(
     try:
         # The parts are written beside the tables: each keeps one processor busy.
         with con.cursor() as own, ThreadPoolExecutor(1) as pool:
-            parts = pool.submit(_write_parts, own, shelf, draft)
+            parts = pool.submit(_write_parts, own, shelf, draft.marts, draft.previous)
             publication = _write_database(con, shelf, written, draft, manifest, ledger, parts)
         _write_facts(shelf, publication)
         settle(written, publication.path)
@@ -239,11 +256,11 @@ def _write(
     return publication
 
 
-def _write_parts(con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft) -> tuple[MartPart, ...]:
-    known = {part.file: part for part in (draft.previous.parts if draft.previous else ())}
-    return tuple(
-        part for mart in draft.marts if mart.is_large for part in write_parts(con, shelf, mart, known)
-    )
+def _write_parts(
+    con: duckdb.DuckDBPyConnection, shelf: Shelf, marts: Iterable[Mart], previous: Publication | None
+) -> tuple[MartPart, ...]:
+    known = {part.file: part for part in (previous.parts if previous else ())}
+    return tuple(part for mart in marts if mart.is_large for part in write_parts(con, shelf, mart, known))
 
 
 def _write_database(
