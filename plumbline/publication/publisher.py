@@ -35,7 +35,7 @@ from plumbline.publication.contents import (
 )
 from plumbline.publication.digests import file_digest, text_digest
 from plumbline.publication.facts import MartPart, Publication, RunFacts
-from plumbline.publication.labels import read_dictionary
+from plumbline.publication.labels import Dictionary, read_dictionary
 from plumbline.publication.marts import (
     LARGE_MART_ROWS,
     Mart,
@@ -242,10 +242,7 @@ def _write(
         _copy_definitions(shelf, manifest, publication.definitions_digest)
     written = temporary(publication.path)
     try:
-        # The parts are written beside the tables: each keeps one processor busy.
-        with con.cursor() as own, ThreadPoolExecutor(1) as pool:
-            parts = pool.submit(_write_parts, own, shelf, draft.marts, draft.previous)
-            publication = _write_database(con, shelf, written, draft, manifest, ledger, parts)
+        publication = _write_database(con, shelf, written, draft, manifest, ledger)
         _write_facts(shelf, publication)
         settle(written, publication.path)
     except BaseException:
@@ -264,72 +261,87 @@ def _write_parts(
 
 
 def _write_database(
-    con: duckdb.DuckDBPyConnection,
-    shelf: Shelf,
-    path: Path,
-    draft: Draft,
-    manifest: Path,
-    ledger: Ledger,
-    parts: Future[tuple[MartPart, ...]],
+    con: duckdb.DuckDBPyConnection, shelf: Shelf, path: Path, draft: Draft, manifest: Path, ledger: Ledger
 ) -> Publication:
-    """Write the file of a generation; give the publication with its parts, which are there by then."""
-    from plumbline.publication.recording import write_ledger
+    """Write the file of a generation; give the publication with its parts.
 
-    history = _history(con, shelf) + History.of(draft.publication)
+    Marts and figures are written beside each other: each keeps one processor busy.
+    """
+    history, dictionary = _history(con, shelf) + History.of(draft.publication), read_dictionary(manifest)
     con.execute(
         f"ATTACH {literal(str(path))} AS {identifier(_TARGET)} (STORAGE_VERSION {literal(STORAGE_VERSION)})"
     )
     try:
-        con.execute("BEGIN")
-        con.execute(f"CREATE SCHEMA {identifier(_TARGET, 'published')}")
-        con.execute(f"CREATE SCHEMA {identifier(_TARGET, 'marts')}")
-        write_contents(con, _TARGET, draft.contents, draft.publication)
-        for mart in draft.marts:
-            if not mart.is_large:
-                con.execute(table_sql(mart, _TARGET))
-        write_ledger(con, _TARGET, ledger.records())
-        publication = replace(draft.publication, parts=parts.result())
-        draft = replace(draft, publication=publication)
-        _show_parts(con, shelf, draft)
-        _write_about(con, draft, history, manifest)
-        con.execute("COMMIT")
+        for schema in ("published", "marts"):
+            con.execute(f"CREATE SCHEMA {identifier(_TARGET, schema)}")
+        with con.cursor() as own, ThreadPoolExecutor(1) as pool:
+            parts = pool.submit(_write_parts, own, shelf, draft.marts, draft.previous)
+            marts = pool.submit(_write_marts, own, shelf, draft.marts, parts, dictionary)
+            with _transaction(con):
+                _write_published(con, draft, history, dictionary, ledger, parts)
+            marts.result()
         con.execute(f"CHECKPOINT {identifier(_TARGET)}")
+    finally:
+        with suppress(Exception):
+            con.execute(f"DETACH {identifier(_TARGET)}")
+    return replace(draft.publication, parts=parts.result())
+
+
+@contextmanager
+def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    con.execute("BEGIN")
+    try:
+        yield
+        con.execute("COMMIT")
     except BaseException:
         with suppress(Exception):
             con.execute("ROLLBACK")
         raise
-    finally:
-        with suppress(Exception):
-            con.execute(f"DETACH {identifier(_TARGET)}")
-    return publication
 
 
-def _show_parts(con: duckdb.DuckDBPyConnection, shelf: Shelf, draft: Draft) -> None:
-    for mart in draft.marts:
-        if mart.is_large:
-            files = [part.file for part in draft.publication.parts if part.mart == mart.name]
-            con.execute(view_sql(shelf, _TARGET, mart.name, files))
+def _write_marts(
+    con: duckdb.DuckDBPyConnection,
+    shelf: Shelf,
+    marts: Sequence[Mart],
+    parts: Future[tuple[MartPart, ...]],
+    dictionary: Dictionary,
+) -> None:
+    """Write small marts as tables, and views of the parts of large ones, which are there by then."""
+    found = parts.result()
+    with _transaction(con):
+        for mart in marts:
+            files = [part.file for part in found if part.mart == mart.name]
+            con.execute(
+                view_sql(shelf, _TARGET, mart.name, files) if mart.is_large else table_sql(mart, _TARGET)
+            )
+        con.execute(";\n".join(mart_comment_sql(_TARGET, marts, dictionary)))
 
 
-def _write_about(con: duckdb.DuckDBPyConnection, draft: Draft, history: History, manifest: Path) -> None:
-    publication = draft.publication
-    dictionary = read_dictionary(manifest)
+def _write_published(
+    con: duckdb.DuckDBPyConnection,
+    draft: Draft,
+    history: History,
+    dictionary: Dictionary,
+    ledger: Ledger,
+    parts: Future[tuple[MartPart, ...]],
+) -> None:
+    """Write the figures, and what is said of them."""
+    from plumbline.publication.recording import write_ledger
+
+    write_contents(con, _TARGET, draft.contents, draft.publication)
+    write_ledger(con, _TARGET, ledger.records())
     marts = [mart.facts for mart in draft.marts]
-    parts = [(p.mart, p.part, p.file, p.rows, p.bytes, p.digest, p.sha256) for p in publication.parts]
     own: dict[str, Sequence[tuple[object, ...]]] = {
         "publication": history.publications,
         "publication_table": history.tables,
-        "mart_part": parts,
         "available_table": list(available_table_rows(draft.contents, marts, dictionary)),
+        "mart_part": [(p.mart, p.part, p.file, p.rows, p.bytes, p.digest, p.sha256) for p in parts.result()],
     }
     columns = {**_HISTORY, "mart_part": MART_PART_COLUMNS, "available_table": AVAILABLE_TABLE_COLUMNS}
     for table, rows in own.items():
         write_rows(con, _TARGET, table, columns[table], rows)
-    comments = [
-        *comment_sql(_TARGET, tables_of(con, _TARGET, "published"), dictionary.labels),
-        *mart_comment_sql(_TARGET, draft.marts, dictionary),
-    ]
-    con.execute(";\n".join(comments))
+    published = tables_of(con, _TARGET, "published")
+    con.execute(";\n".join(comment_sql(_TARGET, published, dictionary.labels)))
 
 
 def _history(con: duckdb.DuckDBPyConnection, shelf: Shelf) -> History:
