@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from orchestration.defs.recording import record_landed
 from orchestration.defs.resources import Session, metadata, teams
-from plumbline.landing import Sources, SystemResult, TableOutcome, land_system
+from plumbline.landing import Landings, Sources, SystemResult, TableOutcome
 
+_STEP = "land_"
 _HAS_DATA = {"landed", "unchanged"}
 _listeners: list[Callable[[], None]] = []
 
@@ -76,26 +78,40 @@ def _landing_asset(sources: Sources, system: str, owners: Owners) -> dg.AssetsDe
         for spec in specs
     ]
 
-    @dg.multi_asset(specs=specs, check_specs=arrivals, name=f"land_{system}")
+    @dg.multi_asset(specs=specs, check_specs=arrivals, name=f"{_STEP}{system}")
     def land(session: dg.ResourceParam[Session]) -> Iterator[Any]:
-        with session.record.stage(f"landing {system}") as progress:
-            result = land_system(
-                session.project,
-                session.home,
-                session.sources,
-                system,
-                data=session.data,
-                as_of=session.as_of,
-                progress=progress.update,
-            )
+        with session.record.stage(f"landing {system}", partial(_seconds, session, system)) as progress:
+            session.landings = session.landings or _begin(session, _systems_of_run() or [system])
+            result = session.landings.result(system, progress.update)
         if any(outcome.status == "landed" for outcome in result.outcomes):
             record_landed(session, result)
-            _tell()
         session.record.landing += [_entry(system, outcome) for outcome in result.outcomes]
         session.record.refusals += [asdict(refusal) for refusal in result.refusals]
         yield from _events(system, result)
 
     return land
+
+
+def _systems_of_run() -> list[str]:
+    """Name the systems that this run lands, in the order of its steps."""
+    steps = dg.AssetExecutionContext.get().run.step_keys_to_execute or []
+    return [step.removeprefix(_STEP) for step in steps if step.startswith(_STEP)]
+
+
+def _begin(session: Session, systems: Sequence[str]) -> Landings:
+    return Landings(
+        session.project,
+        session.home,
+        session.sources,
+        systems,
+        data=session.data,
+        as_of=session.as_of,
+        when_landed=_tell,
+    )
+
+
+def _seconds(session: Session, system: str) -> float:
+    return session.landings.seconds(system) if session.landings else 0.0
 
 
 def _tell() -> None:

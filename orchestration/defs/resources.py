@@ -20,7 +20,7 @@ from orchestration.prepare import Prepared, prepare
 from plumbline.errors import ConfigurationError, PlumblineError, SourceError
 from plumbline.governance.people import operator
 from plumbline.governance.trust import Trust, load_trust
-from plumbline.landing import Sources, load_sources, resolve_as_of, visible_loads
+from plumbline.landing import Landings, Sources, load_sources, resolve_as_of, visible_loads
 from plumbline.ledger import Witnessing, witnessed_ledger
 from plumbline.project import Home, Project
 from plumbline.quality import StageResult
@@ -53,6 +53,7 @@ class Session:
     full: bool
     record: RunRecord
     results: dict[str, StageResult] = field(default_factory=dict)
+    landings: Landings | None = None
     preparing_lineage: Popen[bytes] | None = None
     restated: Restated | None = None
     _looking: Lock = field(default_factory=Lock)
@@ -222,6 +223,8 @@ class Session:
 
     def close(self) -> None:
         """End what still goes on beside the steps of the run."""
+        if self.landings:
+            self.landings.close()
         for name in ("candidates", "shelving"):
             if name in self.__dict__:
                 self.__dict__[name].stop()

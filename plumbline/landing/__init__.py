@@ -18,6 +18,7 @@ from plumbline.landing.sources import (
     load_sources,
     resolve_as_of,
 )
+from plumbline.landing.together import Landings
 from plumbline.landing.verify import verify_loads
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ControlTotal",
     "Cursor",
     "ExtractOutcome",
+    "Landings",
     "Manifest",
     "OpenRefusal",
     "ReleasedRow",

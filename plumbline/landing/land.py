@@ -74,7 +74,20 @@ def land_system(
     when the disk is full, UsageError for an unknown system. `{data}` is `data`, else the company's
     own directory. The caller holds the company's run lock. `wait` sleeps between attempts at an API.
     """
-    started = time.perf_counter()
+    return land(open_session(project, home, sources, system, data, as_of, environment, wait), progress)
+
+
+def open_session(
+    project: Project,
+    home: Home,
+    sources: Sources,
+    system: str,
+    data: Path | None,
+    as_of: date,
+    environment: Mapping[str, str] | None = None,
+    wait: Callable[[float], None] = time.sleep,
+) -> Session:
+    """Prepare to land one system; see `land_system`."""
     if system not in sources.systems:
         raise UsageError(
             f"company {sources.company!r} has no system {system!r}",
@@ -82,7 +95,7 @@ def land_system(
             todo=did_you_mean(system, list(sources.systems)) or f"It has {', '.join(sources.systems)}.",
             code="unknown-system",
         )
-    session = Session(
+    return Session(
         root=project.root,
         home=home,
         company=sources.company,
@@ -92,6 +105,12 @@ def land_system(
         as_of=as_of,
         wait=wait,
     )
+
+
+def land(session: Session, progress: Progress | None = None) -> SystemResult:
+    """Land what is new of the system of a session; see `land_system`."""
+    started = time.perf_counter()
+    home, system = session.home, session.system.name
     remove_leftovers(home.landing / system)
     outcomes = _with_places(session, _land_tables(session, progress or (lambda _: None)))
     settle(home, system, lambda table, source: _is_replaced(session, outcomes, table, source))
@@ -99,6 +118,16 @@ def land_system(
     session.totals.close()
     seconds = round(time.perf_counter() - started, 3)
     return SystemResult(system, tuple(outcomes), seconds, tuple(open_refusals(home, system)))
+
+
+def expected_loads(session: Session) -> int:
+    """Say how many loads landing will make at most, as far as that can be told without reading anything."""
+    tables = session.system.tables.values()
+    if session.system.connector != "files":
+        return len(tables)
+    from plumbline.landing.files.connector import expected_files
+
+    return sum(expected_files(session, table) for table in tables)
 
 
 def _with_places(session: Session, outcomes: list[TableOutcome]) -> list[TableOutcome]:
@@ -160,6 +189,7 @@ def _land_tables(session: Session, progress: Progress) -> list[TableOutcome]:
     try:
         for number, table in enumerate(session.system.tables.values(), start=1):
             progress(f"{table.name} ({number} of {len(session.system.tables)})")
+            session.go_on()
             started = time.perf_counter()
             if connector is None and session.down is None:
                 connector = _reach(session)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from plumbline.landing.cache import ReadCache
 from plumbline.landing.contract import TableContract
@@ -21,12 +23,22 @@ from plumbline.project import Home
 Progress = Callable[[str], None]
 
 
+class LandingStopped(BaseException):
+    """Nothing more is to land: the run is over. No outcome of anything, so no handler of errors takes it."""
+
+
+class Numbers(Protocol):
+    """Hands out load numbers."""
+
+    def next(self) -> int: ...
+
+
 @dataclass
 class Session:
     """One landing of one system; relative paths of the sources file start at `root`.
 
     `accepted` are the files of which at least one table has landed, now or before. `down` says why nothing
-    of the system can be reached, once that is known.
+    of the system can be reached, once that is known. `stop` is set when the run ends before landing does.
     """
 
     root: Path
@@ -41,6 +53,7 @@ class Session:
     refusals: list[Refusal] = field(default_factory=list)
     accepted: set[Path] = field(default_factory=set)
     down: ExtractOutcome | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
     _current: dict[str, list[Manifest]] = field(default_factory=dict)
 
     @cached_property
@@ -48,8 +61,13 @@ class Session:
         return ReadCache(self.home.landing / ".cache" / f"{self.system.name}.json")
 
     @cached_property
-    def numbers(self) -> LoadNumbers:
+    def numbers(self) -> Numbers:
         return LoadNumbers(self.home)
+
+    def go_on(self) -> None:
+        """Raise LandingStopped when the run is over."""
+        if self.stop.is_set():
+            raise LandingStopped
 
     def directory(self, table: str) -> Path:
         """Give the directory of a table's loads."""

@@ -120,6 +120,7 @@ def store(
         if expected_rows is not None:
             batches = held_to(expected_rows, extract.source, batches)
         for batch in _ahead(batches):
+            session.go_on()
             writer.write(layout.arrange(batch, arrived + 1))
             arrived += batch.num_rows
         written = writer.finish()
@@ -134,6 +135,7 @@ def store(
             )
         manifest = _manifest(session, table, extract, layout, written, cursor and cursor(), reading, started)
         manifest = replace(manifest, difference=difference)
+        session.go_on()
         session.landed(replace(manifest, directory=writer.publish(manifest)))
     return ExtractOutcome(
         LANDED,

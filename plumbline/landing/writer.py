@@ -227,15 +227,19 @@ class LoadNumbers:
 
     def next(self) -> int:
         """Take the next number; numbers are never handed out twice."""
+        return self.take(1)[0]
+
+    def take(self, count: int) -> range:
+        """Take the next numbers, whether all of them will be used or not."""
         with disk_errors(self._file):
             self.home.landing.mkdir(parents=True, exist_ok=True)
             with (self.home.landing / ".last_load.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                number = max(self._last(), self._floor) + 1
+                first = max(self._last(), self._floor) + 1
                 replacement = self._file.with_suffix(".new")
-                replacement.write_text(f"{number}\n", encoding="ascii")
+                replacement.write_text(f"{first + count - 1}\n", encoding="ascii")
                 replacement.replace(self._file)
-        return number
+        return range(first, first + count)
 
     def _last(self) -> int:
         try:

@@ -10,6 +10,7 @@ from plumbline.errors import PlumblineError, SourceUnavailable, did_you_mean
 from plumbline.landing.databases.reading import Selection, open_reader
 from plumbline.landing.extract import Extract
 from plumbline.landing.increments import Landed
+from plumbline.landing.libraries import load_libraries
 from plumbline.landing.manifests import Cursor
 from plumbline.landing.outcomes import UNCHANGED, ExtractOutcome, Refused
 from plumbline.landing.session import Session
@@ -54,6 +55,7 @@ class DatabaseConnector:
 
     def _begin(self) -> None:
         if not self._begun:
+            load_libraries()
             self._reader.begin()
             self._begun = True
 

@@ -15,6 +15,7 @@ from plumbline.landing.files.inspection import TextFile, check_size, open_text
 from plumbline.landing.files.known import Known
 from plumbline.landing.files.lines import WORTH_COMPARING, Changes, Lines
 from plumbline.landing.files.patterns import format_of, matching_files
+from plumbline.landing.libraries import load_libraries
 from plumbline.landing.manifests import Difference, Manifest
 from plumbline.landing.outcomes import (
     ABSENT,
@@ -75,12 +76,30 @@ def _state(path: Path) -> tuple[int, ...]:
     return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
+def expected_files(session: Session, table: TableSource) -> int:
+    """Say how many files of a table are new by their name; one that came before may have changed, too."""
+    folder = _folder(session)
+    names = [path.relative_to(folder).as_posix() for path in matching_files(folder, table)]
+    if table.load == "snapshot":
+        return min(len(names), 1)
+    landed = {load.source for load in session.current(table.name)}
+    return sum(_source(name, table) not in landed for name in names) + bool(landed)
+
+
+def _folder(session: Session) -> Path:
+    return session.root / session.secrets.fill(session.system.location, session.system.where)
+
+
+def _source(name: str, table: TableSource) -> str:
+    return f"{name}#{table.sheet}" if table.sheet else name
+
+
 class FilesConnector:
     """Reads the files of one folder."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._folder = session.root / session.secrets.fill(session.system.location, session.system.where)
+        self._folder = _folder(session)
         if not self._folder.is_dir():
             raise SourceUnavailable(
                 "the folder is not there",
@@ -96,6 +115,7 @@ class FilesConnector:
             return
         skipped = files[:-1] if table.load == "snapshot" else []
         for path in files[len(skipped) :]:
+            self._session.go_on()
             outcome = self._file(table, path)
             if outcome.status in (LANDED, UNCHANGED):
                 self._session.accepted.add(path)
@@ -114,8 +134,7 @@ class FilesConnector:
 
     def _file(self, table: TableSource, path: Path) -> ExtractOutcome:
         """Land one file; what is wrong with it keeps no other file from landing."""
-        name = path.relative_to(self._folder).as_posix()
-        source = f"{name}#{table.sheet}" if table.sheet else name
+        source = _source(path.relative_to(self._folder).as_posix(), table)
         try:
             state = _state(path)
             file = _File(path, source, state, self._session.cache.sha256(path), _reading(path, table))
@@ -128,6 +147,7 @@ class FilesConnector:
             return ExtractOutcome(UNAVAILABLE, source, reason=error.what, todo=error.todo)
 
     def _land(self, table: TableSource, file: _File) -> ExtractOutcome:
+        load_libraries()
         try:
             with self._workspace(table) as workspace:
                 try:

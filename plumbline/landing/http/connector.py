@@ -12,6 +12,7 @@ from plumbline.landing.extract import Extract, batch_of
 from plumbline.landing.files.json_lines import LITERAL, NESTED, Row, column_of, names_in
 from plumbline.landing.http.client import Garbage, Pages
 from plumbline.landing.increments import Landed
+from plumbline.landing.libraries import load_libraries
 from plumbline.landing.manifests import Cursor
 from plumbline.landing.outcomes import REFUSED, ExtractOutcome, Refused
 from plumbline.landing.quarantine import Refusal
@@ -29,6 +30,7 @@ class HTTPConnector:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        load_libraries()
         self._pages = Pages(session)
 
     def extracts(self, table: TableSource) -> Iterator[ExtractOutcome]:

@@ -1,11 +1,17 @@
 """What landing found, as Dagster shows it."""
 
+from datetime import date
+
 import dagster as dg
 import pytest
 
+from orchestration.defs import ingestion
 from orchestration.defs.ingestion import _events
-from plumbline.landing import SystemResult, TableOutcome
+from orchestration.defs.resources import Session
+from plumbline.landing import SystemResult, TableOutcome, load_sources
 from plumbline.landing.outcomes import ExtractOutcome
+from plumbline.project import Home, Project
+from plumbline.runs import RunRecord
 
 
 def shown(status, **extract):
@@ -36,3 +42,31 @@ def test_an_asset_shows_what_landed_now():
 def test_what_is_unknown_is_not_shown():
     landed, _ = shown("unavailable")
     assert "load" not in landed.metadata
+
+
+class Landed:
+    """Stands for systems that land: notes which were begun, and each brings nothing."""
+
+    def __init__(self, begun, systems):
+        begun.append(systems)
+
+    def result(self, system, progress):
+        tables = load_sources(Project.find(), "demo").systems[system].tables
+        nothing = [ExtractOutcome("unchanged", "the same")]
+        return SystemResult(system, tuple(TableOutcome.of(table, nothing, 0.0) for table in tables))
+
+    def seconds(self, system):
+        return 0.25
+
+
+@pytest.mark.parametrize("chosen", [["crm", "erp", "oa"], ["oa"]])
+def test_the_first_step_begins_with_all_systems_that_the_run_lands(tmp_path, monkeypatch, chosen):
+    begun = []
+    monkeypatch.setattr(ingestion, "Landings", lambda *places, **asked: Landed(begun, places[-1]))
+    project = Project.find()
+    sources, record = load_sources(project, "demo"), RunRecord("run-1", "demo", "2026-03-31", full=False)
+    session = Session(project, Home(tmp_path), sources, None, date(2026, 3, 31), full=False, record=record)
+    keys = [spec.key for spec in ingestion.landing_specs(sources, {}) if spec.key.path[1] in chosen]
+    dg.materialize(ingestion.landing_assets(sources, {}), selection=keys, resources={"session": session})
+    assert begun == [chosen]
+    assert record.stages == [{"name": f"landing {system}", "seconds": 0.25} for system in chosen]
