@@ -276,6 +276,17 @@ def with_references(template: Template, calendar: Container[str], dialect: str) 
     return Template(template.text, tree.sql(dialect=dialect), tuple(references))
 
 
+def with_own_names(template: Template, aliases: Mapping[str, str], dialect: str) -> Template:
+    """Read the names that a question gives its columns as those that the definitions have."""
+    if not aliases:
+        return template
+    tree = _compared(template, dialect)
+    for part in list(tree.find_all(exp.Column)):
+        if part.name in aliases:
+            part.set("this", exp.to_identifier(aliases[part.name]))
+    return Template(template.text, tree.sql(dialect=dialect), template.references)
+
+
 def filled_in(template: Template, values: Sequence[exp.Expr], dialect: str) -> exp.Expr:
     """Put values in the place of the references of a filter."""
     tree = divided_safely(parsed(template.sql, dialect))

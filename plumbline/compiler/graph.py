@@ -103,8 +103,9 @@ class Graph:
 
     def member_of(self, model: str, item: GroupBy, metric: str) -> Column:
         """Find the key by which rows have a metric of its members: where the metric names a way, its end."""
-        if not self.search(model, self.with_calendar(item).name):
-            item = replace(item, name=item.name.rpartition("__")[2])
+        end = item.name.rpartition("__")[2]
+        if end in self.definitions.entities and self.leads([model], end):
+            item = replace(item, name=end)
         return self.resolve([model], item, metric)[model]
 
     def with_calendar(self, item: GroupBy) -> GroupBy:

@@ -8,26 +8,37 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from plumbline.compiler.dialects import extreme
-from plumbline.compiler.expressions import column, common, filled_in, named, selected, stored, with_references
+from plumbline.compiler.expressions import (
+    column,
+    common,
+    filled_in,
+    named,
+    selected,
+    with_own_names,
+    with_references,
+)
 from plumbline.compiler.generate import renamed
 from plumbline.compiler.graph import Column, Graph
 from plumbline.compiler.periods import filled
 from plumbline.compiler.plan import Condition, Scan
-from plumbline.compiler.request import Request
+from plumbline.compiler.request import Request, require_once
 from plumbline.compiler.rows import Rows, Subquery, between
-from plumbline.compiler.spines import finest, met, on_spine, spine_of
+from plumbline.compiler.spines import finest, met, on_spine, spine_of, spine_rows
 from plumbline.compiler.templates import Reference, Template, read_template
 from plumbline.definitions import METRIC_TIME, GroupBy
 from plumbline.errors import DefinitionError
 
 _SPINE = "time_spine"
 _PERIODS = "periods"
+# Rows of a natural key are versions of a member; those of a foreign key only name it.
+_POINTING = {"natural": 1, "foreign": 2}
 _ENDS: tuple[tuple[type[exp.Min] | type[exp.Max], str], ...] = ((exp.Min, "min"), (exp.Max, "max"))
 
 
 def members(graph: Graph, request: Request, dialect: str, subquery: Subquery) -> exp.Select:
     """Give the members of what is asked for; raises DefinitionError where no model leads to all of it."""
     items = tuple(_settled(graph, item) for item in request.group_by)
+    require_once(item.column for item in items)
     select, names = _Members(graph, replace(request, group_by=items), dialect, subquery).select()
     if request.apply_group_by:
         select = select.group_by(*(item.this.copy() for item in select.selects), copy=False)
@@ -58,10 +69,10 @@ class _Members:
 
     def select(self) -> tuple[exp.Select, list[str]]:
         """Give the statement, and the names of its columns."""
-        templates = [
-            with_references(read_template(text), self.graph.definitions.calendar, self.dialect)
-            for text in self.request.where
-        ]
+        aliases = {alias: name for name, alias in self.request.aliases}
+        calendar = self.graph.definitions.calendar
+        read = (with_own_names(read_template(text), aliases, self.dialect) for text in self.request.where)
+        templates = [with_references(item, calendar, self.dialect) for item in read]
         references = [part for template in templates for part in template.references]
         filtered = [item for part in references for item in (part.by if part.metric else (part.item,))]
         others = [item for item in (*self.request.group_by, *filtered) if item.name != METRIC_TIME]
@@ -109,6 +120,7 @@ class _Members:
             for item in self.request.group_by
         }
         names = [_with_grain(item, found).column for item in self.request.group_by]
+        require_once(names)
         beside = [item for item in conditions if not item.only_time]
         where = [self._asked_of_both(item, rows) for item in beside]
         select = rows.source(exp.select(*named(list(values.values()), names)))
@@ -149,7 +161,7 @@ class _Members:
             span = filled(self.request.time_constraint, finest(list(columns.values())))
         spine = spine_of(self.graph.definitions, every, span)
         values = [on_spine(spine, _SPINE, item, self.dialect) for item in columns.values()]
-        table = stored(spine.relation, _SPINE)
+        table = spine_rows(self.graph.definitions, spine, every, _SPINE)
         where = met(spine, _SPINE, conditions, self.dialect)
         where += between(column(spine.column, _SPINE), span)
         select = selected(values, list(columns), table)
@@ -202,7 +214,7 @@ def _ways(graph: Graph, model: str, items: Sequence[GroupBy]) -> Iterator[Mappin
     """Read names as a model knows them: without a start that all have, which leads to the model."""
     keys = {entity.name for entity in graph.definitions.models[model].entities if entity.type != "foreign"}
     names = [item.name.split("__") for item in items]
-    for start in range(min(map(len, names))):
+    for start in range(max(min(map(len, names)) - 1, 1)):
         if any(name[:start] != names[0][:start] for name in names):
             return
         if start and any(name[start] not in keys for name in names):
@@ -240,11 +252,11 @@ def _apart(graph: Graph, items: Sequence[GroupBy]) -> DefinitionError:
 
 
 def _distance(graph: Graph, name: str, columns: Sequence[Column]) -> tuple[int, int, int]:
-    """Count joins, keys that only point to members, and how much else the model has."""
+    """Count joins, keys that only point to members or repeat them, and how much else the model has."""
     model = graph.definitions.models[name]
     joins = {column.path[: part + 1] for column in columns for part in range(len(column.path))}
     kinds = [model.entity(column.name) for column in columns if not column.path]
-    pointing = sum(entity is not None and entity.type == "foreign" for entity in kinds)
+    pointing = sum(_POINTING.get(entity.type, 0) for entity in kinds if entity)
     return len(joins), pointing, len(model.dimensions) + len(model.entities)
 
 

@@ -10,7 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from plumbline.compiler.aggregates import DISTRIBUTIVE
-from plumbline.compiler.expressions import bare_names, limits, makes_values, parsed, with_references
+from plumbline.compiler.expressions import (
+    bare_names,
+    limits,
+    makes_values,
+    parsed,
+    with_own_names,
+    with_references,
+)
 from plumbline.compiler.graph import Column, Graph
 from plumbline.compiler.passes import separate_rows, share_periods
 from plumbline.compiler.periods import both_spans, cuts, filled, followed, led_up_to, looked_at, through
@@ -34,7 +41,7 @@ from plumbline.compiler.plan import (
     Spread,
     Value,
 )
-from plumbline.compiler.request import Request
+from plumbline.compiler.request import Request, require_once
 from plumbline.compiler.templates import Reference, Template, read_template
 from plumbline.definitions import METRIC_TIME, TIMES, Definitions, GroupBy, Measure, MeasureInput, Metric
 from plumbline.errors import DefinitionError, did_you_mean
@@ -72,6 +79,7 @@ class _Planner:
         self.coarsest = max((self._default_grain(metric) for metric in metrics), key=TIMES.index)
         self.items = tuple(self._settled(item) for item in self.request.group_by)
         self.items = tuple(self._with_base(self._in_full(item, models)) for item in self.items)
+        require_once(item.column for item in self.items)
         shown, filters = self._split_where(models)
         outputs = {metric.name: self._node(metric, filters, ()) for metric in metrics}
         keys = tuple(item.column for item in self.items)
@@ -120,8 +128,6 @@ class _Planner:
         if item.name == METRIC_TIME:
             return item
         full, columns = self.graph.found(models, item, self._asked())
-        if full.column in self.resolved:
-            raise _asked_twice(full.column)
         self.resolved[full.column] = columns
         return full
 
@@ -190,12 +196,13 @@ class _Planner:
     def _split_where(self, models: Sequence[str]) -> tuple[tuple[Template, ...], tuple[Filter, ...]]:
         """Tell filters on values of the result from those on rows."""
         shown, filters = [], []
+        aliases = {alias: name for name, alias in self.request.aliases}
         for text in self.request.where:
-            template = read_template(text)
+            template = with_own_names(read_template(text), aliases, self.dialect)
             if self._of_values(template):
                 shown.append(template)
             else:
-                filters.append(self._filter(text, models, self.coarsest))
+                filters.append(self._filter(template, models, self.coarsest))
         return tuple(shown), tuple(filters)
 
     def _of_values(self, template: Template) -> bool:
@@ -221,9 +228,9 @@ class _Planner:
         """Read the names of output columns, written without braces, as references."""
         return with_references(template, self.definitions.calendar, self.dialect)
 
-    def _filter(self, text: str, models: Sequence[str], grain: str, own: bool = False) -> Filter:
+    def _filter(self, read: Template, models: Sequence[str], grain: str, own: bool = False) -> Filter:
         """Read a filter; the time of the metrics without a grain has that of what brings the filter."""
-        template = self._with_columns(read_template(text))
+        template = self._with_columns(read)
         references = tuple(
             replace(item, item=replace(item.item, grain=grain)) if _is_bare_time(item) else item
             for item in template.references
@@ -246,7 +253,8 @@ class _Planner:
 
     def _own(self, texts: Iterable[str], measure: Measure, metric: Metric) -> tuple[Filter, ...]:
         model, grain = self._model(measure), self._default_grain(metric)
-        return tuple(self._filter(text, [model], grain, own=True) for text in dict.fromkeys(texts))
+        found = map(read_template, dict.fromkeys(texts))
+        return tuple(self._filter(item, [model], grain, own=True) for item in found)
 
     def _conditions(self, filters: Iterable[Filter], measure: Measure) -> tuple[Condition, ...]:
         return tuple(dict.fromkeys(self._condition(item, measure) for item in filters))
@@ -364,7 +372,8 @@ class _Planner:
             child = self._metric(item.name, metric)
             models = list(dict.fromkeys(self._models(child)))
             grain = self._default_grain(metric)
-            more = (self._filter(text, models, grain) for text in (*metric.filters, *item.filters))
+            texts = (*metric.filters, *item.filters)
+            more = (self._filter(read_template(text), models, grain) for text in texts)
             shift = Shift(item.offset_window, item.offset_to_grain)
             chain = (*shifts, shift) if shift != Shift() else shifts
             inputs.append((item.column, self._node(child, (*filters, *more), chain, alone=alone)))
@@ -683,10 +692,6 @@ def circular(metric: Metric) -> DefinitionError:
         todo="Take it out of its inputs and filters, and out of those of the metrics that it takes.",
         code="circular-metric",
     )
-
-
-def _asked_twice(name: str) -> DefinitionError:
-    return DefinitionError(f"{name!r} is asked for twice", todo="Ask for it once.", code="asked-twice")
 
 
 def _unknown_order(name: str, columns: Sequence[str]) -> DefinitionError:

@@ -19,7 +19,6 @@ from plumbline.compiler.expressions import (
     qualified,
     selected,
     shifted,
-    stored,
     truncated,
     with_join,
 )
@@ -41,7 +40,7 @@ from plumbline.compiler.plan import (
 )
 from plumbline.compiler.rows import Rows, Subquery, between
 from plumbline.compiler.sliding import slid, slides
-from plumbline.compiler.spines import met, on_spine, spine_for, spine_of
+from plumbline.compiler.spines import met, on_spine, spine_for, spine_of, spine_rows
 from plumbline.compiler.steps import PRESENT, SINCE, TOTAL, UNTIL, by_steps, counted, summed_up
 from plumbline.definitions import TIMES, Measure
 
@@ -198,12 +197,17 @@ class Writer:
     def _starts(self, scan: Scan) -> list[exp.Expr]:
         """A period that looks at the start of a longer one is looked at from its own first moment."""
         shown = [key for key in scan.keys if key.is_time and key.name != MOMENT]
-        grains = [key.column.grain for key in shown if key.column.grain in TIMES]
+        asked = [key.column.grain for key in shown]
+        grains = [grain for grain in asked if grain in TIMES] or [self._days_of(grain) for grain in asked]
         if not any(shift.to_grain for shift in scan.shifts) or scan.time.base in grains or not grains:
             return []
         spine = spine_for(self.graph.definitions, scan.time.base)
         at = column(spine.column, _SPINE)
         return [_any([exp.EQ(this=truncated(at.copy(), grain), expression=at.copy()) for grain in grains])]
+
+    def _days_of(self, grain: str) -> str:
+        """Give the grain of the days that a period of the company's own calendar is made of."""
+        return self.graph.definitions.calendar[grain].grain
 
     def _raw(self, scan: Scan, more: Sequence[tuple[str, Column]]) -> exp.Select:
         """Give the rows of a scan as they are, with further columns."""
@@ -269,7 +273,7 @@ class Writer:
         times = [key.column for key in keys]
         every = [*times, *(item for part in conditions for item in part.columns)]
         spine = spine_of(self.graph.definitions, every, span)
-        table = stored(spine.relation, _SPINE)
+        table = spine_rows(self.graph.definitions, spine, every, _SPINE)
         values = [on_spine(spine, _SPINE, item, self.dialect) for item in times]
         select = selected(values, [key.name for key in keys], table)
         where = met(spine, _SPINE, conditions, self.dialect)
@@ -433,7 +437,7 @@ class Writer:
         mixed = [(f"at_{number}", item) for number, item in enumerate(self._mixed_times(running))]
         wanted = [(key.name, key.column) for key in times] + mixed
         values = [on_spine(spine, _SPINE, item, self.dialect) for _, item in wanted]
-        table = stored(spine.relation, _SPINE)
+        table = spine_rows(self.graph.definitions, spine, every, _SPINE)
         last = running.only_last
         moment_value = exp.Max(this=at) if last else at
         names = [*(name for name, _ in wanted), MOMENT]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,17 +66,19 @@ def read_request(definitions: Definitions, query: Mapping[str, Any]) -> Request:
     for key in query:
         if key not in _KEYS:
             raise _wrong(f"unknown key {key!r} in the query", did_you_mean(key, list(_KEYS)), "unknown-key")
+    aliases = tuple(_aliases(definitions, query))
+    given = dict(aliases).values()
     request = Request(
-        metrics=tuple(_metric(item) for item in _listed(query.get("metrics"))),
+        metrics=tuple(_metric(definitions, item) for item in _listed(query.get("metrics"))),
         group_by=tuple(_group_by(definitions, item) for item in _listed(query.get("group_by"))),
         where=_texts(query, "where"),
-        order_by=tuple(_ordered(definitions, text) for text in _texts(query, "order_by")),
+        order_by=tuple(_ordered(definitions, text, given) for text in _texts(query, "order_by")),
         limit=_limit(query.get("limit")),
         time_constraint=_time_constraint(query.get("time_constraint")),
         range=_range(query.get("range")),
         min_max_only=bool(query.get("min_max_only")),
         apply_group_by=bool(query.get("apply_group_by", True)),
-        aliases=tuple(_aliases(definitions, query)),
+        aliases=aliases,
     )
     if query.get("saved_query"):
         request = _with_saved_query(definitions, request, str(query["saved_query"]))
@@ -104,30 +106,41 @@ def _group_by(definitions: Definitions, item: Any) -> GroupBy:
 
 def _named(definitions: Definitions, text: str) -> GroupBy:
     """Read a name or a call; the end of a name may be a grain of the company's own calendar."""
-    item = read_reference(text).item if "(" in text else parse_group_by(text)
+    item = read_reference(text).item if "(" in text else parse_group_by(_spelt(definitions, text))
     return item.with_calendar(definitions.calendar)
 
 
-def _ordered(definitions: Definitions, text: str) -> str:
+def _spelt(definitions: Definitions, text: str) -> str:
+    """Names are in small letters; capital ones mean the same, unless something has them in its name."""
+    if text == text.lower():
+        return text
+    known = set(definitions.metrics)
+    for model in definitions.models.values():
+        known |= {item.name for item in model.entities} | {item.name for item in model.dimensions}
+    return text if known.intersection((text, *text.split("__"))) else text.lower()
+
+
+def _ordered(definitions: Definitions, text: str, aliases: Collection[str] = ()) -> str:
     """Write `-column` for a descending order, however it was asked for."""
     sign = "-" if text.startswith("-") else ""
     name = text.removeprefix("-").strip()
     if "(" not in name:
-        return sign + name
+        return sign + (name if name in aliases else _spelt(definitions, name))
     reference = read_reference(name)
     column = reference.metric or _named(definitions, reference.item.column).column
     return ("-" if sign or reference.descending else "") + column
 
 
-def _metric(item: Any) -> str:
-    return str(item["name"] if isinstance(item, Mapping) else item)
+def _metric(definitions: Definitions, item: Any) -> str:
+    name = str(item["name"] if isinstance(item, Mapping) else item)
+    return name if name.lower() not in definitions.metrics else _spelt(definitions, name)
 
 
 def _aliases(definitions: Definitions, query: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Give the columns that `{"name": …, "alias": …}` names otherwise."""
     for item in _listed(query.get("metrics")):
         if isinstance(item, Mapping) and item.get("alias"):
-            yield _metric(item), str(item["alias"])
+            yield _metric(definitions, item), str(item["alias"])
     for item in _listed(query.get("group_by")):
         if isinstance(item, Mapping) and item.get("alias"):
             yield _group_by(definitions, item).column, str(item["alias"])
@@ -212,9 +225,16 @@ def _checked(definitions: Definitions, request: Request) -> Request:
         raise _wrong("`min_max_only` and `apply_group_by` do not go with metrics", todo, "bad-query")
     given = [*(item.column for item in request.group_by), *request.metrics]
     columns = [dict(request.aliases).get(name, name) for name in given]
-    for repeated in sorted({name for name in columns if columns.count(name) > 1}):
-        raise _wrong(f"{repeated!r} is asked for twice", "Ask for it once.", "asked-twice")
+    require_once(columns)
     return request
+
+
+def require_once(names: Iterable[str]) -> None:
+    """Refuse a column that is asked for twice, be it by two names."""
+    found = list(names)
+    for name in found:
+        if found.count(name) > 1:
+            raise _wrong(f"{name!r} is asked for twice", "Ask for it once.", "asked-twice")
 
 
 def _meant(definitions: Definitions, text: str) -> str:

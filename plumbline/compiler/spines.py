@@ -54,11 +54,30 @@ def _needed(item: Column) -> str:
     return item.base if item.part or item.grain not in TIMES else item.grain
 
 
+def spine_rows(definitions: Definitions, spine: TimeSpine, columns: Sequence[Column], table: str) -> exp.Expr:
+    """Give the rows of a time spine, with the calendars of other spines that are asked for beside them."""
+    asked = dict.fromkeys(item.grain for item in columns if item.grain not in (*TIMES, *spine.calendar))
+    if not asked:
+        return stored(spine.relation, table)
+    day, own = column(spine.column, table), dict.fromkeys((spine.column, *spine.calendar.values()))
+    select = exp.select(*(column(name, table) for name in own)).from_(
+        stored(spine.relation, table), copy=False
+    )
+    for grain in asked:
+        other = definitions.calendar[grain]
+        same = exp.EQ(this=truncated(day.copy(), other.grain), expression=column(other.column, grain))
+        select = with_join(select, stored(other.relation, grain), same, "left")
+        select = select.select(
+            exp.alias_(column(other.calendar[grain], grain), grain, quoted=True), copy=False
+        )
+    return select.subquery(table)
+
+
 def on_spine(spine: TimeSpine, table: str, wanted: Column, dialect: str) -> exp.Expr:
     """Give a time of the result from a row of the spine."""
     raw = column(spine.column, table)
-    if wanted.grain in spine.calendar:
-        raw = column(spine.calendar[wanted.grain], table)
+    if wanted.grain not in TIMES:
+        raw = column(spine.calendar.get(wanted.grain, wanted.grain), table)
     elif not wanted.part:
         return raw if wanted.grain == spine.grain else truncated(raw, wanted.grain)
     return part_of(raw, wanted.part, dialect) if wanted.part else raw

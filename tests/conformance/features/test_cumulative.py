@@ -203,6 +203,15 @@ def test_by_a_period_of_the_calendar(market: Market) -> None:
         JOIN market.orders ON order_date <= last_day GROUP BY 1""")
 
 
+def test_hours_by_a_period_of_the_calendar(market: Market) -> None:
+    assert market.ask("watts_24_hours", "metric_time__sprint") == market.sql("""
+        SELECT sprint_start, sum(watts) FROM
+          (SELECT sprint_start, max(hour_start) AS last_hour FROM market.hours
+           JOIN market.days ON date_day = date_trunc('day', hour_start) GROUP BY 1)
+        JOIN market.readings ON date_trunc('hour', read_at) <= last_hour
+        AND date_trunc('hour', read_at) > last_hour - INTERVAL 24 HOUR GROUP BY 1""")
+
+
 @pytest.mark.parametrize(("metric", "hours"), [("watts_24_hours", 24), ("watts_2_days", 48)])
 def test_by_hour_a_window_of_hours(market: Market, metric: str, hours: int) -> None:
     assert market.ask(metric, "metric_time__hour reading__store") == market.sql(f"""

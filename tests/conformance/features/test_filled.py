@@ -28,6 +28,13 @@ def test_filled_every_period_has_a_number(market: Market, grain: str) -> None:
         GROUP BY 1""")
 
 
+def test_hours_are_filled_by_a_period_of_the_calendar(market: Market) -> None:
+    assert market.ask("watts_filled", "metric_time__sprint") == market.sql("""
+        SELECT sprint_start, coalesce(sum(watts), 0) FROM market.hours
+        JOIN market.days ON date_day = date_trunc('day', hour_start)
+        LEFT JOIN market.readings ON date_trunc('hour', read_at) = hour_start GROUP BY 1""")
+
+
 def test_without_a_period_nothing_is_added(market: Market) -> None:
     assert market.ask("orders_filled orders_on_spine", "order__channel") == market.sql(
         "SELECT channel, count(*), count(*) FROM market.orders GROUP BY 1"

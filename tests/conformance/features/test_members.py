@@ -29,6 +29,31 @@ def test_of_one_model(market: Market, by: str, by_hand: str) -> None:
     assert market.ask("", by) == market.sql(by_hand)
 
 
+@pytest.mark.parametrize(
+    ("by", "by_hand"),
+    [
+        ("order__store", "SELECT DISTINCT store_id FROM market.orders"),
+        ("customer__region", "SELECT DISTINCT region_id FROM market.customers"),
+        ("store", "SELECT store_id FROM market.stores"),
+    ],
+)
+def test_keys_that_a_way_leads_to_are_those_that_its_rows_have(market: Market, by: str, by_hand: str) -> None:
+    assert market.ask("", by) == market.sql(by_hand)
+
+
+def test_periods_of_the_calendar_beside_hours(market: Market) -> None:
+    assert market.ask("", "metric_time__sprint metric_time__hour") == market.sql("""
+        SELECT sprint_start, hour_start FROM market.hours
+        JOIN market.days ON date_day = date_trunc('day', hour_start)""")
+
+
+@pytest.mark.one_engine
+def test_the_same_period_under_two_names_is_asked_for_twice(market: Market) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        market.compiled("", "metric_time metric_time__day")
+    assert caught.value.code == "asked-twice"
+
+
 def test_of_two_models_with_those_that_never_met(market: Market) -> None:
     assert market.ask("", "customer__segment customer__region__region_name") == market.sql("""
         SELECT DISTINCT segment, region_name FROM market.customers FULL

@@ -52,6 +52,47 @@ def test_members_take_the_names_that_are_given_to_them(market: Market) -> None:
     )
 
 
+def test_conditions_know_the_names_that_are_given_to_columns(market: Market) -> None:
+    query = {
+        "metrics": [{"name": "sales", "alias": "umsatz"}],
+        "group_by": [{"name": "order__channel", "alias": "kind"}],
+        "where": ["umsatz > 10", "kind <> 'shop'"],
+    }
+    assert market.ask_as(query) == market.sql("""
+        SELECT channel, sum(amount) FROM market.orders WHERE channel <> 'shop' GROUP BY 1
+        HAVING sum(amount) > 10""")
+
+
+def test_members_are_compared_by_the_name_that_is_given_to_them(market: Market) -> None:
+    query = {"group_by": [{"name": "customer__segment", "alias": "kind"}], "where": ["kind = 'trade'"]}
+    assert market.ask_as(query) == [("trade",)]
+
+
+def test_capital_letters_mean_small_ones(market: Market) -> None:
+    query = {
+        "metrics": ["Sales"],
+        "group_by": ["Order__Channel", {"name": "METRIC_TIME", "grain": "YEAR"}],
+        "order_by": ["-Metric_Time__Year", "ORDER__CHANNEL"],
+    }
+    assert market.engine.columns(market.compiled_as(query)) == [
+        "order__channel",
+        "metric_time__year",
+        "sales",
+    ]
+    assert market.ask_as(query) == market.sql(
+        """SELECT channel, date_trunc('year', order_date), sum(amount) FROM market.orders
+        GROUP BY 1, 2 ORDER BY 2 DESC, 1 NULLS LAST""",
+        ordered=True,
+    )
+
+
+@pytest.mark.one_engine
+def test_the_same_period_under_two_names_is_asked_for_twice(market: Market) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        market.compiled("sales", "metric_time metric_time__day")
+    assert caught.value.code == "asked-twice"
+
+
 @pytest.mark.one_engine
 def test_two_columns_do_not_take_the_same_name(market: Market) -> None:
     with pytest.raises(DefinitionError) as caught:
