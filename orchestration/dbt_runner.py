@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from plumbline.project import Home, Project
 _QUIET = ("--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file", "none")
 # Every seed and model, in one go; seeds cost as much as small models.
 BUILD = ("build", "--resource-type", "seed", "--resource-type", "model")
+# The event that tells of a node that is done.
+NODE_FINISHED = "LogModelResult"
+_BUILT = ("seed", "model")
+_CHOSEN = "plumbline:chosen"
 _NOISE = (
     "Runtime Error",
     "Compilation Error",
@@ -95,8 +100,9 @@ class Dbt:
         self.manifest = manifest
 
     def warm_up(self) -> None:
-        """Do ahead what every command begins with, by a command that needs no warehouse."""
-        self.invoke(["list", "--select", "resource_type:seed"])
+        """Do ahead what every command begins with, by one that needs neither warehouse nor parsing."""
+        if self.manifest is not None:
+            self.invoke(["parse", "--no-write-json"])
 
     def invoke(self, args: Sequence[str]) -> tuple[NodeResult, ...]:
         """Run one dbt command; see `run_dbt`."""
@@ -125,12 +131,26 @@ class Dbt:
         where = ["--project-dir", root, "--profiles-dir", root, "--target-path", target, "--log-path", target]
         runner = dbtRunner(manifest=self.manifest, callbacks=[self._hear])
         try:
-            return runner.invoke([*_QUIET, *args, *where])
+            return runner.invoke([*_QUIET, *self._by_tag(args), *where])
         finally:
             DuckDBConnectionManager.close_all_connections()
 
+    def _by_tag(self, args: Sequence[str]) -> list[str]:
+        """Ask for the named models by one tag: dbt compares every name with every node, three times over."""
+        if self.manifest is None or args[0] != "build" or "--select" not in args:
+            return list(args)
+        first = list(args).index("--select") + 1
+        names = list(takewhile(lambda word: not word.startswith("-"), args[first:]))
+        nodes = [node for node in self.manifest.nodes.values() if node.resource_type in _BUILT]
+        if not {node.name for node in nodes}.issuperset(names):
+            return list(args)
+        for node in nodes:
+            others = [tag for tag in node.tags if tag != _CHOSEN]
+            node.tags = [*others, _CHOSEN] if node.name in names else others
+        return [*args[:first], f"tag:{_CHOSEN}", *args[first + len(names) :]]
+
     def _hear(self, event: Any) -> None:
-        if self._on_node and event.info.name == "LogModelResult":
+        if self._on_node and event.info.name == NODE_FINISHED:
             self._on_node(event.data.node_info.node_name)
 
 

@@ -20,7 +20,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from orchestration.dbt_runner import Dbt, NodeResult
+from orchestration.dbt_runner import NODE_FINISHED, Dbt, NodeResult
+from orchestration.dbt_shortcuts import Templates, remember_types, take_shortcuts
+from orchestration.parsed import digest_parsed, kept_for
 from plumbline.errors import PlumblineError, as_record, from_record
 from plumbline.project import Home, Project
 
@@ -102,11 +104,16 @@ def main(arguments: list[str]) -> None:
     # Looking for garbage takes a tenth of dbt's time, and this process ends with its run.
     gc.disable()
     _import_dbt()
+    templates = Templates(kept_for(project, digest_parsed(project)))
+    take_shortcuts(templates, NODE_FINISHED)
     if _PREPARED in arguments[2:]:
         dbt.take_parsed()
         dbt.warm_up()
     while True:
-        _say(answers, _run(dbt, commands.get()))
+        answer = _run(dbt, commands.get())
+        # Before the answer: the caller may end this process when it has it.
+        templates.keep()
+        _say(answers, answer)
 
 
 def _listen(commands: queue.Queue[list[str]]) -> None:
@@ -122,6 +129,7 @@ def _import_dbt() -> None:
 
     # dbt's classes for messages get their readers and writers when one is first used: few ever are.
     BaseConfig.lazy_compilation = True
+    remember_types()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import dbt.adapters.duckdb

@@ -1,8 +1,8 @@
 """What is made of the definitions, kept beside the project: companies share it, and `make setup` fills it.
 
-`target/parsed/<digest>/` holds dbt's two manifests, its own form of them, and the SQL of what every run asks.
-The digest is that of every file that dbt parses and of dbt's version, so an entry never grows old; it is only
-forgotten.
+`target/parsed/<digest>/` holds dbt's two manifests, its own form of them, the code of its templates, and the
+SQL of what every run asks. The digest is that of every file that dbt parses and of dbt's version, so an entry
+never grows old; it is only forgotten.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def digest_parsed(project: Project) -> str:
 
 def keep(project: Project, home: Home, digest: str) -> None:
     """Keep what was parsed for `home`; a place that cannot be written is no error."""
-    place = _place(project, digest)
+    place = kept_for(project, digest)
     written = temporary(place)
     try:
         written.mkdir(parents=True)
@@ -45,7 +45,7 @@ def keep(project: Project, home: Home, digest: str) -> None:
 
 def keep_compiled(project: Project, home: Home, digest: str) -> None:
     """Keep the SQL that was compiled for `home` beside what was parsed."""
-    place = _place(project, digest) / _COMPILED
+    place = kept_for(project, digest) / _COMPILED
     written = temporary(place)
     try:
         shutil.copytree(home.compiled, written)
@@ -56,7 +56,7 @@ def keep_compiled(project: Project, home: Home, digest: str) -> None:
 
 def fetch(project: Project, home: Home, digest: str) -> bool:
     """Give `home` what was parsed before from the same files; tells whether there was anything."""
-    place = _place(project, digest)
+    place = kept_for(project, digest)
     if not all((place / name).is_file() for name in _FILES):
         return False
     home.target.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,8 @@ def fetch(project: Project, home: Home, digest: str) -> bool:
     return True
 
 
-def _place(project: Project, digest: str) -> Path:
+def kept_for(project: Project, digest: str) -> Path:
+    """Name the entry of a digest, whether it is there or not."""
     return project.root / "target" / "parsed" / digest[:16]
 
 

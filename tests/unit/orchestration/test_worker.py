@@ -8,8 +8,9 @@ from os import close, pidfd_open
 
 import pytest
 
-from orchestration.dbt_runner import DefinitionsError
+from orchestration.dbt_runner import DefinitionsError, ModelError
 from orchestration.dbt_worker import DbtWorker
+from orchestration.prepare import is_prepared, prepare
 from plumbline.errors import PlumblineError
 from plumbline.project import Home, Project
 
@@ -68,3 +69,28 @@ def test_closing_ends_a_worker_at_work(worker):
     worker.close()
     assert worker._process.returncode is not None
     assert time.monotonic() - started < SECONDS
+
+
+@pytest.fixture
+def prepared(project_root, tmp_path):
+    project, home = Project(project_root), Home(tmp_path)
+    if not is_prepared(project, home):
+        prepare(project, home)
+    started = DbtWorker(project, home, prepared=True)
+    yield started
+    started.close()
+
+
+def test_a_worker_forgets_what_the_command_before_named(prepared):
+    first = prepared.invoke(["build", "--select", "thresholds", "--no-write-json"])
+    second = prepared.invoke(["build", "--select", "targets", "--no-write-json"])
+    names = [{result.unique_id.rpartition(".")[2] for result in results} for results in (first, second)]
+    assert "thresholds" in names[0] - names[1]
+    assert "targets" in names[1] - names[0]
+
+
+def test_a_worker_tells_of_each_model_and_why_one_failed(prepared):
+    told = []
+    with pytest.raises(ModelError, match="territories"):
+        prepared.invoke(["build", "--select", "territories", "--no-write-json"], told.append)
+    assert told == ["territories"]
