@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -113,23 +111,6 @@ def register(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the answer on stdout, and where it comes from on stderr."""
-    with _without_collection():
-        return _run(options)
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Leave garbage where it is: looking for it takes a tenth of the time of one question."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
-def _run(options: argparse.Namespace) -> int:
     from plumbline.cli.company import home_of
     from plumbline.serving import Question, open_generation, open_live
     from plumbline.serving.vocabulary import is_chinese

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plumbline.access import Role
 from plumbline.definitions import Definitions
 
 if TYPE_CHECKING:
+    from plumbline.access import Role
     from plumbline.compiler.graph import Graph
 
 

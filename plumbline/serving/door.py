@@ -27,7 +27,6 @@ from plumbline.serving.compare import (
     uncovered_parts,
 )
 from plumbline.serving.covering import Covering, bounds, covering
-from plumbline.serving.doubts import Doubt, doubt_on
 from plumbline.serving.edition import Edition, sentence
 from plumbline.serving.notes import Asked, notes
 from plumbline.serving.periods import Period
@@ -38,6 +37,8 @@ from plumbline.serving.wording import in_their_words
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
+
+    from plumbline.serving.doubts import Doubt
 
 
 def query(
@@ -109,7 +110,7 @@ def answer(
         if resolved.small_groups and error.code == "unreachable-dimension":
             raise not_counted(error, resolved) from None
         raise in_their_words(error, vocabulary, question, resolved) from None
-    if doubt := doubt_on(source, edition.definitions, resolved, sql):
+    if doubt := _doubt_on(source, edition.definitions, resolved, sql):
         return _last_good(edition, question, role, source, doubt)
     if covered:
         sql = _sql(edition.compiled, resolved, mark, covered.sql(resolved))
@@ -135,8 +136,22 @@ def _read_at_once(edition: Edition, resolved: Resolved, covered: Covering | None
 
     That SQL tells which doubts an answer rests on, and refuses conditions that are none.
     """
-    has_doubts = edition.source.publication is None or edition.source.publication.verdict == "partly_held"
-    return covered.sql(resolved) if covered and not (has_doubts or resolved.where) else ""
+    judged = edition.source.publication is not None and not _is_held(edition.source)
+    return covered.sql(resolved) if covered and judged and not resolved.where else ""
+
+
+def _is_held(source: Source) -> bool:
+    """Tell whether anything in a generation is held."""
+    return source.publication is not None and source.publication.verdict == "partly_held"
+
+
+def _doubt_on(source: Source, definitions: Definitions, resolved: Resolved, sql: str) -> Doubt | None:
+    """Give the doubt on what a statement reads; what finds it out is loaded only where something is held."""
+    if not _is_held(source):
+        return None
+    from plumbline.serving.doubts import doubt_on
+
+    return doubt_on(source, definitions, resolved, sql)
 
 
 def _from_memory(

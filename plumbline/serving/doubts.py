@@ -72,8 +72,6 @@ def doubt_on(source: Source, definitions: Definitions, resolved: Resolved, sql: 
     One about a figure that has never been good goes before all others. What is spoiled on days that no asked
     period can see counts for nothing.
     """
-    if source.publication is None or source.publication.verdict != "partly_held":
-        return None
     connection, metrics = source.connection, resolved.metrics
     found = [*_spoiled_marts(connection, definitions, resolved, sql), *_spoiled_metrics(connection, metrics)]
     waivers = standing_waivers(source.connection, metrics) if found else []

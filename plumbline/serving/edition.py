@@ -6,7 +6,6 @@ from datetime import date
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from plumbline.access import Policy
 from plumbline.compiler import compile as compile_query
 from plumbline.definitions import METRIC_TIME, Definitions, loaded
 from plumbline.errors import DefinitionError
@@ -24,6 +23,8 @@ from plumbline.serving.waivers import Standing, all_standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from plumbline.access import Policy
 
 
 # Texts of SQL that are kept, of some kilobytes each.
@@ -109,6 +110,8 @@ class Edition:
         if role not in self._words:
             everything = self._words.setdefault("", Vocabulary(self.definitions))
             if role:
+                from plumbline.access import Policy
+
                 policy = self.policy or Policy(self.home.root.name)
                 sight = sight_of(policy, role, everything)
                 self._words[role] = Vocabulary(self.definitions, sight)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from plumbline.definitions import Definitions
 from plumbline.errors import PlumblineError, did_you_mean
 from plumbline.indicators.coverage import unsettled_sql
-from plumbline.serving.doubts import Doubt
 from plumbline.serving.edition import Edition
 from plumbline.serving.periods import Period, last_day
 from plumbline.serving.reader import Source
@@ -20,6 +19,8 @@ from plumbline.serving.resolve import Question, Resolved
 
 if TYPE_CHECKING:
     from sqlglot import exp
+
+    from plumbline.serving.doubts import Doubt
 
 _CALL = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _PLACEHOLDER = re.compile(r"__reference_(\d+)__")

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from plumbline.access import SmallGroup
 from plumbline.compiler.templates import read_template
 from plumbline.definitions import METRIC_TIME, GroupBy, Metric
 from plumbline.errors import DefinitionError, UsageError, did_you_mean
 from plumbline.serving.compare import PARTIAL, STEPS, Comparison
 from plumbline.serving.periods import Period, read_period
 from plumbline.serving.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from plumbline.access import SmallGroup
 
 _ALL = "all"
 _SHORTEST_FIRST = tuple(STEPS)

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from plumbline.access import Policy, Role, SmallGroup, person_dimensions, person_entities
 from plumbline.errors import DefinitionError, UsageError
 from plumbline.publication.visible import visible
 from plumbline.serving.unknown import unknown
 
 if TYPE_CHECKING:
+    from plumbline.access import Policy, Role, SmallGroup
     from plumbline.compiler.templates import Reference
     from plumbline.definitions import Definitions, GroupBy
     from plumbline.serving.vocabulary import Vocabulary
@@ -127,6 +127,8 @@ def sight_of(policy: Policy, role: str, vocabulary: Vocabulary) -> Sight:
 
 
 def _persons(definitions: Definitions) -> frozenset[str]:
+    from plumbline.access import person_dimensions, person_entities
+
     return person_dimensions(definitions) | person_entities(definitions)
 
 

@@ -234,7 +234,7 @@ class Vocabulary:
         return "__".join(name.split("__")[-2:]) in self.splits
 
     def _template(self, token: str, metrics: Sequence[str]) -> str:
-        if token.startswith("'"):
+        if token.startswith("'") or (len(token) == 1 and not token.isalpha()):
             return token
         text = token.strip('"')
         item = parse_group_by(text)
