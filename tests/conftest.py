@@ -71,7 +71,7 @@ settings.load_profile("short")
 # What takes longest begins first, so that no process is left with it alone in the end; of that, files that
 # build one company each, so that no process waits for what another builds.
 ORDER = ("end_to_end", "integration", "conformance", "unit")
-BUILDERS = ("test_adventureworks", "test_agents", "test_quarantine", "test_deciding", "test_documents")
+BUILDERS = ("test_adventureworks", "test_agents", "test_remote", "test_deciding", "test_documents")
 
 
 @pytest.hookimpl(wrapper=True)

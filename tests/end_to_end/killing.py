@@ -57,17 +57,23 @@ def beginnings(young, second_day):
     }
 
 
-def kill_again_and_again(young, beginning, chance, times, place):
-    """Kill so many runs, in stories; gives the number of each finding."""
+def heal(young, beginning, base):
+    """Leave one run alone."""
+    young.run(base, beginning.day, *beginning.arguments)
+
+
+def kill_again_and_again(young, beginning, chance, times, place, heal=heal):
+    """Kill so many runs, in stories that heal; gives the number of each finding."""
     found = Counter()
     while times > found.total() - found[MISSED]:
         left = times - (found.total() - found[MISSED])
-        found += story(young, beginning, chance, min(left, chance.randint(*LENGTHS)), place)
+        kills = min(left, chance.randint(*LENGTHS))
+        found += story(young, beginning, chance, kills, place, heal)
     return found
 
 
-def story(young, beginning, chance, kills, place):
-    """Kill runs until one has published or ended, at most so many; then one is left alone."""
+def story(young, beginning, chance, kills, place, heal=heal):
+    """Kill runs until one has published or ended, at most so many; then what is left is healed."""
     base, found = place / "home", Counter()
     if beginning.before:
         shutil.copytree(beginning.before.base, base, symlinks=True)
@@ -76,7 +82,7 @@ def story(young, beginning, chance, kills, place):
         found[finding] += 1
         if finding != OLD:
             break
-    young.run(base, beginning.day, *beginning.arguments)
+    heal(young, beginning, base)
     assert State.of(base) == beginning.after.state
     assert landed(base) == beginning.after.landed
     assert_recorded_once(base)

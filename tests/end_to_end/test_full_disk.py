@@ -1,6 +1,7 @@
 """`plumb run` on a disk without room, whatever it is at: what is published stays, the next run makes good."""
 
 import shutil
+from contextlib import ExitStack
 
 import pytest
 
@@ -23,8 +24,7 @@ PUBLICATION = 50_000
 # A file takes room by the block.
 BLOCK = 4096
 # After the end of which stages the disk is full: of none, or of one of these.
-STAGES = ("models",)
-OTHER_STAGES = ("", "start", "landing oa", "indicators", "gate")
+STAGES = ("", "start", "landing oa", "models", "indicators", "gate")
 
 pytestmark = pytest.mark.apart
 
@@ -49,23 +49,32 @@ def run_until_full(young, base, stage):
     return process.returncode, "".join(told)
 
 
-@pytest.mark.parametrize("stages", [STAGES, pytest.param(OTHER_STAGES, marks=pytest.mark.long)])
-def test_a_disk_that_is_full_at_any_stage_costs_nothing_but_the_run(stages, young, base, second_day):
+def find_no_room(young, base, stages):
+    """Let a run at each of these stages find the disk full, which costs nothing but the run."""
     before = State.of(base)
-    with small_disk(base, MEGABYTES):
-        for stage in stages:
-            code, told = run_until_full(young, base, stage)
-            assert code == 1, (stage, told)
-            assert "[disk-full]" in told
-            assert "Traceback" not in told
-            assert State.of(base) == before
-            assert_proved(base)
-            (base / "filler").unlink()
-        young.run(base)
-        assert State.of(base) == second_day.state
-        assert landed(base) == second_day.landed
-        assert_recorded_once(base)
+    for stage in stages:
+        code, told = run_until_full(young, base, stage)
+        assert code == 1, (stage, told)
+        assert "[disk-full]" in told
+        assert "Traceback" not in told
+        assert State.of(base) == before
         assert_proved(base)
+        (base / "filler").unlink()
+
+
+def assert_made_good(base, second_day):
+    assert State.of(base) == second_day.state
+    assert landed(base) == second_day.landed
+    assert_recorded_once(base)
+    assert_proved(base)
+
+
+@pytest.mark.long
+def test_a_disk_that_is_full_at_any_stage_costs_nothing_but_the_run(young, base, second_day):
+    with small_disk(base, MEGABYTES):
+        find_no_room(young, base, STAGES)
+        young.run(base)
+        assert_made_good(base, second_day)
 
 
 def run_without_room(young, base, disk, kilobytes_left, record):
@@ -81,18 +90,19 @@ def run_without_room(young, base, disk, kilobytes_left, record):
     filler.unlink()
 
 
-@pytest.mark.parametrize("is_full_before", [False, pytest.param(True, marks=pytest.mark.long)])
-def test_a_ledger_without_room_stops_the_run_before_the_switch(is_full_before, base, young, second_day):
-    whole = ledger_of(second_day.base).file.stat().st_size
+@pytest.mark.long
+def test_a_ledger_without_room_stops_the_run_before_the_switch(base, young, second_day):
     with small_disk(home_of(base).ledger, 4) as disk:
-        if is_full_before:
-            run_without_room(young, base, disk, 0, "quality")
-        left = (whole - ledger_of(base).file.stat().st_size - PUBLICATION // 2) // 1024
-        run_without_room(young, base, disk, left, "publication")
+        run_without_room(young, base, disk, 0, "quality")
+        run_without_room(young, base, disk, room_for_all_but_the_publication(base, second_day), "publication")
         young.run(base)
-        assert State.of(base) == second_day.state
-        assert_recorded_once(base)
-        assert_proved(base)
+        assert_made_good(base, second_day)
+
+
+def room_for_all_but_the_publication(base, second_day):
+    """Give the kilobytes that the ledger of the second day takes before its publication."""
+    whole = ledger_of(second_day.base).file.stat().st_size
+    return (whole - ledger_of(base).file.stat().st_size - PUBLICATION // 2) // 1024
 
 
 def fill_last_block(base):
@@ -104,17 +114,29 @@ def fill_last_block(base):
         assert kept.show() == []
 
 
-def test_a_witness_without_room_is_told_and_shown_by_the_next_run(young, base, second_day):
-    fill_last_block(base)
-    with small_disk(base / "witness", 1) as disk:
-        filler, seen = fill(disk), (disk / "demo.jsonl").read_bytes()
-        told = young.run(base)
-        assert "No space left on device" in told
-        assert State.of(base) == second_day.state
-        assert_proved(base)
-        filler.unlink()
-        young.run(base)
-        shown = (disk / "demo.jsonl").read_bytes()
-        assert shown.startswith(seen)
-        assert ledger_of(base).head.hash.encode() in shown
-        assert_proved(base)
+def show_without_room(young, base, disk, second_day):
+    """Run without room for the witness: it is told, and the next run shows what is new."""
+    filler, seen = fill(disk), (disk / "demo.jsonl").read_bytes()
+    told = young.run(base)
+    assert "No space left on device" in told
+    assert_made_good(base, second_day)
+    filler.unlink()
+    assert "Nothing new" in young.run(base)
+    shown = (disk / "demo.jsonl").read_bytes()
+    assert shown.startswith(seen)
+    assert ledger_of(base).head.hash.encode() in shown
+    assert_proved(base)
+
+
+def test_disks_without_room_for_run_ledger_and_witness_lose_nothing(young, base, second_day):
+    """One after the other: nothing is published without its record, and the witness is shown all."""
+    with ExitStack() as disks:
+        disks.enter_context(small_disk(base, MEGABYTES))
+        find_no_room(young, base, ["models"])
+        ledger = disks.enter_context(small_disk(home_of(base).ledger, 4))
+        run_without_room(
+            young, base, ledger, room_for_all_but_the_publication(base, second_day), "publication"
+        )
+        fill_last_block(base)
+        witness = disks.enter_context(small_disk(base / "witness", 1))
+        show_without_room(young, base, witness, second_day)

@@ -414,16 +414,3 @@ def assert_published(done, address):
     assert re.search(r"PostgreSQL: demo-00000[12], [\d,]+ rows brought", done.stdout), done.stdout
     with psycopg.connect(address) as con:
         assert con.execute("SELECT max(generation) FROM published.publication").fetchone()[0] in (1, 2)
-
-
-def test_a_run_that_publishes_brings_it_at_once(company, server):
-    with psycopg.connect(server, autocommit=True) as con:
-        con.execute("CREATE DATABASE at_once")
-    address = urlunsplit(urlsplit(server)._replace(path="/at_once"))
-    done = run_again(company, address, "--full")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^ +postgres +\d", done.stderr, re.MULTILINE)
-    with psycopg.connect(address) as con:
-        assert con.execute("SELECT max(generation) FROM published.publication").fetchone() == (2,)
-    checked = plumb("push", "--check", home=company, PLUMBLINE_POSTGRES_URL=address)
-    assert checked.stdout == "Every table in PostgreSQL is that of the published generation.\n"

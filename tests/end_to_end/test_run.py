@@ -13,7 +13,6 @@ import pytest
 
 from tests.built_once import built_once
 from tests.end_to_end.conftest import plumb
-from tests.end_to_end.young import DAYS
 
 pytestmark = pytest.mark.apart
 
@@ -193,13 +192,17 @@ def runs(home):
 IN_EIGHT_DAYS = pytest.param("in eight days", marks=pytest.mark.long)
 
 
-@pytest.fixture(scope="module", params=["in one day", IN_EIGHT_DAYS])
-def two_days(request, young, second_day, tmp_path_factory):
-    """A company that grew from one day to another, and one that was built anew as of the other."""
+@pytest.fixture(params=["in one day", IN_EIGHT_DAYS])
+def two_days(request, tmp_path_factory):
+    """A company that grew from one day to another, and one that was built anew as of the other.
+
+    In one day: the one that is built anew has its extracts from the network, which is no difference either.
+    """
     if request.param == "in eight days":
         base = built_once(tmp_path_factory, "two_days", live_two_days)
-        return base / "grown", base / "anew"
-    return second_day.base, built_once(tmp_path_factory, "young_anew", lambda base: young.run(base, DAYS[1]))
+        return (base / "grown", "demo"), (base / "anew", "demo")
+    grown = request.getfixturevalue("second_day").base
+    return (grown, "demo"), (request.getfixturevalue("remote"), "demo_remote")
 
 
 def live_two_days(base):
@@ -212,14 +215,14 @@ def live_two_days(base):
 
 
 def test_a_company_that_grew_publishes_what_a_full_build_publishes(two_days):
-    grown, anew = map(published, two_days)
+    grown, anew = (published(*company) for company in two_days)
     assert grown == anew
 
 
-def wide_tables(home):
+def wide_tables(home, company):
     """Every row of every published saved query."""
     connection = duckdb.connect(
-        str((home / "demo" / "published" / "current.duckdb").resolve()), read_only=True
+        str((home / company / "published" / "current.duckdb").resolve()), read_only=True
     )
     names = connection.execute(
         "select table_name from published.available_table where kind = 'saved query' order by 1"
@@ -231,12 +234,12 @@ def wide_tables(home):
 
 
 def test_tables_whose_older_periods_were_kept_are_those_of_a_full_build(two_days):
-    grown, anew = map(wide_tables, two_days)
+    grown, anew = (wide_tables(*company) for company in two_days)
     assert grown == anew
 
 
 def test_the_second_day_was_not_a_full_rebuild(two_days):
-    records = sorted((two_days[0] / "demo" / "runs").glob("2*.json"))
+    records = sorted((two_days[0][0] / "demo" / "runs").glob("2*.json"))
     assert [json.loads(path.read_text(encoding="utf-8"))["full"] for path in records] == [True, False]
 
 
