@@ -19,9 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from orchestration import parsed
-from plumbline import lineage
 from plumbline.errors import PlumblineError
-from plumbline.lineage import LINEAGE, RELATIONS, Relation, read_lineage, write_relations
+from plumbline.lineage import (
+    LINEAGE,
+    RELATIONS,
+    Relation,
+    code_digest,
+    read_lineage,
+    write_relations,
+)
 from plumbline.project import Home, Project
 from plumbline.replacing import temporary
 
@@ -56,9 +62,8 @@ def start_lineage(project: Project, home: Home) -> subprocess.Popen[bytes] | Non
 
 def _digest(project: Project) -> str:
     """Digest the models, dbt's version, the checks that say what is unique, and what reads all that."""
-    digest = hashlib.sha256(parsed.digest_parsed(project).encode())
-    readers = [Path(__file__), *Path(lineage.__file__).parent.glob("*.py")]
-    for path in sorted([*readers, *(project.root / "expectations").glob("*.py")]):
+    digest = hashlib.sha256(f"{parsed.digest_parsed(project)}\n{code_digest()}".encode())
+    for path in sorted([Path(__file__), *(project.root / "expectations").glob("*.py")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

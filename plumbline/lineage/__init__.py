@@ -9,7 +9,7 @@ from __future__ import annotations
 from plumbline.lineage.graph import Cell, Fallback, Lineage, Step, cell_of
 from plumbline.lineage.parts import EVERY, ROWS, Mark, Part
 from plumbline.lineage.relations import Relation, read_relations, write_relations
-from plumbline.lineage.store import LINEAGE, RELATIONS, read_lineage
+from plumbline.lineage.store import LINEAGE, RELATIONS, code_digest, read_lineage
 
 __all__ = [
     "EVERY",
@@ -24,6 +24,7 @@ __all__ = [
     "Relation",
     "Step",
     "cell_of",
+    "code_digest",
     "read_lineage",
     "read_relations",
     "write_relations",

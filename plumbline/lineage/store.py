@@ -150,14 +150,15 @@ def _keys(shape: Shape) -> list[list[str]]:
 
 
 def _stamp(*texts: str) -> str:
-    digest = hashlib.sha256(_code_digest().encode())
+    digest = hashlib.sha256(code_digest().encode())
     for text in texts:
         digest.update(hashlib.sha256(text.encode()).digest())
     return digest.hexdigest()
 
 
 @cache
-def _code_digest() -> str:
+def code_digest() -> str:
+    """Digest the code that lineage comes of: other code may read the same SQL differently."""
     digest = hashlib.sha256()
     root = Path(__file__).resolve().parents[1]
     for path in sorted(path for name in _CODE for path in (root / name).rglob("*.py")):
