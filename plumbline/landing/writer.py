@@ -174,6 +174,10 @@ class Totals:
             self._connection = connect()
         return self._connection
 
+    def cursor(self) -> Any:
+        """Give a connection of its own to the same DuckDB, which need not be started again."""
+        return self.connection.cursor()
+
     def of(self, table: pa.Table, columns: list[str]) -> dict[str, tuple[Any, int, int]]:
         """Give sum (Decimal), count of values, and count of values that are no numbers, for each column."""
         if not columns:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from plumbline.errors import SourceUnavailable
 from plumbline.landing.extract import Extract, NewColumnError
-from plumbline.landing.files.inspection import TextFile, check_size, open_text
+from plumbline.landing.files.inspection import Earlier, TextFile, check_size, in_utf8, open_text
 from plumbline.landing.files.known import Known
 from plumbline.landing.files.lines import WORTH_COMPARING, Changes, Lines
 from plumbline.landing.files.patterns import format_of, matching_files
@@ -191,16 +191,20 @@ class FilesConnector:
         before = self._snapshot_before(table, file) if table.load == "snapshot" else None
         known = Known.read(self._session.known_lines(table.name, before.load)) if before else None
         marks, limits = self._session.cache.marks(file.path), self._session.system.limits
-        blocks = None if table.load != "snapshot" else known.blocks if known else ()
-        same = known.same_bytes(marks) if known else 0
-        text = open_text(file.path, workspace, limits, table.encoding, blocks, same)
+        earlier = None
+        if table.load == "snapshot":
+            earlier = Earlier(known.blocks, known.written_in, known.same_bytes(marks)) if known else Earlier()
+        text = open_text(file.path, workspace, limits, table.encoding, earlier)
         text = replace(text, marks=marks if text.path == file.path else ())
         if table.load != "snapshot" or text.size < WORTH_COMPARING:
-            extract = _of_file(self._read(table, file, text, thorough), file)
+            extract = _of_file(self._read(table, file, in_utf8(text, workspace), thorough), file)
             return store(self._session, table, extract, reading=file.reading)
-        with closing(Lines(text, header=format_of(file.path, table) != "jsonl", known=known)) as lines:
+        if known and known.written_in != text.written_in:
+            known = None
+        header, con = format_of(file.path, table) != "jsonl", self._session.totals.cursor()
+        with closing(Lines(text, con, header=header, known=known)) as lines:
             outcome = self._store_difference(table, file, lines, before, workspace)
-            return outcome or self._store_whole(table, file, text, lines, thorough)
+            return outcome or self._store_whole(table, file, in_utf8(text, workspace), lines, thorough)
 
     def _store_whole(
         self, table: TableSource, file: _File, text: TextFile, lines: Lines, thorough: bool
@@ -231,7 +235,8 @@ class FilesConnector:
                 UNCHANGED, file.source, notes=(f"the rows of load {before.load}, in another order",)
             )
         try:
-            outcome = self._store_part(table, file, lines.part(changes, workspace / "part"), changes, before)
+            part = in_utf8(lines.part(changes, workspace / "part"), workspace)
+            outcome = self._store_part(table, file, part, changes, before)
         except Refused:
             return None
         assert outcome.load is not None

@@ -8,7 +8,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, zip_longest
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +17,7 @@ from plumbline.landing.outcomes import Refused
 from plumbline.landing.sources import Limits
 from plumbline.landing.writer import disk_errors
 
-CHUNK = 8 * 1024 * 1024
+CHUNK = 2 * 1024 * 1024
 MEGABYTE = 1024 * 1024
 _ALWAYS_ALLOWED = 100 * MEGABYTE
 _BOMS = (
@@ -32,6 +32,7 @@ _ASCII = re.compile(r"[\x00-\x7f]+")
 _ENOUGH_CHARACTERS = 100_000
 _UTF8 = {"utf-8", "utf-8-sig", "ascii"}
 _CHINESE = {"gb18030", "gbk", "gb2312"}
+_CHINESE_BOM = "\ufeff".encode("gb18030")
 _LONGEST_LINE = 64 * MEGABYTE
 
 
@@ -55,7 +56,7 @@ class TextFile:
 
     `blocks` are all of it where they were asked for; the first of them, `same` in number, are those of an
     earlier state of the file. `marks` are the digests of what the file holds up to the end of each stretch,
-    where it is read as it is.
+    where it is read as it is. `written_in` is the encoding of what lies at `path`; `in_utf8` makes it UTF-8.
     """
 
     name: str
@@ -69,6 +70,16 @@ class TextFile:
     blocks: tuple[Block, ...] = ()
     same: int = 0
     marks: tuple[str, ...] = ()
+    written_in: str = "utf-8"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier state of a file: its blocks, and how many bytes are known to be as they were."""
+
+    blocks: tuple[Block, ...] = ()
+    written_in: str = "utf-8"
+    same: int = 0
 
 
 def check_size(path: Path, limits: Limits) -> None:
@@ -91,35 +102,52 @@ def is_gzip(path: Path) -> bool:
 
 
 def open_text(
-    path: Path,
-    workspace: Path,
-    limits: Limits,
-    encoding: str | None,
-    known: Sequence[Block] | None = None,
-    same: int = 0,
+    path: Path, workspace: Path, limits: Limits, encoding: str | None, earlier: Earlier | None = None
 ) -> TextFile:
     """Inspect a CSV, TSV or JSON Lines file; copies go to `workspace`, which the caller removes.
 
-    With `known`, the blocks of an earlier state of it, the file is told by blocks, and those at the beginning
-    that are as they were are not looked at again; those within the first `same` bytes, known to be as they
-    were, are not even read. Without a declared encoding: the byte order mark, else strict UTF-8, else strict
-    GB18030 that reads as Chinese. Raises Refused for what is no text in that encoding.
+    With `earlier`, the file is told by blocks, and those at the beginning that are as they were are not
+    looked at again; those within the bytes known to be as they were are not even read. Without a declared
+    encoding: the byte order mark, else strict UTF-8, else strict GB18030 that reads as Chinese. Raises
+    Refused for what is no text in that encoding.
     """
     check_size(path, limits)
     plain = _expand(path, workspace, limits) if is_gzip(path) else path
+    if earlier and plain != path:
+        earlier = replace(earlier, same=0)
     if encoding in _CHINESE:
         _refuse_utf8(plain, encoding, path.name)
     encoding = encoding or _byte_order_mark(plain)
     if encoding is None:
         try:
-            return _survey(plain, path.name, "utf-8", known, same if plain == path else 0)
+            return _survey(plain, path.name, "utf-8", earlier)
         except _NotUtf8:
             if not _reads_as_chinese(plain):
                 raise
         encoding = "gb18030"
-    if encoding not in _UTF8:
-        plain = _transcode(plain, workspace, encoding, path.name)
-    return _survey(plain, path.name, encoding, known, same if plain == path else 0)
+    if encoding in _UTF8:
+        return _survey(plain, path.name, encoding, earlier)
+    if earlier is not None and encoding in _CHINESE:
+        return _survey(plain, path.name, encoding, earlier, written_in=encoding)
+    plain = _transcode(plain, workspace, encoding, path.name)
+    return _survey(plain, path.name, encoding, earlier and replace(earlier, same=0))
+
+
+def in_utf8(text: TextFile, workspace: Path) -> TextFile:
+    """Give a text as UTF-8: a copy in `workspace`, where it is written in another encoding."""
+    if text.written_in == "utf-8":
+        return text
+    path = _transcode(text.path, workspace, text.written_in, text.name)
+    return replace(
+        text,
+        path=path,
+        start=len(codecs.BOM_UTF8) if text.start else 0,
+        size=path.stat().st_size,
+        blocks=(),
+        same=0,
+        marks=(),
+        written_in="utf-8",
+    )
 
 
 def _expand(path: Path, workspace: Path, limits: Limits) -> Path:
@@ -227,21 +255,22 @@ class _NotUtf8(Refused):
     pass
 
 
-def _survey(path: Path, name: str, encoding: str, known: Sequence[Block] | None, as_before: int) -> TextFile:
-    """Count the lines of a UTF-8 file, and hold it to UTF-8 and to text."""
-    with path.open("rb") as file:
-        start = 3 if file.read(3) == codecs.BOM_UTF8 else 0
-    survey = _Survey(name)
-    blocks = _within(known or (), as_before - start)
+def _survey(
+    path: Path, name: str, encoding: str, earlier: Earlier | None, written_in: str = "utf-8"
+) -> TextFile:
+    """Count the lines of a file, and hold it to its encoding and to text."""
+    start = _start(path, written_in)
+    survey = _Survey(name, written_in)
+    known = earlier.blocks if earlier and earlier.written_in == written_in else ()
+    blocks = _within(known, earlier.same - start if earlier else 0)
     place, same = start + sum(block.size for block in blocks), len(blocks)
     for block in blocks:
         survey.take(block, _byte_before(path, place))
-    pieces = _chunks(path, end=True) if known is None else blocks_of(path, place, end=True)
-    known = known[same:] if known is not None else None
-    for piece, before in zip_longest(pieces, known or ()):
+    pieces = _chunks(path, end=True) if earlier is None else blocks_of(path, place, end=True)
+    for piece, before in zip_longest(pieces, known[same:]):
         if piece is None:
             break
-        digest = hashlib.sha256(piece).hexdigest() if known is not None and piece else ""
+        digest = hashlib.sha256(piece).hexdigest() if earlier is not None and piece else ""
         if before and before.sha256 == digest and same == len(blocks):
             same += 1
             survey.take(before, piece[-1:])
@@ -254,7 +283,14 @@ def _survey(path: Path, name: str, encoding: str, known: Sequence[Block] | None,
     ends = survey.last in (b"\n", b"\r")
     size = path.stat().st_size
     found = (survey.lines, survey.has_quotes, ends, tuple(blocks), same)
-    return TextFile(name, path, start, size, encoding, *found)
+    return TextFile(name, path, start, size, encoding, *found, written_in=written_in)
+
+
+def _start(path: Path, written_in: str) -> int:
+    """Give the place behind a byte order mark."""
+    mark = codecs.BOM_UTF8 if written_in == "utf-8" else _CHINESE_BOM
+    with path.open("rb") as file:
+        return len(mark) if file.read(len(mark)) == mark else 0
 
 
 def _within(blocks: Sequence[Block], size: int) -> list[Block]:
@@ -272,15 +308,19 @@ def _byte_before(path: Path, place: int) -> bytes:
 class _Survey:
     """What was found in a file so far; takes its pieces in order, at last an empty one."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, written_in: str) -> None:
         self.lines = 0
         self.has_quotes = False
         self.last = b""
         self._name = name
         self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
+        self._foreign = None if written_in == "utf-8" else codecs.getincrementaldecoder(written_in)("strict")
+        self._written_in = written_in
 
     def look_at(self, piece: bytes) -> int:
         """Look at a piece, and give the number of its line ends."""
+        if self._foreign:
+            piece = self._translated(self._foreign, piece)
         _refuse_binary(piece, self._name, self.lines)
         try:
             self._decoder.decode(piece, final=not piece)
@@ -296,6 +336,13 @@ class _Survey:
         self.has_quotes = self.has_quotes or b'"' in piece
         self.last = piece[-1:] or self.last
         return line_ends
+
+    def _translated(self, decoder: codecs.IncrementalDecoder, piece: bytes) -> bytes:
+        try:
+            text = decoder.decode(piece, final=not piece)
+        except UnicodeDecodeError as error:
+            raise _undecodable(error, self._written_in, self._name, 1 + self.lines) from error
+        return text.encode("utf-8", "surrogatepass")
 
     def take(self, block: Block, last: bytes) -> None:
         """Take over what was found in a block when it was looked at."""

@@ -28,12 +28,16 @@ class Piece:
 
 @dataclass(frozen=True)
 class Known:
-    """The blocks of a snapshot in their order, each with its piece, and the digests of its stretches."""
+    """The blocks of a snapshot in their order, each with its piece, and the digests of its stretches.
+
+    Lines are remembered as they are written, in the encoding `written_in`.
+    """
 
     directory: Path
     blocks: tuple[Block, ...]
     pieces: tuple[Piece, ...]
     marks: tuple[str, ...]
+    written_in: str = "utf-8"
 
     @classmethod
     def read(cls, facts: Path) -> Known | None:
@@ -42,7 +46,8 @@ class Known:
             told = json.loads(facts.read_bytes())
             blocks = tuple(Block(**block) for block in told["blocks"])
             pieces = tuple(Piece(**piece) for piece in told["pieces"])
-            known = cls(facts.parent, blocks, pieces, tuple(told["marks"]))
+            written_in = str(told.get("written_in", "utf-8"))
+            known = cls(facts.parent, blocks, pieces, tuple(told["marks"]), written_in)
         except (OSError, ValueError, TypeError, KeyError):
             return None
         return known if len(blocks) == len(pieces) else None
@@ -53,6 +58,7 @@ class Known:
             "blocks": [asdict(block) for block in self.blocks],
             "pieces": [asdict(piece) for piece in self.pieces],
             "marks": self.marks,
+            "written_in": self.written_in,
         }
         with disk_errors(facts):
             replace_text(facts, json.dumps(told), durable=False)

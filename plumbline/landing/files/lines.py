@@ -17,18 +17,19 @@ from typing import TYPE_CHECKING, Any
 from plumbline.landing.files.inspection import MEGABYTE, TextFile, blocks_of
 from plumbline.landing.files.known import Known, Piece
 from plumbline.landing.writer import ROW_NUMBER, disk_errors, file_sha256
-from plumbline.warehouse import connect, glob_free
+from plumbline.warehouse import glob_free
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
+    from duckdb import DuckDBPyConnection
 
 WORTH_COMPARING = MEGABYTE
-_BLOCKS_AT_ONCE = 8
+_BLOCKS_AT_ONCE = 32
 _SMALL_SHARE = 0.25
 _DIGEST = "unhex(left(sha256(line), 32))"
 _NO_LINES = "(select null::blob as digest, 0 as line, 0 as load, 0 as row_number where false)"
 _PAIRED = """
-create or replace table paired as
+create or replace temp table paired as
 with here as (
     select digest, line, row_number() over (partition by digest order by line) as copy from present
 ),
@@ -65,19 +66,21 @@ class Changes:
 
 
 class Lines:
-    """The lines of one inspected file, as digests in a small database of their own.
+    """The lines of one inspected file, as digests in temporary tables of a connection of their own.
 
     `known` is what is remembered of the load before, where there is one.
     """
 
-    def __init__(self, text: TextFile, *, header: bool, known: Known | None = None) -> None:
+    def __init__(
+        self, text: TextFile, con: DuckDBPyConnection, *, header: bool, known: Known | None = None
+    ) -> None:
         self._text = text
         self._header = header
-        self._con = connect()
+        self._con = con
         changed = known.pieces[text.same :] if known else ()
         self._known = known if known and known.is_sound(changed) else None
         self._changed = changed if self._known else ()
-        self._con.execute("create table present (digest blob, line bigint)")
+        self._con.execute("create temp table present (digest blob, line bigint)")
         same = text.blocks[: text.same] if self._known else ()
         self._same = sum(block.lines for block in same)
         self._start = text.start + sum(block.size for block in same)
@@ -111,7 +114,7 @@ class Lines:
         if self._known is None or self.rows < 0:
             return None
         rows = _parquet(self._known.paths(self._changed)) if self._changed else _NO_LINES
-        self._con.execute(f"create or replace view known as select * from {rows}")
+        self._con.execute(f"create or replace temp view known as select * from {rows}")
         self._con.execute(_PAIRED)
         new = self._con.execute("select line from paired where load is null order by line").fetchnumpy()[
             "line"
@@ -173,7 +176,8 @@ class Lines:
             self._write(f"{rows} where line > {first} and line <= {last} order by line", facts, index)
             for index, (first, last) in enumerate(pairwise(ends[len(kept) :]), start=len(kept))
         )
-        Known(facts.parent, self._text.blocks, (*kept, *written), self._text.marks).write(facts)
+        text = self._text
+        Known(facts.parent, text.blocks, (*kept, *written), text.marks, text.written_in).write(facts)
 
     def _add_what_is_as_it_was(self) -> None:
         """Digest the lines of the blocks that were passed over, too."""

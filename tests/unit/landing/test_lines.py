@@ -280,3 +280,59 @@ def test_a_quote_in_them_is_remembered(shop, monkeypatch):
     shop.file("lines.csv", csv(*quoted, *numbered(range(41, 43))))
     shop.land()
     assert ("1", "tea, green") in shop.query(f"select LineID, Product from ({STILL_THERE})")
+
+
+def chinese(numbers, change=None):
+    return csv(*numbered(numbers, dict.fromkeys(numbers, "绿茶") | (change or {}))).encode("gb18030")
+
+
+@pytest.fixture
+def tea(shop, monkeypatch):
+    """A shop that writes GB18030, of which 40 lines have landed."""
+    monkeypatch.setattr(inspection, "CHUNK", 200)
+    shop.tables("order_line: {files: lines.csv, encoding: gb18030}")
+    shop.file("lines.csv", chinese(range(1, 41)))
+    shop.land()
+    return shop
+
+
+def test_only_new_lines_are_translated(tea, monkeypatch):
+    translated = []
+    real = inspection._transcode
+    monkeypatch.setattr(
+        inspection,
+        "_transcode",
+        lambda path, *rest: translated.append(path.stat().st_size) or real(path, *rest),
+    )
+    path = tea.file("lines.csv", chinese(range(1, 43), {5: "红茶"}))
+    assert tea.land_lines().notes == ("encoding gb18030", "since load 1: 3 new rows, 1 gone")
+    assert sum(translated) < 150 < path.stat().st_size
+    assert ("5", "红茶") in tea.lines("LineID, Product")
+    assert tea.lines("Product")[40:] == [("红茶",), ("绿茶",), ("绿茶",)]
+
+
+def test_a_new_line_that_is_not_of_the_encoding_is_refused_with_its_line_in_the_file(tea):
+    tea.file("lines.csv", chinese(range(1, 42)) + b"42,\xff\xff,1,,\n")
+    outcome = tea.land_lines()
+    assert (outcome.status, outcome.extracts[0].line) == ("refused", 43)
+    assert "not gb18030" in outcome.reason
+
+
+def test_lines_of_another_encoding_are_not_compared(shop, monkeypatch):
+    """The same bytes are other texts in another encoding."""
+    shop.file("lines.csv", csv(*numbered(range(1, 41))))
+    shop.land()
+    facts = next(path for name, path in remembered_files(shop).items() if name.endswith(".json"))
+    told = json.loads(facts.read_text())
+    assert told["written_in"] == "utf-8"
+    facts.write_text(json.dumps({**told, "written_in": "gb18030"}))
+    shop.file("lines.csv", csv(*numbered(range(1, 42))))
+    assert shop.land_lines().rows == 41
+
+
+def test_a_byte_order_mark_of_gb18030_is_no_part_of_the_header(shop):
+    shop.tables("order_line: {files: lines.csv, encoding: gb18030}")
+    for day in range(2):
+        shop.file("lines.csv", "\ufeff".encode("gb18030") + chinese(range(1, 41 + day)))
+        shop.land()
+    assert shop.lines("LineID, Product")[39:] == [("40", "绿茶"), ("41", "绿茶")]
