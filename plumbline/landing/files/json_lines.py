@@ -78,14 +78,60 @@ def _chunks(text: TextFile) -> Iterator[Lines]:
 
 
 def _objects(text: TextFile, lines: Lines) -> list[Row]:
-    """Decode many lines at once; line by line only where that fails."""
+    """Decode many lines at once; line by line only where that fails, or where a key may stand twice."""
+    joined = "[" + ",".join(lines.texts) + "]"
     try:
-        rows = LITERAL.decode("[" + ",".join(lines.texts) + "]")
+        rows = LITERAL.decode(joined)
         if len(rows) == len(lines.texts) and set(map(type, rows)) == {dict}:
+            most = _most_keys(joined)
+            if sum(map(len, rows)) != most and _count_keys(rows) != most:
+                _refuse_repeated(text, lines, rows)
             return list(rows)
     except (ValueError, RecursionError):
         pass
     return [_object(text, number, line) for number, line in zip(*lines, strict=True)]
+
+
+def _most_keys(text: str) -> int:
+    """Count what may end a key: a colon behind a quote or a blank; it may stand in values, too."""
+    return sum(map(text.count, ('":', " :", "\t:")))
+
+
+def _count_keys(rows: list[Row]) -> int:
+    """Count the keys of objects, and of those within them."""
+    waiting: list[Any] = [value for row in rows for value in row.values() if isinstance(value, dict | list)]
+    count = sum(map(len, rows))
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            count += len(value)
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    return count
+
+
+def _refuse_repeated(text: TextFile, lines: Lines, rows: list[Row]) -> None:
+    """Refuse the first line with a key twice in one object: of two values one would be lost."""
+    for number, line, row in zip(*lines, rows, strict=True):
+        if _count_keys([row]) != _most_keys(line):
+            _refuse_repeated_keys(text, number, line)
+
+
+def _refuse_repeated_keys(text: TextFile, number: int, line: str) -> None:
+    def unique(pairs: list[tuple[str, Any]]) -> Row:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            twice = next(name for place, name in enumerate(names) if name in names[:place])
+            raise Refused(
+                f"an object of this line has the key {twice!r} twice",
+                file=text.name,
+                line=number,
+                todo="Ask the source for one value of each key.",
+            )
+        return {}
+
+    json.JSONDecoder(parse_int=str, parse_float=str, object_pairs_hook=unique).decode(line.strip())
 
 
 def _object(text: TextFile, number: int, line: str) -> Row:
@@ -106,6 +152,7 @@ def _object(text: TextFile, number: int, line: str) -> Row:
             line=number,
             todo="Each line must be one {…} object.",
         )
+    _refuse_repeated_keys(text, number, line)
     return row
 
 

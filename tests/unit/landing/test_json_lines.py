@@ -71,6 +71,10 @@ def test_an_optional_column_that_no_object_has_is_noted(shop):
         ('{"LineID":1,"Amount":1},{"LineID":2,"Amount":1}\n', 1, "this line is no JSON"),
         ("<html>\n", 1, "this line is no JSON"),
         ("[" * 100_000 + "\n", 1, "nested too deeply"),
+        ('{"LineID":1,"Amount":1}\n{"LineID":2,"Amount":1,"Amount":2}\n', 2, "has the key 'Amount' twice"),
+        ('{"LineID" :1 , "LineID"\t: 2,"Amount":": "}\n', 1, "has the key 'LineID' twice"),
+        ('{"LineID":1,"Amount":1,"Product":{"a":[{"b":1,"b":1}]}}\n', 1, "has the key 'b' twice"),
+        ('{"LineID":1,"Amount":1,"Amount":2}\n\n{"LineID":2,\n', 1, "has the key 'Amount' twice"),
     ],
 )
 def test_what_is_refused_says_line_and_reason(shop, content, line, reason):
@@ -78,6 +82,13 @@ def test_what_is_refused_says_line_and_reason(shop, content, line, reason):
     outcome = shop.land_lines()
     assert (outcome.status, outcome.extracts[0].line) == ("refused", line)
     assert reason in outcome.reason
+
+
+def test_text_that_looks_like_keys_is_no_key_twice(shop):
+    products = ['": "', 'a "b": c', "x :y", "tab\t:z", {"a": [{"b": ": "}, {"b": 2}]}]
+    objects = [{"LineID": n, "Amount": 1, "Product": product} for n, product in enumerate(products)]
+    shop.file("lines.jsonl", lines(*objects))
+    assert shop.land_lines().rows == 5
 
 
 def test_gzip_and_other_encodings_are_read(shop):
