@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -18,6 +19,7 @@ from plumbline.errors import (
     StorageError,
     UsageError,
     did_you_mean,
+    disk_is_full,
 )
 from plumbline.landing.contract import load_contract
 from plumbline.landing.outcomes import (
@@ -42,7 +44,7 @@ from plumbline.landing.quarantine import (
 from plumbline.landing.secrets import Secrets
 from plumbline.landing.session import Progress, Session
 from plumbline.landing.sources import Sources, TableSource
-from plumbline.landing.writer import remove_leftovers
+from plumbline.landing.writer import disk_errors, remove_leftovers
 from plumbline.project import Home, Project
 
 
@@ -211,6 +213,9 @@ def _reach(session: Session) -> Connector | None:
     except (PlumblineError, OSError) as error:
         session.down = _failure(session, session.system.name, error)
         return None
+    except Exception as error:
+        session.down = _mistake(session, session.system.name, error)
+        return None
 
 
 def _connect(session: Session) -> Connector:
@@ -242,6 +247,8 @@ def _land_table(session: Session, connector: Connector, table: TableSource) -> I
         if outcome.status == REFUSED:
             session.refusals.append(Refusal(table.name, outcome))
         yield outcome
+    except Exception as error:
+        yield _mistake(session, f"{session.system.name}.{table.name}", error)
 
 
 def _failure(session: Session, asked: str, error: PlumblineError | OSError) -> ExtractOutcome:
@@ -264,6 +271,28 @@ def _failure(session: Session, asked: str, error: PlumblineError | OSError) -> E
         line=getattr(error, "line", None),
         reason=hide(reason),
         todo=hide(getattr(error, "todo", "")),
+    )
+
+
+def _mistake(session: Session, asked: str, error: Exception) -> ExtractOutcome:
+    """Say that Plumbline itself failed at what was asked for, and keep the traceback for a report.
+
+    Raises the error again where the disk is full: that is nobody's mistake, and nothing else would land.
+    """
+    if disk_is_full(error):
+        raise error
+    hide = session.secrets.redact
+    place = session.home.landing / ".errors" / f"{asked}.txt"
+    with disk_errors(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(hide("".join(traceback.format_exception(error))), encoding="utf-8")
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    told = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+    return ExtractOutcome(
+        UNAVAILABLE,
+        asked,
+        reason=hide(f"Plumbline failed at it: {' '.join(told.split())}"),
+        todo=f"This is a mistake in Plumbline, not in the extract: report it with the traceback in {place}.",
     )
 
 

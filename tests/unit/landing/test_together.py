@@ -208,3 +208,55 @@ def test_progress_is_that_of_the_system_that_is_waited_for(company, held):
     landings.close()
     assert said["crm"][-1] == said["erp"][-1] == "shop (2 of 2)"
     assert said["oa"] == []
+
+
+def break_connector(monkeypatch, error):
+    """Have a mistake in the code meet the visits of the CRM."""
+    real = FilesConnector.extracts
+
+    def extracts(connector, table):
+        if (connector._session.system.name, table.name) == ("crm", "visit"):
+            raise error
+        yield from real(connector, table)
+
+    monkeypatch.setattr(FilesConnector, "extracts", extracts)
+
+
+def test_a_mistake_in_a_connector_ends_only_what_it_meets(company, monkeypatch):
+    break_connector(monkeypatch, KeyError("hsop"))
+    landings = company.begin()
+    results = {system: landings.result(system, silent) for system in SYSTEMS}
+    landings.close()
+    broken = results["crm"]["visit"]
+    assert broken.status == "unavailable"
+    assert "Plumbline failed at it: KeyError: 'hsop' (test_together.py:" in broken.reason
+    traced = company.home.landing / ".errors" / "crm.visit.txt"
+    assert str(traced) in broken.todo
+    assert "raise error" in traced.read_text(encoding="utf-8")
+    others = [results["crm"]["shop"], *results["erp"].outcomes, *results["oa"].outcomes]
+    assert {outcome.status for outcome in others} == {"landed"}
+
+
+def test_a_mistake_while_a_system_is_reached_ends_only_that_system(company, monkeypatch):
+    real = FilesConnector.__init__
+
+    def reach(connector, session):
+        if session.system.name == "oa":
+            raise TypeError("no folder")
+        real(connector, session)
+
+    monkeypatch.setattr(FilesConnector, "__init__", reach)
+    landings = company.begin()
+    statuses = {
+        system: {outcome.status for outcome in landings.result(system, silent).outcomes} for system in SYSTEMS
+    }
+    landings.close()
+    assert statuses == {"crm": {"landed"}, "erp": {"landed"}, "oa": {"unavailable"}}
+
+
+def test_a_full_disk_is_no_mistake_of_a_connector(company, monkeypatch):
+    break_connector(monkeypatch, RuntimeError("IO Error: No space left on device"))
+    landings = company.begin()
+    with pytest.raises(RuntimeError, match="No space left"):
+        landings.result("crm", silent)
+    landings.close()
