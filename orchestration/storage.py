@@ -2,25 +2,34 @@
 
 Dagster's own keeps a file per run, writes what concerns assets twice, and opens and closes a connection for
 each of the thousand events of a run, which takes longer than the run's real work. One company has one run at
-a time, so one file does. The log is for people to look at: with WAL and synchronous=NORMAL a power cut may
-lose its last events, never damage it.
+a time, so one file does; that outputs came out, which only a retry asks for, is written once per step. The
+log is for people to look at: with WAL and synchronous=NORMAL a power cut may lose its last events, never
+damage it.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from threading import local
 from typing import Any
 
-from dagster import AssetKey, EventLogEntry, EventLogRecord, deserialize_value
+from dagster import AssetKey, DagsterEventType, EventLogEntry, EventLogRecord, deserialize_value
+from dagster._core.storage.event_log.base import EventLogConnection
 from dagster._core.storage.event_log.polling_event_watcher import SqlPollingEventWatcher
+from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import (
     ConsolidatedSqliteEventLogStorage,
 )
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
+
+_OF_TABLES = {
+    DagsterEventType.ASSET_MATERIALIZATION,
+    DagsterEventType.ASSET_CHECK_EVALUATION,
+}
 
 
 class OneFileEventLogStorage(ConsolidatedSqliteEventLogStorage):
@@ -48,6 +57,30 @@ class OneFileEventLogStorage(ConsolidatedSqliteEventLogStorage):
     def _batch(self) -> local:
         return local()
 
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event; that outputs came out, when whatever a step tells of its tables has been told."""
+        if event.dagster_event_type == DagsterEventType.STEP_OUTPUT:
+            self._outputs.append(self._event_to_row(event))
+            return
+        if event.dagster_event_type not in _OF_TABLES:
+            self._store_outputs()
+        super().store_event(event)
+
+    def _store_outputs(self) -> None:
+        """Store in one go, before the step is said to have succeeded, what a retry of the run asks for."""
+        rows = [self._outputs.popleft() for _ in range(len(self._outputs))]
+        if rows:
+            with self._connect() as connection:
+                connection.execute(SqlEventLogStorageTable.insert(), rows)
+
+    @cached_property
+    def _outputs(self) -> deque[dict[str, Any]]:
+        return deque()
+
+    def get_records_for_run(self, *args: Any, **kwargs: Any) -> EventLogConnection:
+        self._store_outputs()
+        return super().get_records_for_run(*args, **kwargs)
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events in one transaction."""
         with self._engine.begin() as connection:
@@ -56,6 +89,17 @@ class OneFileEventLogStorage(ConsolidatedSqliteEventLogStorage):
                 super().store_event_batch(events)
             finally:
                 del self._batch.connection
+
+    def _store_asset_event(self, conn: Connection, event: EventLogEntry, event_id: int) -> None:
+        """Change the row of an asset that is known; Dagster's own first fails to insert another."""
+        key = event.dagster_event.asset_key if event.dagster_event else None
+        values = self._get_asset_entry_values(event, event_id, True) if key else {}
+        if not key or not values:
+            return
+        name = key.to_string()
+        known = AssetKeyTable.update().values(**values).where(AssetKeyTable.c.asset_key == name)
+        if not conn.execute(known).rowcount:
+            conn.execute(AssetKeyTable.insert().values(asset_key=name, **values))
 
     def _get_latest_materialization_records(
         self, raw_asset_rows: Sequence[Mapping[str, Any]]
@@ -97,6 +141,7 @@ class OneFileEventLogStorage(ConsolidatedSqliteEventLogStorage):
     def dispose(self) -> None:
         if "_watcher" in self.__dict__:
             self._watcher.close()
+        self._store_outputs()
         self._engine.dispose()
 
 

@@ -74,6 +74,29 @@ def test_what_is_planned_is_stored_at_once_and_read_by_another(open_instance, mo
     assert keys == {"marts/orders", "marts/lines"}
 
 
+@dg.asset(deps=[ORDERS])
+def broken():
+    raise ValueError("broken")
+
+
+def test_a_run_that_failed_can_be_retried_where_it_failed(open_instance):
+    job = dg.Definitions(assets=[orders, broken]).resolve_implicit_global_asset_job_def()
+    failed = job.execute_in_process(instance=open_instance(), raise_on_error=False)
+    outputs = open_instance().get_records_for_run(failed.run_id, of_type=dg.DagsterEventType.STEP_OUTPUT)
+    names = [record.event_log_entry.dagster_event.step_key for record in outputs.records]
+    assert names == ["marts__orders", "marts__orders"]
+
+
+def test_outputs_are_read_before_their_step_has_ended(open_instance):
+    instance = open_instance()
+    done = dg.materialize([orders], instance=instance)
+    of_type = {"of_type": dg.DagsterEventType.STEP_OUTPUT}
+    (first, *_) = instance.get_records_for_run(done.run_id, **of_type).records
+    before = len(instance.get_records_for_run(done.run_id, **of_type).records)
+    instance.event_log_storage.store_event(first.event_log_entry)
+    assert len(instance.get_records_for_run(done.run_id, **of_type).records) == before + 1
+
+
 def test_events_that_cannot_be_stored_together_leave_nothing_behind(open_instance, monkeypatch):
     instance = open_instance()
     run_id = dg.materialize([orders], instance=instance).run_id
