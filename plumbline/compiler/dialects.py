@@ -112,6 +112,17 @@ def _shortened(name: str, kept: int) -> str:
     return f"{name.encode()[: kept - 9].decode(errors='ignore')}_{digest}"
 
 
+def takes_the_last(dialect: str) -> bool:
+    """Whether an engine gives the value of the last moment in one pass (ARG_MAX), an empty one, too."""
+    return dialect == "duckdb"
+
+
+def value_at_the_end(value: exp.Expr, moment: exp.Expr, choice: str) -> exp.Expr:
+    """Give the value of the first or last moment, also where it is empty."""
+    name = "arg_min_null" if choice == "min" else "arg_max_null"
+    return exp.Anonymous(this=name, expressions=[value, moment.copy()])
+
+
 def joins_the_last(dialect: str) -> bool:
     """Whether an engine joins each row with the last one before it (ASOF)."""
     return dialect == "duckdb"

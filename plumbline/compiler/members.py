@@ -52,10 +52,10 @@ def _settled(graph: Graph, item: GroupBy) -> GroupBy:
     return replace(item, grain="day") if item.name == METRIC_TIME and not (item.grain or item.part) else item
 
 
-def _time(item: GroupBy) -> Column:
-    return Column(
-        "", METRIC_TIME, "", base="day", grain=item.grain or "day", part=item.part, is_metric_time=True
-    )
+def _time(graph: Graph, item: GroupBy) -> Column:
+    grain = item.grain or "day"
+    graph.check_grain(grain, item.column)
+    return Column("", METRIC_TIME, "", base="day", grain=grain, part=item.part, is_metric_time=True)
 
 
 @dataclass
@@ -92,7 +92,9 @@ class _Members:
         if part.metric:
             return Column(model, part.metric, "", metric=part.metric, by=part.by)
         return (
-            _time(self.graph.with_calendar(part.item)) if part.item.name == METRIC_TIME else found[part.item]
+            _time(self.graph, self.graph.with_calendar(part.item))
+            if part.item.name == METRIC_TIME
+            else found[part.item]
         )
 
     def _of_spine(self, templates: Sequence[Template]) -> tuple[exp.Select, list[str]]:
@@ -100,7 +102,7 @@ class _Members:
             Condition(item, tuple(self._meant(part, "", {}) for part in item.references))
             for item in templates
         ]
-        columns = {item.column: _time(item) for item in self.request.group_by}
+        columns = {item.column: _time(self.graph, item) for item in self.request.group_by}
         return self._periods(columns, conditions), list(columns)
 
     def _of_model(
@@ -147,7 +149,9 @@ class _Members:
 
     def _beside(self, conditions: Sequence[Condition], beside: Sequence[Condition]) -> exp.Subquery:
         """Give every period that is shown or asked about, once."""
-        needed = {item.column: _time(item) for item in self.request.group_by if item.name == METRIC_TIME}
+        needed = {
+            item.column: _time(self.graph, item) for item in self.request.group_by if item.name == METRIC_TIME
+        }
         for condition in beside if needed or any(item.mixed for item in beside) else conditions:
             needed |= {_seen(item): item for item in condition.columns if item.is_metric_time}
         on_time = [item for item in conditions if item.only_time]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from plumbline.compiler.aggregates import DISTRIBUTIVE, aggregated, as_number, combined, only
-from plumbline.compiler.dialects import adds_days, extreme, joins_the_last
+from plumbline.compiler.dialects import adds_days, extreme, joins_the_last, takes_the_last, value_at_the_end
 from plumbline.compiler.expressions import (
     both,
     column,
@@ -35,6 +35,7 @@ from plumbline.compiler.plan import (
     Relation,
     Running,
     Scan,
+    Snapshot,
     Spread,
     Value,
 )
@@ -226,6 +227,8 @@ class Writer:
         assert told is not None
         groupings = [(f"grouping_{number}", item) for number, item in enumerate(told.groupings)]
         whole = all(value.measure.agg in DISTRIBUTIVE for value in values)
+        if whole and takes_the_last(self.dialect) and _only_its_periods(scan, told):
+            return self.add(f"{scan.model}_rows", self._at_the_end(scan, told, values))
         more = [(MOMENT, told.moment), *groupings]
         if whole:
             keys = (*scan.keys, *(Key(name, item) for name, item in more))
@@ -255,6 +258,18 @@ class Writer:
         select = selected([*keys_out, *totals], columns, source)
         select = with_join(select, last, both(match), "inner")
         return self.add(f"{scan.model}_rows", _grouped(select, keys_out))
+
+    def _at_the_end(self, scan: Scan, told: Snapshot, values: Sequence[Value]) -> exp.Select:
+        """Add up by moment, and take of each period what its first or last moment has."""
+        by_moment = replace(scan, keys=(Key(MOMENT, told.moment),), snapshot=None)
+        source = self.add(f"{scan.model}_moments", self._aggregated(by_moment, values))
+        at = column(MOMENT, source)
+        keys = [truncated(at.copy(), key.column.grain) for key in scan.keys]
+        found = [value_at_the_end(column(self.column_of(value), source), at, told.choice) for value in values]
+        columns = [*(key.name for key in scan.keys), *map(self.column_of, values)]
+        select = selected([*keys, *found], columns, source)
+        there = exp.Not(this=exp.Is(this=at.copy(), expression=exp.null()))
+        return _grouped(select.where(there, copy=False), keys)
 
     # -- periods of the time spine
 
@@ -649,6 +664,13 @@ def _follows_from(moment: Column, key: Key) -> bool:
     """Whether events of the same moment have the same member."""
     finest = key.column.grain if key.column.grain in TIMES and not key.column.part else _DAY
     return key.is_time and TIMES.index(finest) >= TIMES.index(moment.grain)
+
+
+def _only_its_periods(scan: Scan, told: Snapshot) -> bool:
+    """Whether a snapshot is asked for by nothing but whole periods of its own moments."""
+    columns = [key.column for key in scan.keys if key.name in told.periods]
+    plain = all(item.grain in TIMES and not item.part for item in columns)
+    return bool(columns) and len(columns) == len(scan.keys) and plain and not (told.groupings or scan.shifts)
 
 
 def _property_names(events: Events) -> list[str]:

@@ -1,4 +1,4 @@
-"""The compiler with one thing wrong: a join of another kind, or a COALESCE, a NULLIF or a filter less.
+"""The compiler with one thing wrong: another kind of join, or a COALESCE, NULLIF, filter or way out less.
 
 A mutant is made of the source: nothing of the compiler knows of it.
 """
@@ -19,12 +19,14 @@ from types import ModuleType
 PACKAGE = "plumbline.compiler"
 MODULES = (
     *("rows", "relations", "generate", "steps", "sliding"),
-    *("members", "aggregates", "expressions", "spines"),
+    *("members", "aggregates", "expressions", "spines", "picked"),
 )
 # Of each kind of join, the one that loses or invents rows.
 _JOINS = {"left": "inner", "inner": "left", "full outer": "left", "FULL": "LEFT", "LEFT": "INNER"}
 _DEFAULTS = ("Coalesce", "Nullif")
 _FILTERS = ("where", "_where")
+# Where what a module answers with nothing is answered by another way.
+_CHOOSING = ("picked",)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def mutants() -> list[Mutant]:
         Mutant(module, number, node.lineno, _function_at(tree, node.lineno), change)
         for module in MODULES
         for tree in [ast.parse(_source(module))]
-        for number, (node, change) in enumerate(_places(tree))
+        for number, (node, change) in enumerate(_places(tree, module))
         if _function_at(tree, node.lineno)
     ]
 
@@ -99,7 +101,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         tree = ast.parse(_source(self.mutant.module))
-        target = list(_places(tree))[self.mutant.number][0]
+        target = list(_places(tree, self.mutant.module))[self.mutant.number][0]
         changed = ast.fix_missing_locations(_Change(target).visit(tree))
         exec(compile(changed, f"<{self.mutant}>", "exec"), module.__dict__)
 
@@ -127,7 +129,7 @@ def _source(module: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _places(tree: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
+def _places(tree: ast.AST, module: str) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and node.value in _JOINS:
             yield node, f"{node.value} join"
@@ -139,6 +141,12 @@ def _places(tree: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
             yield node, "a condition less"
         elif isinstance(node, ast.AugAssign) and _name(node.target) in ("where", "match", "found", "parts"):
             yield node, "conditions less"
+        elif (
+            module in _CHOOSING
+            and isinstance(node, ast.If)
+            and "".join(map(ast.unparse, node.body)) == "return None"
+        ):
+            yield node, "no way out"
 
 
 def _appends_a_condition(node: ast.expr) -> bool:

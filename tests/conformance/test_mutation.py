@@ -96,6 +96,7 @@ QUESTIONS: list[dict[str, Any]] = [
     asked(
         "web_sales retail_sales big_web_sales sales_of_regulars", MONTH, range=["2024-02-01", "2024-03-31"]
     ),
+    asked("web_sales shop_notes phone_largest_sale buyers", "customer__segment"),
     asked("sales_28_days_filled", "metric_time__day"),
     asked("average_28_days", f"metric_time__day {SEGMENT}"),
     asked("sales_month_to_date", "metric_time__day", where=[MIXED]),

@@ -1,5 +1,7 @@
 """Questions without metrics: the members of dimensions, alone and together, their ends, and periods."""
 
+from typing import Any
+
 import pytest
 
 from plumbline.errors import DefinitionError
@@ -45,6 +47,18 @@ def test_periods_of_the_calendar_beside_hours(market: Market) -> None:
     assert market.ask("", "metric_time__sprint metric_time__hour") == market.sql("""
         SELECT sprint_start, hour_start FROM market.hours
         JOIN market.days ON date_day = date_trunc('day', hour_start)""")
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize(
+    "more", [{}, {"where": ["{{ TimeDimension('metric_time', 'fortnight') }} > '2024-01-01'"]}]
+)
+def test_a_period_that_nothing_knows_is_refused(market: Market, more: dict[str, Any]) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        market.compiled_as(
+            {"group_by": [{"name": "metric_time", "grain": "" if more else "fortnight"}], **more}
+        )
+    assert caught.value.code == "unknown-grain"
 
 
 @pytest.mark.one_engine

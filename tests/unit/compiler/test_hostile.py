@@ -107,6 +107,34 @@ def test_in_names(text: str, key: str) -> None:
     try_out(_shop(), asked)
 
 
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(text=anything, key=st.sampled_from(["name", "grain", "date_part", "alias"]), members=st.booleans())
+def test_in_what_describes_a_column(text: str, key: str, members: bool) -> None:
+    asked = {"name": "metric_time", "grain": "month"} | {key: text}
+    query = {"metrics": [] if members else ["sales"], "group_by": [asked, "product__category"]}
+    for more in ({}, {"order_by": [f"-{text}"]}, {"where": [f"{text} is not null"]}):
+        try_out(_shop(), query | more)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(text=anything)
+def test_in_the_ends_of_a_time(text: str) -> None:
+    day = "2026-01-31"
+    for ends in ([f"2026-01-01{text}", day], [text, day], [day, f"{day} {text}"], [None, text], text):
+        for key in ("time_constraint", "range"):
+            query = {"metrics": ["sales"], "group_by": ["metric_time__month"], key: ends}
+            try_out(_shop(), query)
+            try_out(_shop(), {"group_by": ["metric_time__month"], key: ends})
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(text=anything)
+def test_in_what_a_metric_is_counted_by(text: str) -> None:
+    for by in (text, f"product', '{text}"):
+        where = [f"{{{{ Metric('sales', group_by=['{by}']) }}}} > 1"]
+        try_out(_shop(), {"metrics": ["sales"], "where": where})
+
+
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(text=anything, dialect=st.sampled_from(DIALECTS))
 def test_in_the_names_that_columns_are_given(text: str, dialect: str) -> None:
