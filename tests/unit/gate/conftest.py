@@ -1,6 +1,10 @@
 """The shop with a first publication, and then a day on which something is wrong."""
 
+from __future__ import annotations
+
+import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,7 @@ from plumbline.publication import RunFacts, current_publication, publish
 from plumbline.quality import CheckResult
 from tests.unit.compiler.conftest import ROWS
 from tests.unit.definitions import shop
-from tests.unit.indicators.conftest import AS_OF, Builder
+from tests.unit.indicators.conftest import AS_OF, Builder, restored, saved
 
 MART_COLUMNS = [
     *((f"marts.{mart}", "") for mart in ("orders", "products", "stock")),
@@ -128,27 +132,60 @@ class Company:
     def publish(self, run: RunFacts) -> None:
         publish(self.con, self.home, run=run, manifest=self.build.home.semantic_manifest)
 
+    def resume(self, place: Path) -> Company:
+        """Become the shop that is kept in a directory."""
+        shutil.copytree(place / "home", self.build.home.root, dirs_exist_ok=True)
+        shutil.copytree(place / "published-home", self.home.root, symlinks=True)
+        restored(self.con, place / "warehouse.duckdb")
+        return self
+
     def published(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.home.current.resolve()), read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
 
-@pytest.fixture
-def company(tmp_path: Path) -> Iterator[Company]:
-    home = Home(tmp_path / "home")
+@contextmanager
+def company_in(root: Path) -> Iterator[Company]:
+    """A shop that has published nothing yet."""
+    home = Home(root / "home")
     shop.write(home.semantic_manifest)
     with duckdb.connect() as con:
         con.execute("ATTACH ':memory:' AS warehouse; USE warehouse;" + shop.MARTS + ROWS)
-        yield Company(Builder(con, home), tmp_path)
+        yield Company(Builder(con, home), root)
+
+
+def kept_after(begin: Callable[[Company], object], place: Path) -> Path:
+    """Let a shop begin, and give the directory in which it is kept; not to be changed."""
+    with company_in(place) as company:
+        begin(company)
+        saved(company.con, place / "warehouse.duckdb")
+    return place
 
 
 @pytest.fixture
-def poison(company: Company) -> Callable[[], None]:
+def company(tmp_path: Path) -> Iterator[Company]:
+    with company_in(tmp_path) as company:
+        yield company
+
+
+@pytest.fixture(scope="session")
+def first_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop after a good day."""
+    return kept_after(lambda company: company.day(as_of=date(2025, 3, 1)), tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture
+def begun(company: Company, first_day: Path) -> Company:
+    """The shop after a good day."""
+    return company.resume(first_day)
+
+
+@pytest.fixture
+def poison(begun: Company) -> Callable[[], None]:
     """Publish a good day; then costs of an old order and of a new one are lost, and an order comes late."""
-    company.day(as_of=date(2025, 3, 1))
 
     def spoil() -> None:
-        company.con.execute("UPDATE marts.orders SET cost = 1000 WHERE order_id IN (1, 9)")
-        company.con.execute("INSERT INTO marts.orders VALUES (13, DATE '2025-02-03', 1, 1, 30, 5, 5)")
+        begun.con.execute("UPDATE marts.orders SET cost = 1000 WHERE order_id IN (1, 9)")
+        begun.con.execute("INSERT INTO marts.orders VALUES (13, DATE '2025-02-03', 1, 1, 30, 5, 5)")
 
     return spoil

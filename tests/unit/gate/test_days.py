@@ -37,11 +37,10 @@ def days(company: Company, check: CheckResult, metric: str, *dimensions: str) ->
 
 
 @pytest.fixture
-def spoiled(company: Company) -> Company:
+def spoiled(begun: Company) -> Company:
     """A good day; then the amount and the cost of the order of March are others."""
-    company.day(as_of=date(2025, 3, 1))
-    company.con.execute(f"UPDATE marts.orders SET cost = 1000, amount = 9000 WHERE {BAD}")
-    return company
+    begun.con.execute(f"UPDATE marts.orders SET cost = 1000, amount = 9000 WHERE {BAD}")
+    return begun
 
 
 def test_a_sum_is_held_in_the_period_of_the_row(spoiled: Company) -> None:

@@ -9,7 +9,7 @@ from plumbline.gate import Approval, Previous, Restatement, doubts, hold, restat
 from plumbline.gate.approve import awaiting, digest_of
 from plumbline.governance.trust import Restating, Settling
 from plumbline.publication import RunFacts, current_publication, publish
-from tests.unit.gate.conftest import MART_COLUMNS, NEXT_DAY, ByHand, Company, failed
+from tests.unit.gate.conftest import MART_COLUMNS, NEXT_DAY, ByHand, Company, failed, kept_after
 
 FIRST = date(2025, 3, 9)
 AS_OF = date(2025, 3, 10)
@@ -94,11 +94,14 @@ class Days:
         return row[0]
 
 
+@pytest.fixture(scope="session")
+def first_publication(tmp_path_factory):
+    return kept_after(lambda company: Days(company).publish(as_of=FIRST), tmp_path_factory.mktemp("shop"))
+
+
 @pytest.fixture
-def days(company: Company):
-    found = Days(company)
-    found.publish(as_of=FIRST)
-    return found
+def days(company: Company, first_publication):
+    return Days(company.resume(first_publication))
 
 
 def test_a_day_on_which_nothing_past_changes_restates_nothing(days):

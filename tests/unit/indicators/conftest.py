@@ -1,5 +1,6 @@
 """The shop's warehouse with orders of two years, and what builds candidates from it."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -42,3 +43,34 @@ def build(tmp_path: Path) -> Iterator[Builder]:
     con.execute("ATTACH ':memory:' AS warehouse; USE warehouse;" + shop.MARTS + ROWS)
     yield Builder(con, home)
     con.close()
+
+
+def saved(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Keep a warehouse in memory as a file."""
+    con.execute(f"ATTACH '{path}' AS kept; COPY FROM DATABASE warehouse TO kept; DETACH kept")
+
+
+def restored(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Put what was kept in place of the warehouse in memory."""
+    con.execute("USE memory; DETACH warehouse; ATTACH ':memory:' AS warehouse; USE warehouse")
+    con.execute(f"ATTACH '{path}' AS kept (READ_ONLY); COPY FROM DATABASE kept TO warehouse; DETACH kept")
+
+
+@pytest.fixture(scope="session")
+def first_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the home and the warehouse of the shop after its first build; not to be changed."""
+    place = tmp_path_factory.mktemp("first_build")
+    home = Home(place / "home")
+    shop.write(home.semantic_manifest)
+    with duckdb.connect() as con:
+        con.execute("ATTACH ':memory:' AS warehouse; USE warehouse;" + shop.MARTS + ROWS)
+        Builder(con, home)()
+        saved(con, place / "warehouse.duckdb")
+    return place
+
+
+@pytest.fixture
+def built(build: Builder, first_build: Path) -> None:
+    """The first build is done."""
+    shutil.copytree(first_build / "home", build.home.root, dirs_exist_ok=True)
+    restored(build.con, first_build / "warehouse.duckdb")

@@ -49,8 +49,8 @@ def published(build: Builder) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+@pytest.mark.usefixtures("built")
 def test_after_a_change_the_figures_are_those_of_a_full_run(build: Builder, change: str) -> None:
-    build()
     build.con.execute(change)
     build()
     kept = published(build)
@@ -59,8 +59,8 @@ def test_after_a_change_the_figures_are_those_of_a_full_run(build: Builder, chan
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.usefixtures("built")
 def test_the_digits_do_not_depend_on_threads(build: Builder, threads: int) -> None:
-    build()
     build.con.execute(f"SET threads = {threads}; " + CHANGES["a row that comes late"])
     build()
     kept = published(build)
@@ -79,8 +79,8 @@ def test_changes_add_up_over_runs(build: Builder) -> None:
     assert kept == published(build)
 
 
+@pytest.mark.usefixtures("built")
 def test_nothing_is_asked_again_when_nothing_changed(build: Builder) -> None:
-    build()
     before = published(build)
     assert set(build().since.values()) == {None}
     assert published(build) == before
@@ -94,14 +94,14 @@ def test_a_later_as_of_date_alone_asks_nothing_again(build: Builder) -> None:
     assert kept == published(build)
 
 
+@pytest.mark.usefixtures("built")
 def test_a_new_day_asks_again_from_its_month_on(build: Builder) -> None:
-    build()
     build.con.execute(CHANGES["a new day"])
     assert build().since["sales_monthly"] == date(2025, 3, 1)
 
 
+@pytest.mark.usefixtures("built")
 def test_kept_columns_in_another_order_are_asked_for_anew(build: Builder) -> None:
-    build()
     columns = [row[0] for row in build.rows("DESCRIBE answers.sales_monthly")]
     turned = ", ".join(columns[::-1])
     build.con.execute(
@@ -134,8 +134,8 @@ def test_which_columns_a_question_reads_is_found_out_once(
     assert looked_at
 
 
+@pytest.mark.usefixtures("built")
 def test_what_rests_on_other_marts_is_not_asked_again(build: Builder) -> None:
-    build()
     build.con.execute(CHANGES["a new day"])
     since = build().since
     assert since["stock_monthly"] is None
@@ -145,8 +145,8 @@ def test_what_rests_on_other_marts_is_not_asked_again(build: Builder) -> None:
     assert since["stock_monthly"] == date(2024, 3, 1)
 
 
+@pytest.mark.usefixtures("built")
 def test_a_changed_member_asks_everything_again_that_names_it(build: Builder) -> None:
-    build()
     build.con.execute(CHANGES["a member with another name"])
     since = build().since
     assert since["sales_by_category_monthly"] == date.min
@@ -253,8 +253,8 @@ def test_a_column_that_nobody_asks_for_changes_nothing(build: Builder) -> None:
     assert build().since["sales_by_category_monthly"] is None
 
 
+@pytest.mark.usefixtures("built")
 def test_a_conversion_is_asked_again_for_the_events_before_it(build: Builder) -> None:
-    build()
     build.con.execute("UPDATE marts.orders SET number_of_customer = 3 WHERE order_id = 3")
     since = build().since
     assert since["sales_totals_month"] == date(2024, 1, 2)
@@ -279,10 +279,10 @@ def asked(build: Builder, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[st
 SECOND_ORDER_IS_ANOTHER = "UPDATE marts.orders SET number_of_customer = 3 WHERE order_id = 3"
 
 
+@pytest.mark.usefixtures("built")
 def test_for_the_periods_before_a_change_only_conversions_are_asked_for(
     build: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build()
     before = build.rows("FROM answers.sales_totals_month ORDER BY ALL")
     build.con.execute(SECOND_ORDER_IS_ANOTHER)
     alone, every = asked(build, monkeypatch)
@@ -295,10 +295,10 @@ def test_for_the_periods_before_a_change_only_conversions_are_asked_for(
     assert kept == published(build)
 
 
+@pytest.mark.usefixtures("built")
 def test_where_rows_differ_from_those_of_conversions_all_is_asked_for(
     build: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build()
     build.con.execute("DELETE FROM answers.sales_totals_month WHERE metric_time__month = DATE '2024-01-01'")
     build.con.execute(SECOND_ORDER_IS_ANOTHER)
     _, every = asked(build, monkeypatch)
@@ -309,8 +309,8 @@ def test_where_rows_differ_from_those_of_conversions_all_is_asked_for(
     assert kept == published(build)
 
 
+@pytest.mark.usefixtures("built")
 def test_a_changed_definition_is_asked_anew(build: Builder) -> None:
-    build()
     changed = shop.manifest()
     sales = next(item for item in changed["metrics"] if item["name"] == "sales")
     sales["filter"] = {"where_filters": [{"where_sql_template": shop.FIRST_ORDERS}]}
@@ -323,8 +323,8 @@ def test_a_changed_definition_is_asked_anew(build: Builder) -> None:
     assert kept == published(build)
 
 
+@pytest.mark.usefixtures("built")
 def test_answers_that_nobody_asks_for_are_forgotten(build: Builder) -> None:
-    build()
     changed = shop.manifest()
     changed["saved_queries"] = changed["saved_queries"][:1]
     shop.write(build.home.semantic_manifest, changed)
@@ -332,8 +332,8 @@ def test_answers_that_nobody_asks_for_are_forgotten(build: Builder) -> None:
     assert build.rows("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'stock_monthly'") == [(0,)]
 
 
+@pytest.mark.usefixtures("built")
 def test_a_build_that_fails_leaves_the_answers_as_they_were(build: Builder) -> None:
-    build()
     before = build.rows("FROM answers.sales_monthly"), build.rows("FROM answers.basis")
     build.con.execute("ALTER TABLE marts.stock RENAME quantity TO pieces; " + CHANGES["a new day"])
     with pytest.raises(Exception, match="definitions"):

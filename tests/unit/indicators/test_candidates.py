@@ -32,8 +32,8 @@ def test_a_saved_query_is_a_typed_table_in_order(build: Builder) -> None:
     assert built.rows["sales_by_category_monthly"] == len(rows)
 
 
+@pytest.mark.usefixtures("built")
 def test_counts_are_whole_numbers_that_bi_tools_know(build: Builder) -> None:
-    build()
     assert ("orders", "BIGINT") in [
         (row[0], row[1]) for row in build.rows("DESCRIBE candidates.sales_monthly")
     ]
@@ -45,14 +45,14 @@ def test_no_period_begins_after_the_as_of_date(build: Builder) -> None:
     assert build.rows("SELECT max(period_start) FROM candidates.indicator_value") == [(date(2024, 2, 1),)]
 
 
+@pytest.mark.usefixtures("built")
 def test_periods_begin_with_the_data_and_holes_stay(build: Builder) -> None:
-    build()
     months = [row[0].isoformat()[:7] for row in build.rows("SELECT month FROM candidates.sales_monthly")]
     assert months == ["2024-01", "2024-02", "2024-03", "2024-05", "2025-01", "2025-02", "2025-03"]
 
 
+@pytest.mark.usefixtures("built")
 def test_a_running_period_is_partial(build: Builder) -> None:
-    build()
     partial = build.rows("""
         SELECT DISTINCT grain, period_start, period_end FROM candidates.indicator_value
         WHERE is_partial AND metric = 'sales' ORDER BY grain""")
@@ -84,8 +84,8 @@ def test_a_period_that_ends_on_the_as_of_date_is_whole(build: Builder) -> None:
     ]
 
 
+@pytest.mark.usefixtures("built")
 def test_totals_come_by_month_quarter_and_year(build: Builder) -> None:
-    build()
     for grain in ("month", "quarter", "year"):
         expected = build.rows(f"""
             SELECT CAST(date_trunc('{grain}', order_date) AS DATE), sum(amount) FROM marts.orders
@@ -93,8 +93,8 @@ def test_totals_come_by_month_quarter_and_year(build: Builder) -> None:
         assert build.rows(TOTAL.format("sales", grain)) == expected
 
 
+@pytest.mark.usefixtures("built")
 def test_a_ratio_shows_what_it_divides(build: Builder) -> None:
-    build()
     rows = build.rows("""
         SELECT value, numerator, denominator FROM candidates.indicator_value
         WHERE metric = 'margin' AND grain = 'year' AND dimensions = '' ORDER BY period_start""")
@@ -104,8 +104,8 @@ def test_a_ratio_shows_what_it_divides(build: Builder) -> None:
     ]
 
 
+@pytest.mark.usefixtures("built")
 def test_members_are_readable_json(build: Builder) -> None:
-    build()
     members = {
         row[0]
         for row in build.rows("""
@@ -119,15 +119,15 @@ def test_members_are_readable_json(build: Builder) -> None:
     }
 
 
+@pytest.mark.usefixtures("built")
 def test_a_metric_for_all_time_has_one_value(build: Builder) -> None:
-    build()
     assert build.rows("""
         SELECT grain, period_start, period_end, value::INTEGER FROM candidates.indicator_value
         WHERE metric = 'orders_ever'""") == [("all", None, date(2025, 3, 10), 12)]
 
 
+@pytest.mark.usefixtures("built")
 def test_every_value_has_one_row(build: Builder) -> None:
-    build()
     assert (
         build.rows("""
         SELECT metric FROM candidates.indicator_value
@@ -160,8 +160,8 @@ def test_nothing_landed_is_no_error(build: Builder) -> None:
     assert built.rows["indicator"] == len(built.unavailable) == 16
 
 
+@pytest.mark.usefixtures("built")
 def test_the_library_explains_each_metric(build: Builder) -> None:
-    build()
     formulas = dict(build.rows("SELECT name, formula FROM candidates.indicator"))
     assert formulas["sales"] == "sum of amount of orders"
     assert formulas["orders"] == "number of orders"
@@ -171,8 +171,8 @@ def test_the_library_explains_each_metric(build: Builder) -> None:
     assert formulas["stock"] == "sum of quantity of stock, at the last snapshot"
 
 
+@pytest.mark.usefixtures("built")
 def test_a_formula_tells_its_filters_in_the_names_that_people_filter_by(build: Builder) -> None:
-    build()
     formulas = dict(build.rows("SELECT name, formula FROM candidates.indicator"))
     assert not [name for name, text in formulas.items() if "{{" in text]
     begun, followed = formulas["came_back"].removeprefix("followed ÷ begun, where ").split("; ")
@@ -180,16 +180,16 @@ def test_a_formula_tells_its_filters_in_the_names_that_people_filter_by(build: B
     assert followed.endswith("of orders within 30 days, of the same customer")
 
 
+@pytest.mark.usefixtures("built")
 def test_the_library_names_the_periods_and_tables_of_a_metric(build: Builder) -> None:
-    build()
     found = build.rows(
         "SELECT name, grains, published_in FROM candidates.indicator WHERE name LIKE 'orders%'"
     )
     assert found == [("orders", "month, quarter, year", "sales_monthly"), ("orders_ever", "all", "")]
 
 
+@pytest.mark.usefixtures("built")
 def test_edges_name_what_a_metric_rests_on(build: Builder) -> None:
-    build()
     edges = build.rows("SELECT child, role FROM candidates.indicator_edge WHERE parent = 'margin' ORDER BY 1")
     assert edges == [("profit", "numerator"), ("sales", "denominator")]
     assert ("sales", "accumulated") in build.rows(
@@ -207,8 +207,8 @@ def test_building_twice_gives_the_same_tables(build: Builder) -> None:
     assert digest() == first
 
 
+@pytest.mark.usefixtures("built")
 def test_definitions_that_do_not_fit_leave_the_candidates_as_they_were(build: Builder) -> None:
-    build()
     before = build.rows(TOTAL.format("sales", "month"))
     build.con.execute("ALTER TABLE marts.orders DROP COLUMN cost")
     with pytest.raises(DefinitionError, match="do not fit the marts") as caught:
