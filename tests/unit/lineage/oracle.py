@@ -7,7 +7,7 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -64,12 +64,10 @@ class Market:
         names = [column[0] for column in found.description]
         return names, [tuple(map(repr, row)) for row in found.fetchall()]
 
-    def changes(self, sql) -> Iterator[Change]:
-        for table, columns in self.columns.items():
-            if table in sql:
-                yield from self._row_changes(table)
-                for column in columns:
-                    yield from self._value_changes(table, column)
+    def changes(self, table) -> Iterator[Change]:
+        yield from self._row_changes(table)
+        for column in self.columns[table]:
+            yield from self._value_changes(table, column)
 
     def _row_changes(self, table):
         (count,) = self.con.execute(f"select count(*) from {table}").fetchone()
@@ -92,34 +90,39 @@ class Market:
 
     def truth(self, sql):
         """Give which parts change which columns, and which change how many rows there are."""
-        names, before = self.answer(sql)
-        counts = [Counter(column) for column in zip(*before, strict=True)] or [Counter()] * len(names)
-        columns, rows = {}, set()
-        for change in self.changes(sql):
-            after_names, after = self._changed(change, sql)
-            touched = self._touched(change)
-            if len(after) != len(before):
-                rows.add(touched)
-            if after_names != names:
-                rows.add(touched)
-                continue
-            found = [Counter(column) for column in zip(*after, strict=True)] or [Counter()] * len(names)
-            for name, then, now in zip(names, counts, found, strict=True):
-                if then != now:
-                    columns.setdefault(name, set()).add(touched)
-        return columns, rows
+        return self.truths({"": sql})[""]
 
-    def _changed(self, change, sql):
-        self.con.execute("begin")
+    def truths(self, queries):
+        """Give it for each of the queries; a change is made once for all that name its table."""
+        asked = {name: _Asked(sql, *self.answer(sql)) for name, sql in queries.items()}
+        for table in self.columns:
+            concerned = [query for query in asked.values() if table in query.sql]
+            for change in self.changes(table) if concerned else ():
+                self._try_out(change, concerned)
+        return {name: (query.columns, query.truly_rows) for name, query in asked.items()}
+
+    def _try_out(self, change, concerned):
+        touched = self._begin(change)
         try:
-            self.con.execute(change.sql)
-            self._breaks_key = self._is_broken(change)
-            try:
-                return self.answer(sql)
-            except duckdb.Error as error:
-                return [f"refused: {type(error).__name__}"], []
+            for query in concerned:
+                try:
+                    query.compare(*self.answer(query.sql), touched)
+                except duckdb.Error as error:
+                    query.compare([f"refused: {type(error).__name__}"], [], touched)
+                    self.con.execute("rollback")
+                    self._begin(change)
         finally:
             self.con.execute("rollback")
+
+    def _begin(self, change):
+        """Make the change; gives what it touches.
+
+        A change that breaks a key is found by the check of the key, which touches the rows, too.
+        """
+        self.con.execute("begin")
+        self.con.execute(change.sql)
+        parts = {Part(change.table, change.column)}
+        return frozenset(parts | {Part(change.table, ROWS)} if self._is_broken(change) else parts)
 
     def _is_broken(self, change):
         if (change.column,) not in KEYS.get(change.table, ()):
@@ -128,10 +131,31 @@ class Market:
         there, different = self.con.execute(f"select {values} from {change.table}").fetchone()
         return there > different
 
-    def _touched(self, change):
-        """A change that breaks a key is found by the check of the key, which touches the rows, too."""
-        own = Part(change.table, change.column)
-        return frozenset({own, Part(change.table, ROWS)}) if self._breaks_key else frozenset({own})
+
+@dataclass
+class _Asked:
+    """A query, its answer before any change, and what has been found to change it."""
+
+    sql: str
+    names: list[str]
+    before: list[tuple[str, ...]]
+    columns: dict[str, set[frozenset[Part]]] = field(default_factory=dict)
+    truly_rows: set[frozenset[Part]] = field(default_factory=set)
+
+    def __post_init__(self):
+        self.counts = self._by_column(self.before)
+
+    def _by_column(self, rows):
+        return [Counter(column) for column in zip(*rows, strict=True)] or [Counter()] * len(self.names)
+
+    def compare(self, names, after, touched):
+        if len(after) != len(self.before) or names != self.names:
+            self.truly_rows.add(touched)
+        if names != self.names or after == self.before:
+            return
+        for name, then, now in zip(names, self.counts, self._by_column(after), strict=True):
+            if then != now:
+                self.columns.setdefault(name, set()).add(touched)
 
 
 def missed(said, rows, columns, truly_rows):
