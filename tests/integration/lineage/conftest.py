@@ -1,19 +1,19 @@
-"""A small company, built once for all tests of lineage, and every answer of it."""
+"""The built-in company, and every answer of it."""
+
+import shutil
 
 import pytest
 
 from plumbline.lineage import read_lineage
 from plumbline.project import Home, Project
-from tests.companies import plumb
 from tests.influence_by_day import DatedCompany
 
 
 @pytest.fixture(scope="package")
-def home(tmp_path_factory):
-    base = tmp_path_factory.mktemp("lineage")
-    done = plumb("run", "--as-of", "2026-06-30", home=base, PLUMBLINE_DEMO_SCALE="0.02")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Home(base / "demo")
+def home(demo_home, tmp_path_factory):
+    """A copy of the built-in company, for lineage keeps what it has compiled."""
+    place = tmp_path_factory.mktemp("lineage") / "demo"
+    return Home(shutil.copytree(demo_home.root, place, symlinks=True))
 
 
 @pytest.fixture(scope="package")
