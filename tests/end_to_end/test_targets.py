@@ -69,7 +69,7 @@ def test_every_light_has_a_target_and_only_what_has_a_target_has_a_light(publish
 
 def test_a_row_that_means_nothing_stops_the_run_before_it_touches_anything(company, tmp_path, monkeypatch):
     project = tmp_path / "project"
-    ignored = shutil.ignore_patterns(".git", ".venv", ".plumbline", "*_cache", "__pycache__", "tests")
+    ignored = shutil.ignore_patterns(".git", ".venv", ".plumbline", "*_cache", "tests")
     shutil.copytree(ROOT, project, ignore=ignored)
     with open(project / "seeds" / "targets.csv", "a", encoding="utf-8") as file:
         file.write("demo,net_sale,month,2026-01-01,,,,is,1,2026-01-31,,\n")
