@@ -64,6 +64,14 @@ def second_day(young, tmp_path_factory):
     return Day(place / "home")
 
 
+@pytest.fixture(scope="session")
+def undecided(young, tmp_path_factory):
+    """The company on a second day that has what people must decide, and so is held; not to be changed."""
+    from tests.end_to_end.undecided import Undecided
+
+    return Undecided.at(built_once(tmp_path_factory, "undecided", lambda place: Undecided.grow(young, place)))
+
+
 # Made-up examples are the same in each run; `make test-long` makes up many more.
 settings.register_profile("short", max_examples=40, derandomize=True, database=None, deadline=None)
 settings.register_profile("long", max_examples=1000, deadline=None)
@@ -71,7 +79,7 @@ settings.load_profile("short")
 # What takes longest begins first, so that no process is left with it alone in the end; of that, files that
 # build one company each, so that no process waits for what another builds.
 ORDER = ("end_to_end", "integration", "conformance", "unit")
-BUILDERS = ("test_adventureworks", "test_agents", "test_remote", "test_deciding", "test_documents")
+BUILDERS = ("test_adventureworks", "test_agents", "test_remote", "test_documents", "test_deciding")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,102 +3,48 @@
 import json
 import re
 import shutil
-import sqlite3
+from dataclasses import replace
 
 import duckdb
 import psycopg
 import pytest
 
-from tests.end_to_end.conftest import plumb
-from tests.end_to_end.young import DAYS, assert_proved, home_of, ledger_of
+from tests.end_to_end.test_run import published
+from tests.end_to_end.undecided import COST, LI, WANG
+from tests.end_to_end.young import assert_proved, home_of, ledger_of
 from tests.postgres import running
 
-COST = 1_000_000
-LI, WANG = "li.na@demo.example", "wang.fang@demo.example"
 FIGURE = """
 select value, verdict, reason from published.indicator_value
-where metric = 'net_sales' and grain = 'month' and dimensions = '' and period_start = '{month}'"""
-MONTH_OF_TABLE = "select net_sales__verdict from published.sales_monthly where month = '{month}'"
+where metric = 'net_sales' and grain = 'month' and dimensions = '' and period_start = $month"""
+MONTH_OF_TABLE = "select net_sales__verdict from published.sales_monthly where month = $month"
 RESTATED = """
 select old_value, new_value, approved_by, restated_by, reason from published.restatement
-where metric = 'net_sales' and grain = 'month' and dimensions = '' and period_start = '{month}'"""
+where metric = 'net_sales' and grain = 'month' and dimensions = '' and period_start = $month"""
 CAMPAIGN_COST = """
 select sum(value) from published.indicator_value
 where metric = 'campaign_cost' and grain = 'year' and dimensions = ''"""
+ON_COSTS = {"campaign_cost", "campaign_budget_use", "cost_per_lead", "campaign_roi"}
 CONFLICTS = """
 select open_rows, gone_rows, released_rows from published.quarantine_reason
 where table_name = 'campaign' and reason like 'conflict%'"""
 
 
-def ask(base, sql):
-    with duckdb.connect(str(home_of(base).current.resolve()), read_only=True) as con:
-        return con.execute(sql).fetchall()
+def ask(company, sql, **given):
+    with duckdb.connect(str(home_of(company.base).current.resolve()), read_only=True) as con:
+        return con.execute(sql, given).fetchall()
 
 
-def rewrite(database):
-    """Double the orders of a month long past; gives its first day."""
-    con = sqlite3.connect(database)
-    months = "select strftime('%Y-%m', max(OrderDate), 'start of month', '-3 months'), {} from {}"
-    later = "datetime(max(ModifiedDate), '+1 second')"
-    [(month, now)] = con.execute(months.format(later, "Sales_SalesOrderHeader")).fetchall()
-    orders = (
-        "SalesOrderID in (select SalesOrderID from Sales_SalesOrderHeader where substr(OrderDate, 1, 7) = ?)"
-    )
-    with con:
-        for change in (
-            "Sales_SalesOrderDetail set UnitPrice = 2 * UnitPrice, LineTotal = 2 * LineTotal",
-            "Sales_SalesOrderHeader set SubTotal = 2 * SubTotal, TotalDue = TotalDue + SubTotal",
-        ):
-            con.execute(f"update {change}, ModifiedDate = ? where {orders}", (now, month))
-    con.close()
-    return f"{month}-01"
-
-
-def send_twice(path):
-    """Send one campaign twice: with a cost that is wrong, and then as it was."""
-    first, *others = path.read_text(encoding="utf-8").splitlines()
-    campaign = json.loads(first)
-    other = json.dumps({**campaign, "Cost": campaign["Cost"] + COST}, ensure_ascii=False)
-    path.write_text("\n".join([other, first, *others]) + "\n", encoding="utf-8")
-
-
-class Company:
-    """A company whose second day brings both, and the commands that are given to it."""
-
-    def __init__(self, young, place):
-        self.base, self.extracts = place / "home", place / "extracts"
-        shutil.copytree(young.base, self.base, symlinks=True)
-        shutil.copytree(young.extracts[DAYS[1]], self.extracts)
-        self.month = rewrite(self.extracts / "erp.sqlite")
-        send_twice(self.extracts / "crm" / "Crm_Campaign.jsonl")
-
-    def ask(self, sql):
-        return ask(self.base, sql.format(month=self.month))
-
-    def told(self, *arguments, user=LI, code=0, **environment):
-        done = plumb(*arguments, home=self.base, PLUMBLINE_USER=user, **environment)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def run(self, **given):
-        return self.told("run", "--as-of", DAYS[1], "--data", self.extracts, **given)
+def figure(company, month):
+    [found] = ask(company, FIGURE, month=month)
+    return found
 
 
 @pytest.fixture(scope="module")
-def company(young, tmp_path_factory):
-    return Company(young, tmp_path_factory.mktemp("deciding"))
-
-
-@pytest.fixture(scope="module")
-def found(company):
-    """What a run finds and holds."""
-    company.run(user=WANG, code=3)
-    return {
-        "figure": company.ask(FIGURE),
-        "of table": company.ask(MONTH_OF_TABLE),
-        "cost": company.ask(CAMPAIGN_COST),
-        "status": json.loads(company.told("status", "--format", "json")),
-    }
+def company(undecided, tmp_path_factory):
+    """A copy, in which all is decided in the end."""
+    base = shutil.copytree(undecided.base, tmp_path_factory.mktemp("decided") / "home", symlinks=True)
+    return replace(undecided, base=base)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +54,13 @@ def postgres(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def decided(company, found, postgres):
+def again(company):
+    """What another run tells before anything is decided."""
+    return company.run(user=WANG, code=3)
+
+
+@pytest.fixture(scope="module")
+def decided(company, again, postgres):
     """What is told to those who decide, and by the run after it, which publishes into PostgreSQL, too."""
     shown = ("show", "crm.campaign", "--reason", "conflict", "--format", "json")
     [row] = json.loads(company.told("quarantine", *shown))
@@ -125,13 +77,37 @@ def decided(company, found, postgres):
     return told | {"run": company.run(PLUMBLINE_POSTGRES_URL=postgres)}
 
 
-def test_a_rewritten_past_is_held_until_somebody_else_has_approved_it(company, found, young):
-    [(old, *_)] = ask(young.base, FIGURE.format(month=company.month))
-    [(shown, verdict, reason)] = found["figure"]
+def held(company):
+    return dict(ask(company, "select distinct metric, last_good from published.hold"))
+
+
+def test_what_a_failed_check_touches_is_held_and_the_rest_is_published(undecided, young):
+    assert "Traceback" not in undecided.words
+    _, _, told = undecided.words.partition("Held back: ")
+    assert "campaign" in told
+    assert "the last good figures are shown, of demo-000001" in told
+    kept_back = held(undecided)
+    assert kept_back.keys() >= ON_COSTS
+    assert kept_back.keys().isdisjoint({"headcount", "orders", "work_orders", "purchase_spend", "tickets"})
+    assert set(kept_back.values()) == {"demo-000001"}
+    before, now = published(young.base), published(undecided.base)
+    assert [row for row in now if row[0] in ON_COSTS] == [row for row in before if row[0] in ON_COSTS]
+    assert "held since" in undecided.told("query", "campaign_cost")
+    assert "Held back: " in undecided.told("status")
+
+
+def test_a_run_without_news_still_says_by_its_exit_code_what_is_held(again):
+    assert "Nothing new" in again
+
+
+def test_a_rewritten_past_is_held_until_somebody_else_has_approved_it(undecided, young):
+    old, *_ = figure(young, undecided.month)
+    shown, verdict, reason = figure(undecided, undecided.month)
     assert (shown, verdict) == (old, "held")
     assert "awaits approval by someone other than Wang Fang" in reason
-    assert found["of table"] == [("held",)]
-    assert "net_sales" in {each["metric"] for each in found["status"]["restatements"]}
+    assert ask(undecided, MONTH_OF_TABLE, month=undecided.month) == [("held",)]
+    status = json.loads(undecided.told("status", "--format", "json"))
+    assert "net_sales" in {each["metric"] for each in status["restatements"]}
 
 
 def test_who_rewrote_the_past_may_not_approve_it(decided):
@@ -139,15 +115,15 @@ def test_who_rewrote_the_past_may_not_approve_it(decided):
 
 
 def test_an_approved_past_is_published_with_who_approved_it(company, decided, young):
-    [(old, *_)] = ask(young.base, FIGURE.format(month=company.month))
-    [(new, verdict, _)] = company.ask(FIGURE)
+    old, *_ = figure(young, company.month)
+    new, verdict, _ = figure(company, company.month)
     assert verdict.startswith("certified")
     assert abs(new / old - 2) < 0.1
-    assert company.ask(RESTATED) == [(old, new, "Li Na", WANG, "entered at half price")]
+    assert ask(company, RESTATED, month=company.month) == [(old, new, "Li Na", WANG, "entered at half price")]
 
 
-def test_a_conflict_holds_what_rests_on_it(found, young):
-    assert found["cost"] == ask(young.base, CAMPAIGN_COST)
+def test_a_conflict_holds_what_rests_on_it(undecided, young):
+    assert ask(undecided, CAMPAIGN_COST) == ask(young, CAMPAIGN_COST)
 
 
 def test_a_released_row_lets_go_what_the_conflict_held_and_the_ledger_says_who_wanted_it(
@@ -155,12 +131,12 @@ def test_a_released_row_lets_go_what_the_conflict_held_and_the_ledger_says_who_w
 ):
     assert decided["releasable"]
     assert "[unknown-person]" in decided["nobody"]
-    [(cost,)] = ask(second_day.base, CAMPAIGN_COST)
-    assert company.ask(CAMPAIGN_COST) == [(cost + COST,)]
+    [(cost,)] = ask(second_day, CAMPAIGN_COST)
+    assert ask(company, CAMPAIGN_COST) == [(cost + COST,)]
     released, let_go = [record.body for record in ledger_of(company.base).records("release")]
     assert (released["by"], released["reason"]) == (LI, "Paid it")
     assert "campaign_cost" in str(let_go)
-    assert company.ask(CONFLICTS) == [(0, 0, 1)]
+    assert ask(company, CONFLICTS) == [(0, 0, 1)]
     assert "closed, 1 released" in company.told("quarantine", "list", "--all")
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 
@@ -35,14 +34,6 @@ def generation(home, company="demo"):
     return os.readlink(home / company / "published" / "current.duckdb")
 
 
-def update_erp(home, statement):
-    connection = sqlite3.connect(home / "demo" / "data" / "erp.sqlite")
-    with connection:
-        changed = connection.execute(statement).rowcount
-    connection.close()
-    return changed
-
-
 def test_the_first_run_publishes_and_says_what(demo_home):
     record = json.loads(next(demo_home.runs.glob("2*.json")).read_text(encoding="utf-8"))
     assert record["status"] == "published"
@@ -61,38 +52,6 @@ def test_a_second_run_without_new_data_does_no_work(company):
     assert "Nothing new" in done.stdout
     assert generation(company) == before
     assert "models" not in done.stderr
-
-
-def held(home, company="demo"):
-    with duckdb.connect(str(home / company / "published" / generation(home)), read_only=True) as connection:
-        rows = connection.execute("select distinct metric, last_good from published.hold").fetchall()
-    return dict(rows)
-
-
-def test_what_a_failed_check_touches_is_held_and_the_rest_is_published(company):
-    before = published(company)
-    broken = "update Sales_SalesOrderHeader set SubTotal = 'n/a', ModifiedDate = '2999-01-01'"
-    assert update_erp(company, broken) > 100
-    done = plumb("run", home=company)
-    assert done.returncode == 3, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    assert generation(company) == "gen-000002.duckdb"
-    _, _, told = done.stdout.partition("Held back: ")
-    assert "sales_order_header" in told
-    assert "the last good figures are shown, of demo-000001" in told
-    kept_back = held(company)
-    assert {"orders", "net_sales", "order_revenue", "gross_margin_rate"} <= kept_back.keys()
-    assert kept_back.keys().isdisjoint({"headcount", "leads", "work_orders", "purchase_spend", "tickets"})
-    assert set(kept_back.values()) == {"demo-000001"}
-    now = published(company)
-    assert [row for row in now if row[0] in kept_back] == [row for row in before if row[0] in kept_back]
-    asked = plumb("query", "orders", home=company)
-    assert asked.returncode == 0
-    assert "held since" in asked.stderr
-    again = plumb("run", home=company)
-    assert again.returncode == 3
-    assert "Nothing new" in again.stdout
-    assert "Held back: " in plumb("status", home=company).stdout
 
 
 def test_a_source_that_is_down_leaves_the_rest_running(company):

@@ -1,0 +1,78 @@
+"""The young company on a second day that rewrites the past and brings a conflict between two rows."""
+
+import json
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.companies import plumb
+from tests.end_to_end.young import DAYS
+
+COST = 1_000_000
+LI, WANG = "li.na@demo.example", "wang.fang@demo.example"
+
+
+def rewrite(database):
+    """Double the orders of a month long past; gives its first day."""
+    con = sqlite3.connect(database)
+    months = "select strftime('%Y-%m', max(OrderDate), 'start of month', '-3 months'), {} from {}"
+    later = "datetime(max(ModifiedDate), '+1 second')"
+    [(month, now)] = con.execute(months.format(later, "Sales_SalesOrderHeader")).fetchall()
+    orders = (
+        "SalesOrderID in (select SalesOrderID from Sales_SalesOrderHeader where substr(OrderDate, 1, 7) = ?)"
+    )
+    with con:
+        for change in (
+            "Sales_SalesOrderDetail set UnitPrice = 2 * UnitPrice, LineTotal = 2 * LineTotal",
+            "Sales_SalesOrderHeader set SubTotal = 2 * SubTotal, TotalDue = TotalDue + SubTotal",
+        ):
+            con.execute(f"update {change}, ModifiedDate = ? where {orders}", (now, month))
+    con.close()
+    return f"{month}-01"
+
+
+def send_twice(path):
+    """Send one campaign twice: with a cost that is wrong, and then as it was."""
+    first, *others = path.read_text(encoding="utf-8").splitlines()
+    campaign = json.loads(first)
+    other = json.dumps({**campaign, "Cost": campaign["Cost"] + COST}, ensure_ascii=False)
+    path.write_text("\n".join([other, first, *others]) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """The company, its extracts of that day, and the first day of the month that is another."""
+
+    base: Path
+    extracts: Path
+    month: str
+
+    @classmethod
+    def grow(cls, young, place):
+        """Let it have run on that day, which holds what is to be decided."""
+        base, extracts = place / "home", place / "extracts"
+        shutil.copytree(young.base, base, symlinks=True)
+        shutil.copytree(young.extracts[DAYS[1]], extracts)
+        (place / "month").write_text(rewrite(extracts / "erp.sqlite"), encoding="utf-8")
+        send_twice(extracts / "crm" / "Crm_Campaign.jsonl")
+        (place / "told").write_text(cls.at(place).run(user=WANG, code=3), encoding="utf-8")
+
+    @classmethod
+    def at(cls, place):
+        """Give what has grown at a place."""
+        return cls(place / "home", place / "extracts", (place / "month").read_text(encoding="utf-8"))
+
+    @property
+    def words(self):
+        """What the run told that found it."""
+        return (self.base.parent / "told").read_text(encoding="utf-8")
+
+    def told(self, *arguments, user=LI, code=0, **environment):
+        """Give a command as somebody, and give what is told."""
+        done = plumb(*arguments, home=self.base, PLUMBLINE_USER=user, **environment)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def run(self, **given):
+        return self.told("run", "--as-of", DAYS[1], "--data", self.extracts, **given)
