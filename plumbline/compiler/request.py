@@ -24,6 +24,7 @@ _KEYS = (
     "min_max_only",
     "apply_group_by",
 )
+_DESCRIBED = ("name", "grain", "date_part", "alias")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,24 @@ def _texts(query: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def _listed(value: Any) -> Sequence[Any]:
-    return (value,) if isinstance(value, str | Mapping) else tuple(value or ())
+    """Give what is asked for as a list; DefinitionError for what neither names nor describes anything."""
+    found = (value,) if isinstance(value, str | Mapping) else value or ()
+    if not isinstance(found, Iterable):
+        raise _wrong(f"{value!r} is no list of names", "Give names.", "bad-query")
+    found = tuple(found)
+    for item in found:
+        if isinstance(item, Mapping):
+            _require_described(item)
+    return found
+
+
+def _require_described(item: Mapping[str, Any]) -> None:
+    for key in item:
+        if key not in _DESCRIBED:
+            todo = did_you_mean(str(key), list(_DESCRIBED)) or f"Known: {', '.join(_DESCRIBED)}."
+            raise _wrong(f"unknown key {key!r} in {dict(item)!r}", todo, "unknown-key")
+    if not item.get("name"):
+        raise _wrong(f"{dict(item)!r} names nothing", "Give its `name`.", "bad-query")
 
 
 def _group_by(definitions: Definitions, item: Any) -> GroupBy:
@@ -163,7 +181,7 @@ def _time_constraint(value: Any) -> tuple[str, str] | None:
         start, end = (datetime.fromisoformat(str(part)).isoformat() for part in value)
         if len(str(value[1])) == len("2026-01-31"):
             end = f"{end[:10]}T23:59:59"
-    except ValueError:
+    except (TypeError, ValueError):
         todo = "Give [start, end] as ISO dates: ['2026-01-01', '2026-01-31']."
         raise _wrong(f"the time constraint {value!r} has no two dates", todo, "bad-time-constraint") from None
     if start > end:
@@ -180,7 +198,7 @@ def _range(value: Any) -> tuple[str, str] | None:
 
     try:
         start, end = (date.fromisoformat(str(part)) if part else None for part in value)
-    except ValueError:
+    except (TypeError, ValueError):
         todo = "Give [first day, last day], as ISO dates or None."
         raise _wrong(f"the range {value!r} has no two days", todo, "bad-range") from None
     if start and end and start > end:
