@@ -1,6 +1,7 @@
 """The shop of the gate's tests with a ledger, a witness, and evidence beside its figures."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -21,7 +22,7 @@ from plumbline.quality.results import StageResult, store
 from tests.unit.compiler.conftest import ROWS
 from tests.unit.definitions import shop
 from tests.unit.gate.conftest import Company, failed
-from tests.unit.indicators.conftest import Builder
+from tests.unit.indicators.conftest import SMALL, Builder
 
 ORDERS = ("order_id", "order_date", "customer_id", "product_id", "amount", "cost", "number_of_customer")
 RELATED = [
@@ -118,37 +119,27 @@ class Audited(Company):
 
 
 @contextmanager
-def shop_in(root: Path) -> Iterator[Audited]:
-    """A shop with evidence, lineage and a ledger; nothing is published yet."""
+def shop_in(root: Path, begun: Path | None = None) -> Iterator[Audited]:
+    """A shop with evidence, lineage and a ledger; nothing is published yet, or what another has begun."""
     home = Home(root / "home")
-    shop.write(home.semantic_manifest)
-    with duckdb.connect(str(root / "warehouse.duckdb")) as con:
-        con.execute(shop.MARTS + ROWS + EVIDENCE)
+    if begun:
+        shutil.copytree(begun, root, symlinks=True, dirs_exist_ok=True)
+    else:
+        shop.write(home.semantic_manifest)
+    with duckdb.connect(str(root / "warehouse.duckdb"), config=SMALL) as con:
         audited = Audited(Builder(con, home), root)
-        shop.write(audited.home.semantic_manifest)
-        write_relations(audited.home.target / RELATIONS, RELATED)
+        if not begun:
+            con.execute(shop.MARTS + ROWS + EVIDENCE)
+            shop.write(audited.home.semantic_manifest)
+            write_relations(audited.home.target / RELATIONS, RELATED)
         yield audited
 
 
-@pytest.fixture
-def company(tmp_path: Path) -> Iterator[Audited]:
-    with shop_in(tmp_path) as audited:
-        yield audited
-
-
-@pytest.fixture
-def changed(company: Audited) -> Audited:
-    """The shop as of 10 March 2025, all certified, to be changed by the test."""
-    company.day()
-    return company
-
-
-@pytest.fixture(scope="session")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
-    """The same, only to be read."""
-    with shop_in(tmp_path_factory.mktemp("shop")) as audited:
-        audited.day()
-        yield audited
+def kept_after(begin: Callable[[Audited], object], place: Path) -> Path:
+    """Let a shop begin, and give its directory; not to be changed."""
+    with shop_in(place) as audited:
+        begin(audited)
+    return place
 
 
 def poison(company: Audited) -> None:
@@ -159,17 +150,46 @@ def poison(company: Audited) -> None:
 
 
 @pytest.fixture(scope="session")
-def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
-    """A shop with figures that are held, only to be read."""
-    with shop_in(tmp_path_factory.mktemp("shop")) as audited:
-        poison(audited)
+def after_a_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return kept_after(Audited.day, tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="session")
+def after_poison(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return kept_after(poison, tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Iterator[Audited]:
+    with shop_in(tmp_path) as audited:
         yield audited
 
 
 @pytest.fixture
-def mended(company: Audited) -> Audited:
+def changed(tmp_path: Path, after_a_day: Path) -> Iterator[Audited]:
+    """The shop as of 10 March 2025, all certified, to be changed by the test."""
+    with shop_in(tmp_path, after_a_day) as audited:
+        yield audited
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory, after_a_day: Path) -> Iterator[Audited]:
+    """The same, only to be read."""
+    with shop_in(tmp_path_factory.mktemp("shop"), after_a_day) as audited:
+        yield audited
+
+
+@pytest.fixture(scope="session")
+def poisoned(tmp_path_factory: pytest.TempPathFactory, after_poison: Path) -> Iterator[Audited]:
+    """A shop with figures that are held, only to be read."""
+    with shop_in(tmp_path_factory.mktemp("shop"), after_poison) as audited:
+        yield audited
+
+
+@pytest.fixture
+def mended(tmp_path: Path, after_poison: Path) -> Iterator[Audited]:
     """The same, with a third day on which the costs are right."""
-    poison(company)
-    company.con.execute("UPDATE marts.orders SET cost = 61 WHERE order_id = 1")
-    company.day()
-    return company
+    with shop_in(tmp_path, after_poison) as audited:
+        audited.con.execute("UPDATE marts.orders SET cost = 61 WHERE order_id = 1")
+        audited.day()
+        yield audited

@@ -21,7 +21,7 @@ from plumbline.publication import RunFacts, current_publication, publish
 from plumbline.quality import CheckResult
 from tests.unit.compiler.conftest import ROWS
 from tests.unit.definitions import shop
-from tests.unit.indicators.conftest import AS_OF, Builder, restored, saved
+from tests.unit.indicators.conftest import AS_OF, SMALL, Builder, restored, saved
 
 MART_COLUMNS = [
     *((f"marts.{mart}", "") for mart in ("orders", "products", "stock")),
@@ -149,7 +149,7 @@ def company_in(root: Path) -> Iterator[Company]:
     """A shop that has published nothing yet."""
     home = Home(root / "home")
     shop.write(home.semantic_manifest)
-    with duckdb.connect() as con:
+    with duckdb.connect(config=SMALL) as con:
         con.execute("ATTACH ':memory:' AS warehouse; USE warehouse;" + shop.MARTS + ROWS)
         yield Company(Builder(con, home), root)
 

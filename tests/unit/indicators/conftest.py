@@ -16,6 +16,8 @@ from tests.unit.definitions import shop
 
 LANDED = {"erp.sales_order_header", "erp.stock"}
 AS_OF = date(2025, 3, 10)
+# A second thread has nothing to do with so few rows.
+SMALL = {"threads": 1}
 
 
 class Builder:
@@ -39,7 +41,7 @@ class Builder:
 def build(tmp_path: Path) -> Iterator[Builder]:
     home = Home(tmp_path / "home")
     shop.write(home.semantic_manifest)
-    con = duckdb.connect()
+    con = duckdb.connect(config=SMALL)
     con.execute("ATTACH ':memory:' AS warehouse; USE warehouse;" + shop.MARTS + ROWS)
     yield Builder(con, home)
     con.close()
@@ -62,7 +64,7 @@ def first_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("first_build")
     home = Home(place / "home")
     shop.write(home.semantic_manifest)
-    with duckdb.connect() as con:
+    with duckdb.connect(config=SMALL) as con:
         con.execute("ATTACH ':memory:' AS warehouse; USE warehouse;" + shop.MARTS + ROWS)
         Builder(con, home)()
         saved(con, place / "warehouse.duckdb")
