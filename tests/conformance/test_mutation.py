@@ -74,6 +74,7 @@ QUESTIONS: list[dict[str, Any]] = [
         where=["{{ Dimension('order__channel') }} = 'web'"],
     ),
     asked("orders_filled_1_month_ago watts_filled", "metric_time__day"),
+    asked("watts_filled", "metric_time__sprint"),
     asked(
         "",
         f"{SEGMENT} customer__region__region_name",
@@ -104,6 +105,11 @@ QUESTIONS: list[dict[str, Any]] = [
     asked("visit_to_web_order", MONTH),
     *(asked(item["name"], MONTH) for item in METRICS),
 ]
+# Of no day, and of a day that the calendar does not have.
+MORE = """
+INSERT INTO market.stock (stock_id, store_id, product_id, on_hand) VALUES (1000, 1, 1, 7);
+INSERT INTO market.hours VALUES (TIMESTAMP '2031-01-01 05:00');
+"""
 # Questions that engines without ASOF and full joins answer by other SQL.
 ELSEWHERE = [item for item in QUESTIONS if any(_follows(name) for name in item["metrics"])]
 ELSEWHERE.append(asked("sales refunded net_sales_filled", f"{MONTH} {SEGMENT}"))
@@ -161,6 +167,7 @@ def _answer(compiler: ModuleType, path: Path, con: duckdb.DuckDBPyConnection, qu
 def plain() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as con:
         con.execute(TABLES)
+        con.execute(MORE)
         yield con
 
 
