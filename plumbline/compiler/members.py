@@ -69,9 +69,9 @@ class _Members:
 
     def select(self) -> tuple[exp.Select, list[str]]:
         """Give the statement, and the names of its columns."""
-        aliases = {alias: name for name, alias in self.request.aliases}
+        own = self.request.own_names
         calendar = self.graph.definitions.calendar
-        read = (with_own_names(read_template(text), aliases, self.dialect) for text in self.request.where)
+        read = (with_own_names(read_template(text), own, self.dialect) for text in self.request.where)
         templates = [with_references(item, calendar, self.dialect) for item in read]
         references = [part for template in templates for part in template.references]
         filtered = [item for part in references for item in (part.by if part.metric else (part.item,))]

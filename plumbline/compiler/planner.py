@@ -196,9 +196,8 @@ class _Planner:
     def _split_where(self, models: Sequence[str]) -> tuple[tuple[Template, ...], tuple[Filter, ...]]:
         """Tell filters on values of the result from those on rows."""
         shown, filters = [], []
-        aliases = {alias: name for name, alias in self.request.aliases}
         for text in self.request.where:
-            template = with_own_names(read_template(text), aliases, self.dialect)
+            template = with_own_names(read_template(text), self.request.own_names, self.dialect)
             if self._of_values(template):
                 shown.append(template)
             else:

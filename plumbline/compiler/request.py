@@ -45,6 +45,11 @@ class Request:
     aliases: tuple[tuple[str, str], ...] = ()
 
     @property
+    def own_names(self) -> dict[str, str]:
+        """The columns behind the names that the question gives."""
+        return {alias: name for name, alias in self.aliases}
+
+    @property
     def time(self) -> GroupBy | None:
         """The period asked for, or None."""
         return next((item for item in self.group_by if item.name == METRIC_TIME), None)

@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plumbline.compiler import compile
@@ -23,6 +21,7 @@ from plumbline.definitions import GRAINS
 from plumbline.errors import DefinitionError
 from plumbline.indicators.reach import FirstDays, Reaches
 from plumbline.indicators.reads import ALWAYS, Reads, columns_read, joins_of, looking_on, reads_of
+from plumbline.project import digest_of_code
 from plumbline.warehouse import quoted
 from plumbline.warehouse.contents import Contents, as_json, from_json
 
@@ -267,13 +266,4 @@ def _period(grain: str, day: date) -> tuple[date, date]:
 
 def _digest(question: Question, sql: str) -> str:
     """Digest the meaning of a question: its SQL, its columns, and the code behind them."""
-    return hashlib.sha256(f"{_code_digest()}\n{question}\n{sql}".encode()).hexdigest()
-
-
-@cache
-def _code_digest() -> str:
-    digest = hashlib.sha256()
-    root = Path(__file__).resolve().parents[1]
-    for path in sorted(path for name in _CODE for path in (root / name).rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+    return hashlib.sha256(f"{digest_of_code(*_CODE)}\n{question}\n{sql}".encode()).hexdigest()

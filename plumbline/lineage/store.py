@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plumbline.errors import ConfigurationError, DefinitionError
 from plumbline.lineage.graph import Cell, Fallback, Lineage
 from plumbline.lineage.parts import EVERY, ROWS, Mark, Marks, Part, Shape, stored
+from plumbline.project import digest_of_code
 from plumbline.replacing import replace_text
 
 if TYPE_CHECKING:
@@ -156,11 +156,6 @@ def _stamp(*texts: str) -> str:
     return digest.hexdigest()
 
 
-@cache
 def code_digest() -> str:
     """Digest the code that lineage comes of: other code may read the same SQL differently."""
-    digest = hashlib.sha256()
-    root = Path(__file__).resolve().parents[1]
-    for path in sorted(path for name in _CODE for path in (root / name).rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+    return digest_of_code(*_CODE)
