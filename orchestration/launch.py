@@ -28,6 +28,7 @@ from plumbline.runs.state import RunState, write_json
 from plumbline.warehouse import is_damaged, set_aside
 
 if TYPE_CHECKING:
+    from orchestration.defs.resources import Session
     from plumbline.demo.aside import Generation
 
 _NO_ROOM = 64 * 1024
@@ -145,6 +146,7 @@ class _Run:
             self._instance = dagster.DagsterInstance.from_config(str(instance_home(self.home)))
             close_dead_runs(self._instance)
         ingestion.when_something_lands(self._start_worker)
+        ingestion.when_all_has_landed(self._begin_models)
 
     def wait_for(self, growing: Generation) -> None:
         """Wait until the built-in company has lived on."""
@@ -176,6 +178,20 @@ class _Run:
     def _start_worker(self) -> None:
         self._worker = self._worker or DbtWorker(self._project, self.home, prepared=True)
 
+    def _end_worker(self, worker: DbtWorker) -> None:
+        from orchestration.defs import transformation
+
+        transformation.forget_worker()
+        worker.close()
+
+    def _begin_models(self, session: Session) -> None:
+        """Have dbt build at once, unless it has definitions to parse first."""
+        from orchestration.defs import transformation
+
+        if self._worker and not self._parsing:
+            transformation.use_worker(self._worker)
+            transformation.begin_early(session)
+
     def land(self, *, soon: bool) -> None:
         """Land what is new; dbt starts at once where it will be needed, else when something lands."""
         if soon or self._worker:
@@ -205,11 +221,11 @@ class _Run:
             if self._parsing:
                 self._worker.answer()
                 mark_prepared(self._project, self.home, self._parsing)
+            transformation.use_worker(self._worker)
             with _quiet():
                 from orchestration.build import build
 
                 definitions = build(self._company)
-        transformation.use_worker(self._worker)
         self._execute(definitions, "refresh")
 
     def _execute(self, definitions: Any, job: str) -> None:
@@ -251,7 +267,7 @@ class _Run:
             yield
         finally:
             if self._worker:
-                self._worker.close()
+                self._end_worker(self._worker)
             if self._instance:
                 self._instance.dispose()
 

@@ -16,11 +16,17 @@ from plumbline.landing import Landings, Sources, SystemResult, TableOutcome
 _STEP = "land_"
 _HAS_DATA = {"landed", "unchanged"}
 _listeners: list[Callable[[], None]] = []
+_followers: list[Callable[[Session], None]] = []
 
 
 def when_something_lands(listener: Callable[[], None]) -> None:
     """Call `listener` as soon as a system has brought something new."""
     _listeners[:] = [listener]
+
+
+def when_all_has_landed(follower: Callable[[Session], None]) -> None:
+    """Call `follower` when every system of a run has landed, before Dagster is told of any of it."""
+    _followers[:] = [follower]
 
 
 def landing_key(system: str, table: str) -> dg.AssetKey:
@@ -83,6 +89,7 @@ def _landing_asset(sources: Sources, system: str, owners: Owners) -> dg.AssetsDe
         with session.record.stage(f"landing {system}", partial(_seconds, session, system)) as progress:
             session.landings = session.landings or _begin(session, _systems_of_run() or [system])
             result = session.landings.result(system, progress.update)
+        _tell_when_over(session)
         if any(outcome.status == "landed" for outcome in result.outcomes):
             record_landed(session, result)
         session.record.landing += [_entry(system, outcome) for outcome in result.outcomes]
@@ -90,6 +97,14 @@ def _landing_asset(sources: Sources, system: str, owners: Owners) -> dg.AssetsDe
         yield from _events(system, result)
 
     return land
+
+
+def _tell_when_over(session: Session) -> None:
+    """Call who follows, once: whichever step it is that waited for the last system."""
+    if session.landings and session.landings.are_over and not session.has_landed:
+        session.has_landed = True
+        for follower in _followers:
+            follower(session)
 
 
 def _systems_of_run() -> list[str]:

@@ -54,6 +54,7 @@ class Session:
     record: RunRecord
     results: dict[str, StageResult] = field(default_factory=dict)
     landings: Landings | None = None
+    has_landed: bool = False
     preparing_lineage: Popen[bytes] | None = None
     restated: Restated | None = None
     _looking: Lock = field(default_factory=Lock)
@@ -137,9 +138,14 @@ class Session:
         published = self.state.published_fingerprint == self.inputs.everything
         return published and not self.full and self.home.current.exists()
 
+    @property
+    def has_extracts(self) -> bool:
+        """Whether anything has landed, in this run or before."""
+        return bool(visible_loads(self.home))
+
     def require_extracts(self) -> None:
         """Raise ConfigurationError or SourceError when no extract has ever landed: there is nothing to do."""
-        if not visible_loads(self.home):
+        if not self.has_extracts:
             raise nothing_landed(self.sources, self.record.landing)
 
     @cached_property

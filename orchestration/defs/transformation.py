@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -40,11 +42,54 @@ _FACTS = {
     "budgets": "finance_date",
 }
 _workers: list[DbtWorker] = []
+_begun: list[Begun] = []
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What dbt was told to build of a session, and the worker that is at it; no command where nothing is."""
+
+    findings: tuple[str, ...]
+    full: bool
+    command: tuple[str, ...]
+    worker: DbtWorker | None
+
+    def results(self, session: Session, progress: Callable[[str, float | None], None]) -> list[NodeResult]:
+        """Wait until dbt has built, or have it build here where no worker does."""
+        total = len(_built_nodes(session.prepared.manifest))
+        finished: list[str] = []
+
+        def show(name: str) -> None:
+            finished.append(name)
+            progress(name, len(finished) / total)
+
+        if not self.command:
+            return []
+        if self.worker:
+            return list(self.worker.answer(show))
+        return list(Dbt(session.project, session.home, on_node=show).invoke(self.command))
 
 
 def use_worker(worker: DbtWorker) -> None:
-    """Let the models of this process be built by a dbt that has started already."""
-    _workers[:] = [worker]
+    """Let the models of this process be built by a dbt that has started already, if it is not at it."""
+    if not _begun:
+        _workers[:] = [worker]
+
+
+def forget_worker() -> None:
+    """Let nobody use the worker any more."""
+    _workers.clear()
+    _begun.clear()
+
+
+def begin_early(session: Session) -> None:
+    """Have the worker begin when everything has landed: to tell Dagster what has landed takes a second.
+
+    What keeps it from beginning is met again, and told, by the step of the models.
+    """
+    with suppress(Exception):
+        if not session.nothing_new and session.has_extracts:
+            _begun[:] = [_begin(session)]
 
 
 def model_key(node: Mapping[str, Any]) -> dg.AssetKey:
@@ -153,18 +198,12 @@ def build_models(session: Session, progress: Callable[[str, float | None], None]
     from plumbline.indicators.precompile import start_compiling
     from plumbline.quality import warm_up
 
-    findings = require_sound_definitions(session.project, session.prepared)
-    session.record.findings = [str(finding) for finding in findings]
-    full = session.must_rebuild
-    assert session.registered
-    command = [*BUILD, "--full-refresh"] if full else _changes(session)
-    session.state.write(session.state_file, transforming=True)
-    # The manifest stands written since the parsing, and nobody reads what else dbt would write.
-    building = _begin_dbt(session, [*command, "--no-write-json"], progress) if command else None
+    begun = _taken(session) or _begin(session)
+    session.record.findings = list(begun.findings)
     warm_up()
     compiling = start_compiling(session.project, session.home)
     session.preparing_lineage = start_lineage(session.project, session.home)
-    results = building() if building else []
+    results = begun.results(session, progress)
     if compiling and compiling.wait() == 0:
         keep_compiled(session.project, session.home, digest_parsed(session.project))
     _note_built(session)
@@ -175,9 +214,32 @@ def build_models(session: Session, progress: Callable[[str, float | None], None]
         models_digest=session.inputs.models,
     )
     _require_data(session)
-    session.record.full = full
+    session.record.full = begun.full
     session.record.models = {"built": len(results)}
     return results
+
+
+def _taken(session: Session) -> Begun | None:
+    """Take over what began when everything had landed: dbt holds the warehouse, where all is registered."""
+    if not _begun:
+        return None
+    session.__dict__["registered"] = True
+    return _begun.pop()
+
+
+def _begin(session: Session) -> Begun:
+    """Register what has landed, and tell a worker what to build where there is one."""
+    findings = require_sound_definitions(session.project, session.prepared)
+    full = session.must_rebuild
+    assert session.registered
+    command = [*BUILD, "--full-refresh"] if full else _changes(session)
+    session.state.write(session.state_file, transforming=True)
+    # The manifest stands written since the parsing, and nobody reads what else dbt would write.
+    command = [*command, "--no-write-json"] if command else []
+    worker = _workers.pop() if command and _workers else None
+    if worker:
+        worker.send(command)
+    return Begun(tuple(str(finding) for finding in findings), full, tuple(command), worker)
 
 
 def _changes(session: Session) -> list[str]:
@@ -219,21 +281,3 @@ def _require_data(session: Session) -> None:
             todo="Choose a later date. What is published stays as it is.",
             code="before-data",
         )
-
-
-def _begin_dbt(
-    session: Session, command: list[str], progress: Callable[[str, float | None], None]
-) -> Callable[[], list[NodeResult]]:
-    """Have the worker begin, where there is one; gives what waits for the results."""
-    total = len(_built_nodes(session.prepared.manifest))
-    finished: list[str] = []
-
-    def show(name: str) -> None:
-        finished.append(name)
-        progress(name, len(finished) / total)
-
-    if not _workers:
-        return lambda: list(Dbt(session.project, session.home, on_node=show).invoke(command))
-    worker = _workers.pop()
-    worker.send(command)
-    return lambda: list(worker.answer(show))

@@ -69,6 +69,11 @@ class Landings:
         assert landing.result is not None
         return landing.result
 
+    @property
+    def are_over(self) -> bool:
+        """Whether every system has landed, none with an error."""
+        return all(landing.result is not None for landing in self._landings.values())
+
     def seconds(self, system: str) -> float:
         """Tell how long a system took, or has taken so far."""
         return self._landings[system].seconds

@@ -49,8 +49,14 @@ class Landed:
 
     def __init__(self, begun, systems):
         begun.append(systems)
+        self._waiting = set(systems)
+
+    @property
+    def are_over(self):
+        return not self._waiting
 
     def result(self, system, progress):
+        self._waiting.discard(system)
         tables = load_sources(Project.find(), "demo").systems[system].tables
         nothing = [ExtractOutcome("unchanged", "the same")]
         return SystemResult(system, tuple(TableOutcome.of(table, nothing, 0.0) for table in tables))
@@ -59,14 +65,32 @@ class Landed:
         return 0.25
 
 
-@pytest.mark.parametrize("chosen", [["crm", "erp", "oa"], ["oa"]])
-def test_the_first_step_begins_with_all_systems_that_the_run_lands(tmp_path, monkeypatch, chosen):
+@pytest.fixture
+def landing(tmp_path, monkeypatch):
+    """Land some systems, and give the session in which they did, and which systems were begun with."""
     begun = []
     monkeypatch.setattr(ingestion, "Landings", lambda *places, **asked: Landed(begun, places[-1]))
     project = Project.find()
     sources, record = load_sources(project, "demo"), RunRecord("run-1", "demo", "2026-03-31", full=False)
     session = Session(project, Home(tmp_path), sources, None, date(2026, 3, 31), full=False, record=record)
-    keys = [spec.key for spec in ingestion.landing_specs(sources, {}) if spec.key.path[1] in chosen]
-    dg.materialize(ingestion.landing_assets(sources, {}), selection=keys, resources={"session": session})
+
+    def land(systems):
+        keys = [spec.key for spec in ingestion.landing_specs(sources, {}) if spec.key.path[1] in systems]
+        dg.materialize(ingestion.landing_assets(sources, {}), selection=keys, resources={"session": session})
+        return session, begun
+
+    return land
+
+
+def test_who_follows_is_called_once_when_the_last_system_has_landed(landing, monkeypatch):
+    called = []
+    monkeypatch.setattr(ingestion, "_followers", [lambda session: called.append(len(session.record.stages))])
+    landing(["crm", "erp", "oa"])
+    assert called == [3]
+
+
+@pytest.mark.parametrize("chosen", [["crm", "erp", "oa"], ["oa"]])
+def test_the_first_step_begins_with_all_systems_that_the_run_lands(landing, chosen):
+    session, begun = landing(chosen)
     assert begun == [chosen]
-    assert record.stages == [{"name": f"landing {system}", "seconds": 0.25} for system in chosen]
+    assert session.record.stages == [{"name": f"landing {system}", "seconds": 0.25} for system in chosen]

@@ -122,7 +122,7 @@ def test_a_dbt_run_that_breaks_leaves_the_mark_that_makes_the_next_rebuild(sessi
     session.__dict__["registered"] = True
     monkeypatch.setattr("plumbline.quality.warm_up", lambda: None)
     monkeypatch.setattr("plumbline.indicators.precompile.start_compiling", lambda *_: None)
-    monkeypatch.setattr(transformation, "_begin_dbt", breaks)
+    monkeypatch.setattr(transformation.Begun, "results", breaks)
     with pytest.raises(PlumblineError):
         transformation.build_models(session, lambda *_: None)
     with open_session("demo", as_of="2026-03-31") as next_one:
