@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from plumbline.errors import PlumblineError
+from plumbline.serving.sql.joining import Joined
 from plumbline.serving.sql.names import METRICS, Book, Relation
 from plumbline.serving.sql.refusal import SqlRefusal
 from plumbline.serving.sql.shape import MEASURES, Asked, Shape
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sqlglot import Token
 
 Types = Callable[[tuple[str, ...], tuple[str, ...]], Mapping[str, str]]
-_HOLE = "\x00hole\x00"
+_HOLE, _QUERY = "\x00hole\x00", "\x00query\x00"
 _ASKING = {"SELECT", "WITH", "(", "COPY", "DECLARE", "EXPLAIN", "INSERT", "VALUES"}
 _TABLE = re.compile(r"create\s+((global|local|temp|temporary|unlogged)\s+)*table\b", re.IGNORECASE)
 _NEVER = re.compile(r"\(?\s*(?:false|(\d+)\s*=\s*(\d+))\s*\)?", re.IGNORECASE)
@@ -103,9 +104,11 @@ def _relation(select: Select, book: Book, shadowed: frozenset[str]) -> Relation 
 def _answered(
     select: Select, relation: Relation, statement: Sequence[Token], book: Book, types: Types
 ) -> Iterator[str | Asked | PlumblineError]:
+    shape = Shape(select, book, relation, types)
     try:
         _require_asking(select.text, statement)
-        written, asked = Shape(select, book, relation, types).read(_HOLE)
+        written, asked = shape.read(_HOLE, _QUERY)
+        chosen = list(_chosen(shape, statement, book, types))
     except PlumblineError as error:
         yield error
         return
@@ -113,7 +116,32 @@ def _answered(
         yield SqlRefusal("the statement is nested too deeply", sqlstate="54001")
         return
     before, _, after = written.partition(_HOLE)
-    yield from (before, asked, after)
+    between, _, after = after.partition(_QUERY)
+    yield from (before, asked, between, *chosen, after)
+
+
+def _chosen(
+    shape: Shape, statement: Sequence[Token], book: Book, types: Types
+) -> Iterator[str | Asked | PlumblineError]:
+    """Give the pieces of the sub-query that is joined, which must have one row for each member."""
+    if shape.joined is None:
+        return
+    start = shape.joined.query[0]
+    select = next(found for found in selects(shape.select.text, statement) if found.start == start)
+    relation = _relation(select, book, _named_by_with(statement))
+    if relation is None or not _has_one_row_each(Shape(select, book, relation, types), shape.joined):
+        raise SqlRefusal(
+            f"{shape.relation.name} is joined to a sub-query that may have several rows for a member",
+            why="They would multiply its figures.",
+            todo="Group a sub-query over metrics by exactly the dimensions that it is joined by.",
+        )
+    yield from _answered(select, relation, statement, book, types)
+
+
+def _has_one_row_each(inner: Shape, joined: Joined) -> bool:
+    by_alias = {item.alias_or_name: item.unalias() for item in inner.tree.expressions}
+    found = [inner.grouping.column_of(by_alias[name]) for _, name in joined.pairs]
+    return sorted(filter(None, found)) == sorted(inner.grouping.by) and all(found)
 
 
 def _require_asking(text: str, statement: Sequence[Token]) -> None:

@@ -15,6 +15,7 @@ from plumbline.errors import PlumblineError
 from plumbline.serving.sql.conditions import Conditions, Reader
 from plumbline.serving.sql.constants import Parameters
 from plumbline.serving.sql.grouping import Grouping, columns_in, read_period
+from plumbline.serving.sql.joining import Joined, read_join
 from plumbline.serving.sql.names import Book, Names, Relation
 from plumbline.serving.sql.refusal import GROUPING, SqlRefusal
 from plumbline.serving.sql.spans import Select, no_statement
@@ -27,6 +28,7 @@ _ANSWER, _ASKED = "answer", "asked"
 _KNOWN = {
     "expressions",
     "from_",
+    "joins",
     "where",
     "group",
     "having",
@@ -129,6 +131,11 @@ class Shape:
         return found
 
     @cached_property
+    def joined(self) -> Joined | None:
+        """The sub-query that chooses members of the answer, if there is one."""
+        return read_join(self.select, self.tree)
+
+    @cached_property
     def names(self) -> Names:
         """What the columns mean."""
         table = self._require_one_table()
@@ -164,8 +171,11 @@ class Shape:
             nodes = [_unaliased(item) for item in self.tree.expressions]
         return Grouping(self.names, self.metrics).read(nodes)
 
-    def read(self, hole: str) -> tuple[str, Asked]:
-        """Give the SELECT that takes its place, with `hole` for the rows of the answer, and what it asks."""
+    def read(self, hole: str, query: str) -> tuple[str, Asked]:
+        """Give the SELECT that takes its place, and what it asks.
+
+        It has `hole` for the rows of the answer, and `query` for the sub-query that it is joined to.
+        """
         self._require_one_table()
         self._require_known()
         by = tuple(self.grouping.by)
@@ -179,6 +189,7 @@ class Shape:
         asked = Asked(self.metrics, by, fields, where, reader, self.relation.where)
         asked.conditions(Parameters())
         self._edit_all()
+        self._edit_join(query)
         return self._written(hole, asked), asked
 
     def _condition_asked(self) -> exp.Expr | None:
@@ -226,7 +237,8 @@ class Shape:
         from sqlglot import exp
 
         source = self.tree.args["from_"].this
-        if self.tree.args.get("joins") or not isinstance(source, exp.Table) or source.args.get("joins"):
+        is_joined = bool(self.tree.args.get("joins")) and self.joined is None
+        if is_joined or not isinstance(source, exp.Table) or source.args.get("joins"):
             raise SqlRefusal(
                 f"{self.relation.name} is not joined to other tables",
                 why="Figures are computed first; rows of another table would multiply them.",
@@ -333,6 +345,21 @@ class Shape:
             for child in node.iter_expressions():
                 self._edit(child)
 
+    def _edit_join(self, query: str) -> None:
+        """Join the rows of the answer, by dimensions that they are grouped by, to the sub-query."""
+        if self.joined is None:
+            return
+        for column, _ in self.joined.pairs:
+            if not (found := self.grouping.column_of(column)):
+                raise SqlRefusal(
+                    f"{self.relation.name} is not joined by {column.name}, which it does not group by",
+                    why="Figures are computed first; only what they are grouped by is in the answer.",
+                    todo=f"GROUP BY {column.name}, too, or join the answer: "
+                    "SELECT … FROM (SELECT … FROM metrics GROUP BY …) AS figures JOIN ….",
+                )
+            self._put(self._place(column), self._answered(found))
+        self._put(self.joined.query, query)
+
     def _edit_column(self, node: exp.Column) -> None:
         from sqlglot import exp
 
@@ -408,6 +435,8 @@ class Shape:
         clauses = self.select.clauses
         head = self._text(self.select.start, clauses["items"].end)
         kept = [f"{head} FROM json_to_recordset({hole}) AS {_ANSWER}({columns})"]
+        if self.joined:
+            kept.append(f" {self._text(self.joined.start, self.joined.end)}")
         conditions = self._conditions(asked)
         if "having" in clauses:
             conditions.append(f"({self._text(clauses['having'].start, clauses['having'].end)} )")

@@ -184,6 +184,63 @@ def test_what_superset_writes_is_answered(ana: Session) -> None:
     ]
 
 
+# As Superset writes the best series of a chart.
+SERIES = """
+SELECT DATE_TRUNC('month', metric_time) AS metric_time, order__channel AS order__channel, MEASURE(orders) AS o
+FROM metrics.metrics JOIN (SELECT {inner} AS order__channel__, MEASURE(net_sales) AS mme_inner__
+    FROM metrics.metrics WHERE metric_time >= '2026-01-01' GROUP BY {by} ORDER BY MEASURE(net_sales) {order}
+    LIMIT 1) AS series_limit ON {on}
+WHERE metric_time >= '2026-01-01' GROUP BY DATE_TRUNC('month', metric_time){grouped} ORDER BY 1
+"""
+
+
+def series(**parts: str) -> str:
+    usual = {
+        "inner": "order__channel",
+        "by": "order__channel",
+        "order": "DESC",
+        "on": "order__channel = order__channel__",
+        "grouped": ", order__channel",
+    }
+    return SERIES.format(**usual | parts)
+
+
+@pytest.mark.parametrize("order", ["ASC", "DESC"])
+def test_a_chart_keeps_its_best_series(ana: Session, order: str) -> None:
+    best = (
+        "SELECT order__channel, MEASURE(net_sales) FROM metrics WHERE metric_time >= '2026-01-01' GROUP BY 1"
+    )
+    channel = rows(ana, f"{best} ORDER BY 2 {order} LIMIT 1")[0][0]
+    alone = "SELECT date_trunc('month', metric_time), order__channel, MEASURE(orders) FROM metrics"
+    alone += f" WHERE metric_time >= '2026-01-01' AND order__channel = '{channel}' GROUP BY 1, 2 ORDER BY 1"
+    assert rows(ana, series(order=order)) == rows(ana, alone)
+    assert rows(
+        ana, series(order=order, on="series_limit.order__channel__ = metrics.order__channel")
+    ) == rows(ana, alone)
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"grouped": ""}, "must appear in the GROUP BY"),
+        ({"by": "order__channel, product__category"}, "several rows for a member"),
+        ({"on": "order__channel > order__channel__"}, "not joined"),
+        ({"on": "order__channel = order__channel__ AND MEASURE(orders) > 1"}, "not joined"),
+        ({"on": "order__channel = order__channel__ OR true"}, "not joined"),
+        ({"inner": "product__category", "by": "product__category, order__channel"}, "several rows"),
+    ],
+)
+def test_what_would_multiply_figures_is_not_joined(ana: Session, parts: dict[str, str], told: str) -> None:
+    with pytest.raises(errors.Error) as caught:
+        rows(ana, series(**parts))
+    assert told in str(caught.value)
+
+
+def test_an_outer_join_is_refused(ana: Session) -> None:
+    with pytest.raises(errors.FeatureNotSupported, match="joined"):
+        rows(ana, series().replace("metrics.metrics JOIN", "metrics.metrics LEFT JOIN"))
+
+
 def test_members_of_a_dimension_are_listed(ana: Session) -> None:
     assert rows(ana, "SELECT DISTINCT order__channel FROM metrics WHERE order__channel LIKE 's%'") == [
         ("store",)
