@@ -106,6 +106,11 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 20, 50)
 
 
+def pytest_sessionfinish():
+    """Let everything go in good order: DuckDB's bindings tell of what is still there when the process ends."""
+    gc.unfreeze()
+
+
 def _turn(item):
     kind, name = item.path.relative_to(ROOT).parts[1], item.path.stem
     return _place(kind, ORDER), _place(name, BUILDERS) if kind == ORDER[0] else 0
