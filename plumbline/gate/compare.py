@@ -167,8 +167,9 @@ class Comparison:
         self._insert("approved_change", rows)
 
     def _insert(self, table: str, rows: list[list[Any]]) -> None:
-        for row in rows:
-            self.con.execute(f"INSERT INTO temp.{table} VALUES ({', '.join('?' * len(row))})", row)
+        if rows:
+            marks = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
+            self.con.execute(f"INSERT INTO temp.{table} VALUES {marks}", [cell for row in rows for cell in row])
 
     def _compare(self) -> None:
         publication = self.publication
