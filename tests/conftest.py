@@ -107,7 +107,7 @@ def pytest_collection_finish():
 
 
 def pytest_sessionfinish():
-    """Let everything go in good order: DuckDB's bindings tell of what is still there when the process ends."""
+    """Let everything go in good order: DuckDB tells of what is still there when the process ends."""
     gc.unfreeze()
 
 

@@ -169,7 +169,9 @@ class Comparison:
     def _insert(self, table: str, rows: list[list[Any]]) -> None:
         if rows:
             marks = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
-            self.con.execute(f"INSERT INTO temp.{table} VALUES {marks}", [cell for row in rows for cell in row])
+            self.con.execute(
+                f"INSERT INTO temp.{table} VALUES {marks}", [cell for row in rows for cell in row]
+            )
 
     def _compare(self) -> None:
         publication = self.publication

@@ -34,6 +34,7 @@ _NAMED_BY: tuple[tuple[str, frozenset[str]], ...] = (
 _NESTS = ("day", "month", "quarter", "year")
 _SYNONYMS = {"dayofweek": "dow", "dayofyear": "doy", "years": "year", "months": "month", "days": "day"}
 _CODES = {"Y": "year", "m": "month", "d": "day"}
+_WHOLE = {"INT", "BIGINT", "SMALLINT"}
 _CAST_TO = {"DATE", "TIMESTAMP", "TIMESTAMPTZ", "TEXT", "VARCHAR"}
 
 
@@ -141,7 +142,7 @@ def read_period(node: exp.Expr, names: Names, metrics: Sequence[str]) -> Period 
     """Read date_trunc, EXTRACT, date_part, to_char and casts of a column of time; None for anything else."""
     from sqlglot import exp
 
-    node = node.unnest() if isinstance(node, exp.Paren) else node
+    node = _part_of_time(_bare(node))
     if isinstance(node, exp.Column):
         split = names.split(node, metrics)
         return Period(node, split, split.item.grain or "day") if split.is_time else None
@@ -158,6 +159,20 @@ def read_period(node: exp.Expr, names: Names, metrics: Sequence[str]) -> Period 
     if isinstance(node, exp.TimeToStr):
         return _parts(period, _formatted(node.args["format"].name))
     return period
+
+
+def _part_of_time(node: exp.Expr) -> exp.Expr:
+    """Take a year or a month out of what makes a whole number of it, which it is."""
+    from sqlglot import exp
+
+    found: exp.Expr = node
+    while (type(found) is exp.Cast and found.to.this.name in _WHOLE) or isinstance(
+        found, exp.Trunc | exp.Floor
+    ):
+        if found.args.get("decimals"):
+            return node
+        found = _bare(found.this)
+    return found if isinstance(found, exp.Extract) else node
 
 
 def _inner(node: exp.Expr) -> exp.Expr | None:

@@ -338,12 +338,21 @@ class Shape:
                 self._put(self._place(part), self._answered(column))
         elif isinstance(node, exp.Column):
             self._edit_column(node)
+        elif _asks_for_rows(node):
+            self._put(self._place_of_call(node.this), self._some_rows())
         elif isinstance(node, exp.Star):
             raise select_star(self.relation, self.book)
         else:
             self._require_plain(node)
             for child in node.iter_expressions():
                 self._edit(child)
+
+    def _some_rows(self) -> str:
+        """Write a number above 0 where there are rows: always in a group, and wherever there is a figure."""
+        if self.grouping.by:
+            return "1"
+        figures = ", ".join(self._answered(metric) for metric in self.metrics)
+        return f"num_nonnulls({figures})"
 
     def _edit_join(self, query: str) -> None:
         """Join the rows of the answer, by dimensions that they are grouped by, to the sub-query."""
@@ -519,6 +528,18 @@ def _aggregates(node: exp.Expr) -> bool:
     return (isinstance(node, exp.AggFunc) and not isinstance(node, window_only)) or isinstance(
         node, exp.Filter
     )
+
+
+def _asks_for_rows(node: exp.Expr) -> bool:
+    """Tell whether it is COUNT(1) > 0 of HAVING: Tableau wants no row where there is nothing."""
+    from sqlglot import exp
+
+    if not isinstance(node, exp.GT) or not isinstance(node.this, exp.Count):
+        return False
+    counted, least = node.this.this, node.expression
+    if node.this.expressions or node.find_ancestor(exp.Having) is None or not isinstance(least, exp.Literal):
+        return False
+    return isinstance(counted, exp.Star | exp.Literal) and least.name == "0"
 
 
 def _is_windowed(node: exp.Expr) -> bool:

@@ -57,6 +57,8 @@ def test_months_are_cut_by_date_trunc(ana: Session) -> None:
     [
         ("EXTRACT(year FROM metric_time)", Decimal(2025)),
         ("date_part('year', metric_time)", 2025.0),
+        ("CAST(TRUNC(EXTRACT(YEAR FROM metric_time)) AS INTEGER)", 2025),
+        ("FLOOR(EXTRACT(YEAR FROM metric_time))::int", 2025),
         ("to_char(metric_time, 'YYYY')", "2025"),
         ("date_trunc('year', metric_time)::date", date(2025, 1, 1)),
         ("metric_time__year", date(2025, 1, 1)),
@@ -132,6 +134,23 @@ def test_having_and_order_are_on_figures(ana: Session) -> None:
         " ORDER BY MEASURE(net_sales) DESC, c"
     )
     assert rows(ana, text) == [("online",)]
+
+
+@pytest.mark.parametrize("counted", ["COUNT(1)", "count(*)"])
+def test_nothing_has_no_row_where_tableau_wants_none(ana: Session, counted: str) -> None:
+    text = f"SELECT MEASURE(orders) FROM metrics WHERE order__channel = '{{}}' HAVING ({counted} > 0)"
+    assert rows(ana, text.format("store")) == [(2,)]
+    assert rows(ana, text.format("phone")) == []
+    grouped = (
+        f"SELECT order__channel, MEASURE(orders) FROM metrics GROUP BY 1 HAVING {counted} > 0 ORDER BY 1"
+    )
+    assert rows(ana, grouped) == [("online", 3), ("store", 2)]
+
+
+@pytest.mark.parametrize("condition", ["COUNT(1) > 1", "COUNT(order__channel) > 0", "COUNT(DISTINCT 1) > 0"])
+def test_rows_are_not_counted(ana: Session, condition: str) -> None:
+    with pytest.raises(errors.Error):
+        rows(ana, f"SELECT MEASURE(orders) FROM metrics HAVING {condition}")
 
 
 def test_windows_look_at_the_rows_of_the_answer(ana: Session) -> None:
