@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from plumbline.compiler.graph import Graph
     from plumbline.compiler.plan import Plan
     from plumbline.compiler.request import Request
+    from plumbline.compiler.sizes import Sizes
     from plumbline.definitions import Definitions, GroupBy
 
 __all__ = ["Explanation", "compile", "explain"]
@@ -28,6 +29,7 @@ def compile(
     dialect: str = "duckdb",
     *,
     cache: Path | None = None,
+    sizes: Sizes | None = None,
 ) -> str:
     """Give the SQL of a query over the metrics of a semantic manifest.
 
@@ -36,7 +38,8 @@ def compile(
     bound), saved_query; of members also min_max_only and apply_group_by. Metrics and group-bys are names, or
     {"name": …, "alias": …}. The result has the group-bys first (`metric_time__month`, `product__category`),
     then the metrics, as asked.
-    `cache` is a directory for compiled SQL. Raises DefinitionError, with the closest names.
+    `cache` is a directory for compiled SQL; `sizes` tells what is known of the data, for quicker SQL with the
+    same answer. Raises DefinitionError, with the closest names.
     """
     from plumbline.compiler import cache as disk
     from plumbline.compiler.request import read_request
@@ -44,11 +47,12 @@ def compile(
     definitions = _definitions(Path(semantic_manifest_json_path))
     request = read_request(definitions, query)
     if not cache:
-        return _compile(definitions, request, dialect)
-    path = disk.entry(cache, definitions.digest, dialect, request.key)
+        return _compile(definitions, request, dialect, sizes)
+    question = f"{request.key}\n{sizes.name}" if sizes else request.key
+    path = disk.entry(cache, definitions.digest, dialect, question)
     sql = disk.read(path)
     if sql is None:
-        sql = _compile(definitions, request, dialect)
+        sql = _compile(definitions, request, dialect, sizes)
         disk.write(path, sql)
     return sql
 
@@ -62,7 +66,11 @@ class Explanation:
 
 
 def explain(
-    semantic_manifest_json_path: str | Path, query: Mapping[str, Any], dialect: str = "duckdb"
+    semantic_manifest_json_path: str | Path,
+    query: Mapping[str, Any],
+    dialect: str = "duckdb",
+    *,
+    sizes: Sizes | None = None,
 ) -> Explanation:
     """Explain a query as `compile` takes it: formulas, passes over rows, and the SQL; raises as it does."""
     from plumbline.compiler.outline import outline
@@ -73,9 +81,9 @@ def explain(
     request = read_request(definitions, query)
     if not request.metrics:
         asked = ", ".join(item.column for item in request.group_by)
-        return Explanation(f"members of {asked}", _compile(definitions, request, dialect))
+        return Explanation(f"members of {asked}", _compile(definitions, request, dialect, sizes))
     planned = plan(definitions, _graph(definitions), request, dialect)
-    return Explanation(outline(planned, definitions), _compile(definitions, request, dialect, planned))
+    return Explanation(outline(planned, definitions), _compile(definitions, request, dialect, sizes, planned))
 
 
 def _definitions(path: Path) -> Definitions:
@@ -84,13 +92,15 @@ def _definitions(path: Path) -> Definitions:
     return loaded(path)
 
 
-def _compile(definitions: Definitions, request: Request, dialect: str, planned: Plan | None = None) -> str:
+def _compile(
+    definitions: Definitions, request: Request, dialect: str, sizes: Sizes | None, planned: Plan | None = None
+) -> str:
     from plumbline.compiler.dialects import DIALECTS, fitted
 
     if dialect not in DIALECTS:
         todo = did_you_mean(dialect, list(DIALECTS)) or f"Known: {', '.join(DIALECTS)}."
         raise DefinitionError(f"unknown dialect {dialect!r}", todo=todo, code="unknown-dialect")
-    tree = fitted(statement(definitions, request, dialect, planned=planned), dialect)
+    tree = fitted(statement(definitions, request, dialect, planned=planned, sizes=sizes), dialect)
     return tree.sql(dialect=dialect, pretty=True, copy=False)
 
 
@@ -100,6 +110,7 @@ def statement(
     dialect: str,
     above: tuple[str, ...] = (),
     planned: Plan | None = None,
+    sizes: Sizes | None = None,
 ) -> exp.Select:
     """Give the statement that answers a request, as a syntax tree; `above` are the metrics it filters."""
     from plumbline.compiler.generate import generate
@@ -116,12 +127,12 @@ def statement(
         if metric in above:
             raise circular(definitions.metrics[metric])
         request = Request(metrics=(metric,), group_by=by)
-        return statement(definitions, request, dialect, (*above, metric))
+        return statement(definitions, request, dialect, (*above, metric), sizes=sizes)
 
     if not request.metrics:
         return members(graph, request, dialect, subquery)
     planned = planned or plan(definitions, graph, request, dialect)
-    return generate(planned, graph, dialect, subquery)
+    return generate(planned, graph, dialect, subquery, sizes)
 
 
 def _graph(definitions: Definitions) -> Graph:

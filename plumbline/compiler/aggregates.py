@@ -24,7 +24,7 @@ def aggregated(
     measure: Measure, value: exp.Expr, condition: exp.Expr | None, dialect: str, *, grouped: bool
 ) -> exp.Expr:
     """Aggregate the rows of a group that meet a condition; a group without such rows has no value."""
-    if grouped and condition is None and _counts_rows(measure, value):
+    if grouped and condition is None and counts_rows(measure, value):
         return exp.Count(this=exp.Star())
     if measure.agg == "count_distinct":
         counted = exp.Count(this=exp.Distinct(expressions=[only(value, condition)]))
@@ -64,7 +64,7 @@ def as_number(measure: Measure, value: exp.Expr) -> exp.Expr:
     return exp.cast(value, "INT") if measure.agg == "sum_boolean" else value
 
 
-def _counts_rows(measure: Measure, value: exp.Expr) -> bool:
+def counts_rows(measure: Measure, value: exp.Expr) -> bool:
     """Whether each row adds 1: a sum of ones, which engines take longer to add up than to count."""
     if not isinstance(value, exp.Literal):
         return False

@@ -138,6 +138,11 @@ def adds_days(dialect: str) -> bool:
     return dialect == "duckdb"
 
 
+def adds_up_sums(dialect: str) -> bool:
+    """Whether a sum of sums has the type that the sum of all has."""
+    return dialect == "duckdb"
+
+
 def least_of_some(dialect: str) -> bool:
     """Whether the least of values leaves out what is empty."""
     return dialect in ("duckdb", "postgres")

@@ -21,11 +21,14 @@ from plumbline.compiler.graph import Graph
 from plumbline.compiler.plan import Beside, Cell, Fill, Formula, Node, Plan, Ratio, Scan, leaves
 from plumbline.compiler.relations import Writer
 from plumbline.compiler.rows import Subquery
+from plumbline.compiler.sizes import Sizes
 
 
-def generate(plan: Plan, graph: Graph, dialect: str, subquery: Subquery) -> exp.Select:
+def generate(
+    plan: Plan, graph: Graph, dialect: str, subquery: Subquery, sizes: Sizes | None = None
+) -> exp.Select:
     """Give one SELECT with the keys first, then the metrics, in the order asked for."""
-    writer = Writer(graph, dialect, subquery)
+    writer = Writer(graph, dialect, subquery, sizes)
     for cell in plan.cells:
         writer.ask(cell)
     relations = plan.relations

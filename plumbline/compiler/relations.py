@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from plumbline.compiler.aggregates import DISTRIBUTIVE, aggregated, as_number, combined, only
+from plumbline.compiler.aggregates import DISTRIBUTIVE, aggregated, as_number, combined, counts_rows, only
 from plumbline.compiler.dialects import adds_days, extreme, joins_the_last, takes_the_last, value_at_the_end
+from plumbline.compiler.early import Early, added_up_first
 from plumbline.compiler.expressions import (
     both,
     column,
@@ -39,7 +40,8 @@ from plumbline.compiler.plan import (
     Spread,
     Value,
 )
-from plumbline.compiler.rows import Rows, Subquery, between
+from plumbline.compiler.rows import Rows, Subquery, Sums, between
+from plumbline.compiler.sizes import Sizes
 from plumbline.compiler.sliding import slid, slides
 from plumbline.compiler.spines import met, on_spine, spine_for, spine_of, spine_rows
 from plumbline.compiler.steps import PRESENT, SINCE, TOTAL, UNTIL, by_steps, counted, summed_up
@@ -60,6 +62,7 @@ class Writer:
     graph: Graph
     dialect: str
     subquery: Subquery
+    sizes: Sizes | None = None
     tables: dict[str, exp.Query] = field(default_factory=dict)
     _asked: dict[Relation, dict[Value, None]] = field(default_factory=dict)
     _written: dict[Relation, str] = field(default_factory=dict)
@@ -134,6 +137,12 @@ class Writer:
         shared = _shared(values)
         if picked := picked_from(values, shared, self.graph, self.dialect):
             return self._by_member(scan, values, shared, picked)
+        if early := added_up_first(scan, values, shared, self.graph, self.sizes, self.dialect):
+            return self._by_sums(scan, values, shared, early)
+        return self._of_rows(scan, values, shared)
+
+    def _of_rows(self, scan: Scan, values: Sequence[Value], shared: tuple[Condition, ...]) -> exp.Select:
+        """Aggregate rows by the keys, joined with all that these name."""
         rows = Rows(self.graph, scan, self.dialect, self.subquery, _by_calendar(scan, values))
         keys = [_key(key.name, rows.value(key.column)) for key in scan.keys]
         own = [value.beyond(shared) for value in values]
@@ -181,6 +190,42 @@ class Writer:
         # A WHERE would be asked of the rows again: engines push it below the sums by member.
         picks = _any([both(limit).copy() for limit in limits])
         return select.having(exp.LogicalOr(this=picks), copy=False)
+
+    def _by_sums(
+        self, scan: Scan, values: Sequence[Value], shared: tuple[Condition, ...], early: Early
+    ) -> exp.Select:
+        """Aggregate rows by keys first, then what these lead to."""
+        later = {value: [item for item in value.beyond(shared) if early.is_later(item)] for value in values}
+        parts = {
+            value: replace(value, conditions=tuple(c for c in value.conditions if c not in later[value]))
+            for value in values
+        }
+        first = tuple(dict.fromkeys(parts.values()))
+        source = self._of_rows(replace(scan, keys=early.keys), first, _shared(first))
+        sums = Sums(self.graph, scan, self.dialect, self.subquery, early=early, sums=source)
+        keys = [_key(key.name, sums.key(key)) for key in scan.keys]
+        limits = [
+            both([sums.condition(item) for item in items]) if items else None for items in later.values()
+        ]
+        totals = [
+            self._total_of_sums(value, column(self.column_of(part), scan.model), limit, scan, shared)
+            for (value, part), limit in zip(parts.items(), limits, strict=True)
+        ]
+        columns = [*(key.name for key in scan.keys), *map(self.column_of, values)]
+        select = exp.select(*named([*keys, *totals], columns), copy=False)
+        asked = [limit.copy() for limit in limits if limit is not None]
+        where = [_any(asked)] if len(asked) == len(limits) else []
+        return _grouped(_where(sums.source(select), where), keys)
+
+    def _total_of_sums(
+        self, value: Value, part: exp.Expr, limit: exp.Expr | None, scan: Scan, shared: Sequence[Condition]
+    ) -> exp.Expr:
+        """Add up sums; what is counted else has the type of a count."""
+        total = combined(value.measure, only(part, limit), self.dialect)
+        if value.beyond(shared) or not scan.keys:
+            return total
+        counted = counts_rows(value.measure, qualified(value.measure.expr, scan.model, self.dialect))
+        return exp.cast(total, "BIGINT") if counted else total
 
     def _picking(self, value: Value, shared: Sequence[Condition]) -> list[exp.Expr]:
         return [

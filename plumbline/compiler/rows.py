@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from plumbline.compiler.dialects import part_of
+from plumbline.compiler.early import Early
 from plumbline.compiler.expressions import (
     both,
     column,
@@ -22,7 +23,7 @@ from plumbline.compiler.expressions import (
     with_join,
 )
 from plumbline.compiler.graph import Column, Graph, Hop
-from plumbline.compiler.plan import Condition, Scan, Shift
+from plumbline.compiler.plan import Condition, Key, Scan, Shift
 from plumbline.compiler.spines import LOOKED_AT, moved_by_calendar, spine_for
 from plumbline.definitions import TIMES, GroupBy, SemanticModel, TimeSpine
 
@@ -116,7 +117,7 @@ class Rows:
         """Join what leads to a table, and give its alias."""
         if not path:
             return self.scan.model
-        before = self._table(path[:-1])
+        before = self._before(path)
         hop = path[-1]
         key = " ".join((before, hop.entity, hop.target))
         if key not in self._joins:
@@ -130,15 +131,19 @@ class Rows:
             self._joins[key] = join
         return str(self._joins[key].this.alias)
 
+    def _before(self, path: Sequence[Hop]) -> str:
+        """Join what the last key of a way stands in, and give its alias."""
+        return self._table(path[:-1])
+
+    def _key_in(self, path: Sequence[Hop], before: str) -> exp.Expr:
+        """Give the key that leads to the end of a way."""
+        return qualified(path[-1].source_key, before, self.dialect)
+
     def _match(self, path: Sequence[Hop], before: str, alias: str) -> exp.Expr:
         models = self.graph.definitions.models
         hop, target = path[-1], models[path[-1].target]
-        parts: list[exp.Expr] = [
-            exp.EQ(
-                this=qualified(hop.source_key, before, self.dialect),
-                expression=qualified(hop.target_key, alias, self.dialect),
-            )
-        ]
+        there = qualified(hop.target_key, alias, self.dialect)
+        parts: list[exp.Expr] = [exp.EQ(this=self._key_in(path, before), expression=there)]
         parts += self._same_partition(path, target, alias)
         if hop.by_validity and target.validity:
             start, end = (qualified(item.expr, alias, self.dialect) for item in target.validity)
@@ -220,6 +225,37 @@ class Rows:
             select = with_join(select, table, same, "inner")
         else:
             select = select.from_(table, copy=False)
+        for join in self._joins.values():
+            select.append("joins", join)
+        return select
+
+
+@dataclass(kw_only=True)
+class Sums(Rows):
+    """Sums by keys in the place of the rows: what the keys lead to is joined with them, once for all rows."""
+
+    early: Early
+    sums: exp.Select
+
+    def key(self, key: Key) -> exp.Expr:
+        """Give a key of the result: one that the sums have, or what theirs lead to."""
+        return self.value(key.column) if self.early.reaches(key.column) else column(key.name, self.scan.model)
+
+    def _moment(self, wanted: Column) -> exp.Expr:
+        assert self.early.moment
+        return column(self.early.moment.name, self.scan.model)
+
+    def _before(self, path: Sequence[Hop]) -> str:
+        return self.scan.model if tuple(path) in self.early.cut else super()._before(path)
+
+    def _key_in(self, path: Sequence[Hop], before: str) -> exp.Expr:
+        key = self.early.cut.get(tuple(path))
+        return column(key.name, before) if key else super()._key_in(path, before)
+
+    def source(self, select: exp.Select) -> exp.Select:
+        """Read from the sums, and from what was joined with them."""
+        table = exp.alias_(self.sums.subquery(), self.scan.model, table=True, quoted=True, copy=False)
+        select = select.from_(table, copy=False)
         for join in self._joins.values():
             select.append("joins", join)
         return select

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from plumbline.compiler import compile
@@ -24,10 +25,13 @@ from plumbline.indicators.reads import ALWAYS, Reads, columns_read, joins_of, lo
 from plumbline.project import digest_of_code
 from plumbline.warehouse import quoted
 from plumbline.warehouse.contents import Contents, as_json, from_json
+from plumbline.warehouse.sizes import MANY, name_of, sizes_of
+from plumbline.warehouse.tables import database_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from plumbline.compiler.sizes import Sizes
     from plumbline.definitions import Definitions
     from plumbline.indicators.questions import Question
     from plumbline.project import Home
@@ -105,7 +109,7 @@ class Answers:
         since = self._changed_since(question, reads) if reads else ALWAYS
         self.anew[question.name] = since
         if since == ALWAYS or (since and reads and not self._replace_since(question, reads, since)):
-            self.con.execute(f"CREATE OR REPLACE TABLE {table} AS {sql}")
+            self.con.execute(f"CREATE OR REPLACE TABLE {table} AS {self._quickly(question.query)}")
             self.anew[question.name] = ALWAYS
         return table
 
@@ -131,6 +135,19 @@ class Answers:
         self.con.execute(
             "CREATE OR REPLACE TABLE answers.basis AS SELECT ?::VARCHAR AS record", [json.dumps(record)]
         )
+
+    def _quickly(self, query: Mapping[str, Any]) -> str:
+        """Write SQL that makes use of how large the marts are; what is kept rests on that which does not."""
+        manifest, compiled = self.home.semantic_manifest, self.home.compiled
+        return compile(manifest, query, "duckdb", cache=compiled, sizes=self._sizes)
+
+    @cached_property
+    def _sizes(self) -> Sizes | None:
+        """How large the marts are; None where finding that out takes longer than it saves."""
+        rows = {name: content.whole.rows for name, content in self.marts.items()}
+        if max(rows.values(), default=0) < MANY:
+            return None
+        return sizes_of(self.con, name_of(self.con, database_of(self.con), "marts", rows))
 
     def _reads(self, question: Question, sql: str) -> Reads | None:
         """Find what a question rests on; None when that cannot be told."""
@@ -222,7 +239,7 @@ class Answers:
     def _newer(self, question: Question, query: dict[str, Any], first: date, last: date) -> Iterator[None]:
         """Ask for some periods, into a table that is there within."""
         within = {**query, "time_constraint": [first.isoformat(), min(last, _LAST).isoformat()]}
-        sql = compile(self.home.semantic_manifest, within, "duckdb", cache=self.home.compiled)
+        sql = self._quickly(within)
         self.con.execute(
             f"CREATE OR REPLACE TEMP TABLE newer AS SELECT * FROM ({sql})"
             f" WHERE {_day_of(question)} >= DATE '{first}'"

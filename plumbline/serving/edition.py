@@ -20,11 +20,15 @@ from plumbline.serving.reader import Source
 from plumbline.serving.sight import sight_of
 from plumbline.serving.vocabulary import Vocabulary
 from plumbline.serving.waivers import Standing, all_standing
+from plumbline.warehouse.sizes import MANY, Parts, name_of, sizes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from plumbline.access import Policy
+    from plumbline.compiler.sizes import Sizes
+    from plumbline.publication import Publication
 
 
 # Texts of SQL that are kept, of some kilobytes each.
@@ -60,8 +64,30 @@ class Edition:
     @cached_property
     def compiled(self) -> Callable[..., str]:
         """Compile a query of the compiler into SQL of the generation."""
-        compiled = partial(compile_query, self.source.manifest, dialect="duckdb")
+        compiled = partial(compile_query, self.source.manifest, dialect="duckdb", sizes=self.sizes)
         return partial(compiled, cache=self.home.compiled) if self.tables is None else _remembered(compiled)
+
+    @cached_property
+    def sizes(self) -> Sizes | None:
+        """How large the marts are; None where finding that out takes longer than it saves."""
+        publication = self.source.publication
+        if publication is None:
+            return None
+        rows = {table.name: table.rows for table in publication.tables if table.schema == "marts"}
+        if self.tables is None and max(rows.values(), default=0) < MANY:
+            return None
+        connection = self.source.connection
+        # What is kept on the disk is kept by this name.
+        name = name_of(connection, "warehouse", "marts", rows) if self.tables is None else ""
+        return sizes_of(connection, name, self._parts(publication, rows))
+
+    def _parts(self, publication: Publication, rows: Mapping[str, int]) -> dict[str, Parts]:
+        """Give the files behind the marts that have some."""
+        root = publication.path.parent
+        files: dict[str, list[Path]] = {}
+        for part in publication.parts:
+            files.setdefault(part.mart, []).append(root / part.file)
+        return {mart: Parts(found, rows.get(mart, 0)) for mart, found in files.items()}
 
     @cached_property
     def coverage(self) -> Coverage:

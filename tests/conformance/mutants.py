@@ -19,14 +19,15 @@ from types import ModuleType
 PACKAGE = "plumbline.compiler"
 MODULES = (
     *("rows", "relations", "generate", "steps", "sliding"),
-    *("members", "aggregates", "expressions", "spines", "picked"),
+    *("members", "aggregates", "expressions", "spines", "picked", "early"),
 )
 # Of each kind of join, the one that loses or invents rows.
 _JOINS = {"left": "inner", "inner": "left", "full outer": "left", "FULL": "LEFT", "LEFT": "INNER"}
 _DEFAULTS = ("Coalesce", "Nullif")
 _FILTERS = ("where", "_where")
 # Where what a module answers with nothing is answered by another way.
-_CHOOSING = ("picked",)
+_CHOOSING = ("picked", "early")
+_WAYS_OUT = ("return", "return None", "return False")
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def _places(tree: ast.AST, module: str) -> Iterator[tuple[ast.expr | ast.stmt, s
         elif (
             module in _CHOOSING
             and isinstance(node, ast.If)
-            and "".join(map(ast.unparse, node.body)) == "return None"
+            and "".join(map(ast.unparse, node.body)) in _WAYS_OUT
         ):
             yield node, "no way out"
 

@@ -28,6 +28,7 @@ from tests.conformance.features.market import (
     window,
 )
 from tests.conformance.naive import Aggregate, Asked, Question, Row, Shift, Told, Values, evaluated, start
+from tests.conformance.sized import imagined
 from tests.unit.definitions.shop import metric
 
 EXAMPLES = int(os.environ.get("PLUMBLINE_NAIVE_EXAMPLES", "60"))
@@ -321,6 +322,7 @@ class Company:
                 some(),
                 chance.choice((None, *range(9))),
             )
+        self.sizes = imagined(self.con)
         self.tables = {name: self.read(sql) for name, sql in _ROWS.items()}
 
     def days(self, chance: random.Random) -> Callable[[], date | None]:
@@ -408,6 +410,10 @@ def test_made_up_metrics_are_those_calculated_in_python(companies: list[Any], da
             return
         raise
     rows = company.con.execute(sql).fetchall()
+    # Tables of other sizes are asked for otherwise, and answer the same.
+    sized = data.draw(st.sampled_from(company.sizes))
+    for text in {compile(path, asked, sizes=sized)} - {sql}:
+        assert sorted(map(repr, company.con.execute(text).fetchall())) == sorted(map(repr, rows)), text
     question = Question(company.tables, DAYS, tuple(_column(ways, name) for name in by), grain)
     expected = _beside([evaluated(pool.told[name], question, where) for name in names])
     got = {tuple(map(plain, row)) for row in rows}

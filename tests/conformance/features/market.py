@@ -16,6 +16,7 @@ import duckdb
 
 from plumbline.compiler import compile
 from tests.conformance.engines import DuckDB, Engine
+from tests.conformance.sized import imagined
 from tests.unit.definitions.shop import measure, metric, offset, saved_query
 
 DATABASE = "town"
@@ -362,6 +363,11 @@ METRICS = [
     metric("shop_notes", measure="noted", where=SHOP),
     metric("phone_largest_sale", measure="largest_sale", where=PHONE),
     metric("retail_sales", measure="sales", where="{{ Dimension('customer__segment') }} = 'retail'"),
+    metric(
+        "retail_or_web_sales",
+        measure="sales",
+        where=f"{{{{ Dimension('customer__segment') }}}} = 'retail' OR {WEB}",
+    ),
     metric("big_web_sales", measure=taken("sales", WEB), where="{{ Dimension('order__size') }} = 'big'"),
     metric(
         "sales_of_regulars",
@@ -430,6 +436,12 @@ METRICS = [
         "derived",
         expr="last_stock",
         metrics=[taken("last_stock", offset_to_grain="month")],
+    ),
+    metric(
+        "sales_at_month_start",
+        "derived",
+        expr="sales",
+        metrics=[taken("sales", offset_to_grain="month")],
     ),
     shifted("sales_2_months_ago", "sales_1_month_ago", 1, "month"),
     shifted("net_sales_1_month_ago", "net_sales", 1, "month"),
@@ -645,6 +657,9 @@ class Market:
         self.con = duckdb.connect()
         self.con.execute(TABLES)
         self.engine: Engine = DuckDB(self.con)
+        self.sizes = imagined(self.con)
+        # How many statements were others because of sizes.
+        self.rewritten = 0
 
     def compiled(self, metrics: str, by: str = "", **query: Any) -> str:
         """Compile metrics by columns, both as words."""
@@ -662,7 +677,17 @@ class Market:
         """Answer a query as it is."""
         sql = self.compiled_as(query)
         ordered = bool(query.get("order_by") or query.get("saved_query"))
-        return _rows(self.engine.rows(sql), sql, query, ordered=ordered)
+        found = _rows(self.engine.rows(sql), sql, query, ordered=ordered)
+        if isinstance(self.engine, DuckDB):
+            self._require_the_same(query, sql)
+        return found
+
+    def _require_the_same(self, query: Mapping[str, Any], sql: str) -> None:
+        """Hold the SQL for tables of other sizes to the same rows, digits and types."""
+        texts = {compile(self.manifest, query, self.engine.dialect, sizes=sizes) for sizes in self.sizes}
+        self.rewritten += len(texts - {sql})
+        for text in texts - {sql}:
+            assert _typed(self.con, text) == _typed(self.con, sql), f"{query}\n{text}\nis not\n{sql}"
 
     def columns(self, metrics: str, by: str = "", **query: Any) -> list[str]:
         """Name the columns of an answer."""
@@ -671,6 +696,11 @@ class Market:
     def sql(self, text: str, *, ordered: bool = False) -> Rows:
         """Answer by SQL written by hand, in the same form."""
         return _rows(self.con.execute(text).fetchall(), text, None, ordered=ordered)
+
+
+def _typed(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[list[Any], list[str]]:
+    answer = con.execute(sql)
+    return [str(item[1]) for item in answer.description or ()], sorted(map(repr, answer.fetchall()))
 
 
 def _rows(found: list[tuple[Any, ...]], sql: str, asked: Any, *, ordered: bool) -> Rows:

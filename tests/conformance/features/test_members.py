@@ -104,6 +104,12 @@ def test_that_meet_a_condition_on_a_metric(market: Market) -> None:
         WHERE customer_id IN (SELECT customer_id FROM market.orders GROUP BY 1 HAVING count(*) > 2)""")
 
 
+def test_an_empty_member_meets_no_condition_on_a_metric(market: Market) -> None:
+    where = ["{{ Metric('orders', group_by=['customer']) }} > 0"]
+    assert market.ask("", "customer", where=where) == market.sql("""
+        SELECT customer_id FROM market.customers SEMI JOIN market.orders USING (customer_id)""")
+
+
 def test_periods_that_meet_a_condition(market: Market) -> None:
     where = ["{{ TimeDimension('metric_time', 'day') }} BETWEEN '2024-01-31' AND '2024-02-01'"]
     assert market.ask("", "metric_time__month", where=where) == [("2024-01-01",), ("2024-02-01",)]
@@ -193,4 +199,10 @@ def test_what_only_a_fact_brings_together_is_for_a_metric_to_ask(market: Market)
 def test_what_is_for_members_does_not_go_with_metrics(market: Market, more: dict[str, bool]) -> None:
     with pytest.raises(DefinitionError) as caught:
         market.ask("sales", "customer__segment", **more)
+    assert caught.value.code == "bad-query"
+
+
+def test_the_least_and_greatest_of_a_saved_query_of_metrics_are_refused(market: Market) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        market.ask_as({"saved_query": "best_segments", "min_max_only": True})
     assert caught.value.code == "bad-query"

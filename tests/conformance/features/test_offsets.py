@@ -201,3 +201,10 @@ def test_a_snapshot_at_the_start_of_a_month_is_seen_from_the_first_day_of_a_week
         SELECT date_day, sum(on_hand) FROM market.days
         JOIN market.stock ON stock_date = date_trunc('month', date_day)
         WHERE date_part('isodow', date_day) = 1 GROUP BY 1""")
+
+
+def test_the_start_of_a_longer_period_is_seen_in_the_own_period_that_has_it(market: Market) -> None:
+    assert market.ask("sales_at_month_start", "metric_time__sprint metric_time__month") == market.sql("""
+        SELECT sprint_start, order_date, sum(amount)
+        FROM market.orders JOIN market.days ON order_date = date_day
+        WHERE day(order_date) = 1 GROUP BY ALL""")

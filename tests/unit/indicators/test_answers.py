@@ -7,6 +7,7 @@ import duckdb
 import pytest
 
 from plumbline.compiler import compile as answers_compile
+from plumbline.compiler import early
 from plumbline.indicators import Candidates, answers
 from plumbline.indicators.reads import columns_read
 from tests.unit.definitions import shop
@@ -67,6 +68,26 @@ def test_the_digits_do_not_depend_on_threads(build: Builder, threads: int) -> No
     build.con.execute("SET threads = 3")
     build(full=True)
     assert kept == published(build)
+
+
+@pytest.mark.usefixtures("built")
+def test_of_large_marts_answers_are_the_same_and_kept_as_before(
+    build: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = published(build)
+    monkeypatch.setattr(answers, "MANY", 0)
+    monkeypatch.setattr(early, "_STEP", -1e12)
+    asked: list[str] = []
+
+    def compiled(*given: Any, **more: Any) -> str:
+        asked.append(answers_compile(*given, **more))
+        return asked[-1]
+
+    monkeypatch.setattr(answers, "compile", compiled)
+    assert set(build().since.values()) == {None}
+    build(full=True)
+    assert published(build) == before
+    assert any('"stored moment"' in sql for sql in asked)
 
 
 def test_changes_add_up_over_runs(build: Builder) -> None:
