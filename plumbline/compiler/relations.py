@@ -16,6 +16,7 @@ from plumbline.compiler.expressions import (
     common,
     earlier,
     filled_in,
+    later,
     named,
     qualified,
     selected,
@@ -195,9 +196,9 @@ class Writer:
         self, scan: Scan, values: Sequence[Value], shared: tuple[Condition, ...], early: Early
     ) -> exp.Select:
         """Aggregate rows by keys first, then what these lead to."""
-        later = {value: [item for item in value.beyond(shared) if early.is_later(item)] for value in values}
+        after = {value: [item for item in value.beyond(shared) if early.is_later(item)] for value in values}
         parts = {
-            value: replace(value, conditions=tuple(c for c in value.conditions if c not in later[value]))
+            value: replace(value, conditions=tuple(c for c in value.conditions if c not in after[value]))
             for value in values
         }
         first = tuple(dict.fromkeys(parts.values()))
@@ -205,7 +206,7 @@ class Writer:
         sums = Sums(self.graph, scan, self.dialect, self.subquery, early=early, sums=source)
         keys = [_key(key.name, sums.key(key)) for key in scan.keys]
         limits = [
-            both([sums.condition(item) for item in items]) if items else None for items in later.values()
+            both([sums.condition(item) for item in items]) if items else None for items in after.values()
         ]
         totals = [
             self._total_of_sums(value, column(self.column_of(part), scan.model), limit, scan, shared)
@@ -392,12 +393,12 @@ class Writer:
         table = self.add("running", self._totals_by(running)(running, name, rolled))
         return self.add("rolled", _rolled(running, table, name)) if rolled else table
 
-    def _totals_by(self, running: Running) -> Callable[[Running, str, bool], exp.Select]:
+    def _totals_by(self, running: Running) -> Callable[[Running, str, bool], exp.Query]:
         if by_steps(running):
             return self._followed_totals
         return self._slid_totals if slides(running, self.dialect) else self._added_up
 
-    def _followed_totals(self, running: Running, name: str, rolled: bool) -> exp.Select:
+    def _followed_totals(self, running: Running, name: str, rolled: bool) -> exp.Query:
         """Look up the total that holds at each moment."""
         if running.measure.agg in DISTRIBUTIVE:
             source = self._rows_by_moment(running)
@@ -409,7 +410,7 @@ class Writer:
         present = running.measure.agg not in DISTRIBUTIVE
         return self._looked_up(running, totals, column(TOTAL, totals), present, name, rolled)
 
-    def _slid_totals(self, running: Running, name: str, rolled: bool) -> exp.Select:
+    def _slid_totals(self, running: Running, name: str, rolled: bool) -> exp.Query:
         """Look up what a window that slides over the rows of a member adds up to."""
         source = self._rows_by_moment(running)
         parts = {self.column_of(value): f"{TOTAL}_{n}" for n, value in enumerate(_parts(running.measure))}
@@ -420,19 +421,26 @@ class Writer:
 
     def _looked_up(
         self, running: Running, totals: str, total: exp.Expr, present: bool, name: str, rolled: bool
-    ) -> exp.Select:
+    ) -> exp.Query:
         """Give each moment the total that holds then, where rows are there to be added up."""
         ends = self._moments(running)
         end = shifted(column(MOMENT, ends), running.shifts)
-        match: list[exp.Expr] = [
-            exp.GTE(this=end, expression=column(SINCE, totals)),
-            exp.LT(this=end.copy(), expression=column(UNTIL, totals)),
-        ]
+        since, until = column(SINCE, totals), column(UNTIL, totals)
+        match: list[exp.Expr] = [exp.LT(this=end, expression=until)]
         if present:
             match.append(exp.GT(this=column(PRESENT, totals), expression=exp.Literal.number(0)))
         keys = self._running_keys(running, ends, totals, rolled)
         select = selected([*keys.values(), _filled(running, total)], [*keys, name], ends)
-        return with_join(select, totals, both(match), _side(running))
+        if not _holds_for_days(running):
+            match.append(exp.GTE(this=end.copy(), expression=since))
+            return with_join(select, totals, both(match), _side(running))
+        # Most hold on the day when they begin, and engines find equal days faster than those between two.
+        next_day = later(since.copy(), 1, _DAY)
+        begun = [exp.EQ(this=end.copy(), expression=since), *(item.copy() for item in match)]
+        held = [exp.GT(this=end.copy(), expression=since.copy()), *match]
+        held.append(exp.GT(this=until.copy(), expression=next_day))
+        parts = [with_join(select.copy(), totals, both(item), "inner") for item in (begun, held)]
+        return exp.union(*parts, distinct=False, copy=False)
 
     def _added_up(self, running: Running, name: str, rolled: bool) -> exp.Select:
         """Add up, for each moment, what its window has."""
@@ -703,6 +711,12 @@ class Writer:
         first = exp.EQ(this=column(_NUMBER), expression=exp.Literal.number(1))
         source = numbered.from_(common(base), copy=False).subquery("numbered")
         return exp.select(*(column(name) for name in names)).from_(common(source), copy=False).where(first)
+
+
+def _holds_for_days(running: Running) -> bool:
+    """Whether totals of members hold from one day to another, and no moment without them is asked for."""
+    members = not all(key.is_time for key in running.keys)
+    return members and not running.outer and running.source.time.base == _DAY
 
 
 def _follows_from(moment: Column, key: Key) -> bool:
