@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from plumbline.errors import DefinitionError
 from plumbline.publication import Publication
 from plumbline.publication.labels import Label
+from plumbline.serving.compare import ordered_sql
 from plumbline.serving.reader import Source
 
 if TYPE_CHECKING:
@@ -40,8 +42,22 @@ class AnswerColumn:
     is_mark: bool = False
 
 
+@dataclass(frozen=True)
+class Statement:
+    """The SQL of an answer: of its figures, and what they are ordered by and limited to."""
+
+    figures: str
+    order: tuple[str, ...] = ()
+    limit: int | None = None
+
+    @property
+    def sql(self) -> str:
+        """The whole."""
+        return self.figures + ordered_sql(self.order, self.limit)
+
+
 class Answer:
-    """The answer to a question; the rows are read when they are asked for.
+    """The answer to a question; the rows are read, and the SQL is written, when they are asked for.
 
     `published_table` is the table that has the figures already, '' where they are calculated from the marts;
     `held` says why an earlier publication answers; `discreet`: errors tell no value.
@@ -50,7 +66,7 @@ class Answer:
     def __init__(
         self,
         source: Source,
-        sql: str,
+        statement: Callable[[], Statement],
         columns: tuple[AnswerColumn, ...],
         *,
         conditions: Sequence[str],
@@ -66,12 +82,22 @@ class Answer:
         self._discreet = discreet
         self._notes = notes
         self._plan = plan
-        self.sql = sql
+        self._written = statement
         self.columns = columns
         self.published_table = published_table
         self.metrics = tuple(metrics)
         self.held = held
         self._elsewhere: Callable[[], Rows | None] = lambda: None
+
+    @cached_property
+    def statement(self) -> Statement:
+        """The SQL in its parts."""
+        return self._written()
+
+    @property
+    def sql(self) -> str:
+        """The SQL."""
+        return self.statement.sql
 
     @property
     def plan(self) -> str:
@@ -133,10 +159,25 @@ class Answer:
 
     def arrow(self, most: int | None = None) -> pa.Table:
         """Read the rows (at most so many) as an Arrow table; whole days are dates, counts are int64."""
+        statement = self.statement
+        if statement.limit is None and self._is_by_keys(statement.order):
+            from plumbline.serving.ordering import in_order
+
+            table = self._arrow_of(statement.figures, most)
+            if table.num_rows != most and (ordered := in_order(table, statement.order)) is not None:
+                return ordered
+        return self._arrow_of(statement.sql, most)
+
+    def _is_by_keys(self, order: Sequence[str]) -> bool:
+        """Tell whether an order rests on what the answer is split by alone, where no two rows are alike."""
+        keys = {column.name for column in self.columns if column.is_key}
+        return keys == {name.removeprefix("-") for name in order}
+
+    def _arrow_of(self, sql: str, most: int | None) -> pa.Table:
         import pyarrow as pa
 
         with self._mending():
-            found = self._source.connection.sql(self.sql)
+            found = self._source.connection.sql(sql)
             table = (found if most is None else found.limit(most)).to_arrow_table()
         for index, (column, kind) in enumerate(zip(self.columns, table.schema.types, strict=True)):
             wanted = pa.date32() if column.is_date and pa.types.is_timestamp(kind) else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from plumbline.errors import DefinitionError
 from plumbline.indicators.coverage import uncovered_sql, unsettled_sql
 from plumbline.project import Home
 from plumbline.publication.labels import Label, label_column
-from plumbline.serving.answer import Answer, AnswerColumn, Rows
+from plumbline.serving.answer import Answer, AnswerColumn, Rows, Statement
 from plumbline.serving.at_once import MOST_ROWS, NotAtOnce
 from plumbline.serving.compare import (
     COMPARISONS,
@@ -22,7 +21,6 @@ from plumbline.serving.compare import (
     STEPS,
     compare_sql,
     marked_sql,
-    ordered_sql,
     partial_sql,
     uncovered_parts,
 )
@@ -104,21 +102,20 @@ def answer(
     if source.is_at_hand and (covered is None or resolved.where):
         raise NotAtOnce
     try:
-        mark = _mark(resolved, source.as_of, edition)
-        sql = _sql(edition.compiled, resolved, mark, _read_at_once(edition, resolved, covered))
+        statement = _statement(edition, resolved, _read_at_once(edition, resolved, covered))
     except DefinitionError as error:
         if resolved.small_groups and error.code == "unreachable-dimension":
             raise not_counted(error, resolved) from None
         raise in_their_words(error, vocabulary, question, resolved) from None
-    if doubt := _doubt_on(source, edition.definitions, resolved, sql):
+    if doubt := _doubt_on(source, edition.definitions, resolved, statement):
         return _last_good(edition, question, role, source, doubt)
     if covered:
-        sql = _sql(edition.compiled, resolved, mark, covered.sql(resolved))
+        statement = _statement(edition, resolved, covered)
     limited_to = vocabulary.sight.limit_in_words() if resolved.limits else ""
     asked = Asked(edition, source, question, resolved, held, limited_to)
     given = Answer(
         source,
-        sql,
+        lambda: statement,
         _columns(edition.labels, resolved),
         conditions=question.where,
         discreet=vocabulary.sight.role is not None,
@@ -131,13 +128,13 @@ def answer(
     return given if covered is None else _from_memory(given, edition, source, resolved, covered)
 
 
-def _read_at_once(edition: Edition, resolved: Resolved, covered: Covering | None) -> str:
-    """Write what reads a table where nothing is to be found out from the SQL over the marts; '' elsewhere.
+def _read_at_once(edition: Edition, resolved: Resolved, covered: Covering | None) -> Covering | None:
+    """Give the table to read where nothing is to be found out from the SQL over the marts.
 
     That SQL tells which doubts an answer rests on, and refuses conditions that are none.
     """
     judged = edition.source.publication is not None and not _is_held(edition.source)
-    return covered.sql(resolved) if covered and judged and not resolved.where else ""
+    return covered if judged and not resolved.where else None
 
 
 def _is_held(source: Source) -> bool:
@@ -145,13 +142,15 @@ def _is_held(source: Source) -> bool:
     return source.publication is not None and source.publication.verdict == "partly_held"
 
 
-def _doubt_on(source: Source, definitions: Definitions, resolved: Resolved, sql: str) -> Doubt | None:
+def _doubt_on(
+    source: Source, definitions: Definitions, resolved: Resolved, statement: Statement
+) -> Doubt | None:
     """Give the doubt on what a statement reads; what finds it out is loaded only where something is held."""
     if not _is_held(source):
         return None
     from plumbline.serving.doubts import doubt_on
 
-    return doubt_on(source, definitions, resolved, sql)
+    return doubt_on(source, definitions, resolved, statement.sql)
 
 
 def _from_memory(
@@ -167,8 +166,7 @@ def _from_memory(
     time = resolved.group_by.index(resolved.time)
 
     def read() -> Rows:
-        mark = _mark(whole, source.as_of, edition)
-        return given.rows_of(_sql(edition.compiled, whole, mark, covered.sql(whole)))
+        return given.rows_of(_statement(edition, whole, covered).sql)
 
     def rows() -> Rows | None:
         found = tables.get(key, time, read)
@@ -195,16 +193,17 @@ def _last_good(edition: Edition, question: Question, role: str, source: Source, 
     return answer(Edition(edition.home, older, edition.policy), question, role, held=doubt)
 
 
-def _sql(compiled: Any, resolved: Resolved, mark: str, covered: str = "") -> str:
+def _statement(edition: Edition, resolved: Resolved, covered: Covering | None) -> Statement:
     """Write the SQL of a question; rows come in a fixed order even when none was asked for.
 
     `covered` reads the figures from a published table.
     """
-    asked = _asked(resolved)
+    compiled, asked = edition.compiled, _asked(resolved)
+    mark = _mark(resolved, edition)
     keys = [item.column for item in resolved.group_by]
     order = list(resolved.order)
     order += [key for key in keys if key not in {name.removeprefix("-") for name in order}]
-    now = covered or str(compiled(asked | _within(resolved.period)))
+    now = covered.sql(resolved) if covered else str(compiled(asked | _within(resolved.period)))
     if resolved.comparison:
         before = compiled(asked | _within(resolved.comparison.before(resolved.period)))
         now = compare_sql(resolved.comparison, asked["metrics"], keys, now, before, mark)
@@ -212,7 +211,7 @@ def _sql(compiled: Any, resolved: Resolved, mark: str, covered: str = "") -> str
         now = marked_sql(now, mark)
     if resolved.small_groups:
         now = suppressed_sql(now, resolved)
-    return now + ordered_sql(order, resolved.limit)
+    return Statement(now, tuple(order), resolved.limit)
 
 
 def _asked(resolved: Resolved) -> dict[str, Any]:
@@ -224,11 +223,11 @@ def _asked(resolved: Resolved) -> dict[str, Any]:
     return {"metrics": metrics, "group_by": keys, "where": resolved.conditions}
 
 
-def _mark(resolved: Resolved, as_of: date | None, edition: Edition) -> str:
+def _mark(resolved: Resolved, edition: Edition) -> str:
     """Write the column that tells partial periods; '' when the question has none."""
     if resolved.time is None:
         return ""
-    definitions, coverage = edition.definitions, edition.coverage
+    definitions, coverage, as_of = edition.definitions, edition.coverage, edition.source.as_of
     period, time = resolved.period or Period(), resolved.time
     last = min((day for day in (period.end, as_of) if day), default=None)
 

@@ -16,6 +16,9 @@ from plumbline.spreadsheets import neutral
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
+# Bytes from which on a piece is not put together with others.
+_LARGE_PIECE = 65_536
+
 
 def json_lines(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
     """Write rows as a JSON array of objects, one per line; DECIMAL digits are written as they are."""
@@ -68,6 +71,39 @@ def arrow_bytes(table: pa.Table) -> bytes:
     with pa.ipc.new_stream(buffer, table.schema) as writer:
         writer.write_table(table)
     return buffer.getvalue()
+
+
+class _Pieces:
+    """A file that keeps what is written as it is given: buffers of a table are not copied."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.pieces: list[Any] = []
+
+    def write(self, piece: Any) -> None:
+        self.pieces.append(piece)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def arrow_pieces(table: pa.Table) -> list[bytes | memoryview]:
+    """Write a table as an Arrow IPC stream in pieces, of which the large ones are the table's own memory."""
+    import pyarrow as pa
+
+    sink = _Pieces()
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), table.schema) as writer:
+        writer.write_table(table)
+    found: list[bytes | memoryview] = []
+    small = bytearray()
+    for piece in sink.pieces:
+        if len(piece) < _LARGE_PIECE:
+            small += piece
+            continue
+        found += [bytes(small), memoryview(piece)]
+        small = bytearray()
+    return [piece for piece in (*found, bytes(small)) if len(piece)]
 
 
 def _json_value(value: Any) -> str:

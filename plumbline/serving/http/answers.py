@@ -32,18 +32,23 @@ _ACCEPTED = {
 }
 # Characters of a header: what is longer is said in the body of JSON alone.
 _LONGEST_HEADER = 4_000
-_INDENT = "\n"
+# Bytes from which on a table is not copied to be sent.
+_IN_PIECES = 1_000_000
 
 
 @dataclass(frozen=True)
 class Written:
-    """A finished answer: its bytes, what they are, what else a program should know, and what the log says."""
+    """A finished answer: its bytes, what they are, what else a program should know, and what the log says.
+
+    A large one is in `pieces`, which are sent one after another as they are, and not kept.
+    """
 
     content: bytes
     media: str = MEDIA[JSON]
     headers: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
+    pieces: Sequence[bytes | memoryview] = ()
 
 
 def exact_json(value: Any) -> str:
@@ -111,8 +116,10 @@ def arrow_written(
     if table.nbytes > most:
         raise too_large(most)
     told = {**(table.schema.metadata or {}), b"plumbline": exact_json(envelope).encode()}
-    content = formats.arrow_bytes(table.replace_schema_metadata(told))
-    return Written(content, MEDIA[ARROW], headers, table.num_rows)
+    table = table.replace_schema_metadata(told)
+    if table.nbytes > _IN_PIECES:
+        return Written(b"", MEDIA[ARROW], headers, table.num_rows, pieces=formats.arrow_pieces(table))
+    return Written(formats.arrow_bytes(table), MEDIA[ARROW], headers, table.num_rows)
 
 
 def header_text(value: Any) -> str:

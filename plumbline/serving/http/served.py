@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from plumbline.access.policy import EVIDENCE, QUERY
 from plumbline.errors import AccessError, PlumblineError
@@ -147,7 +148,7 @@ class Served:
         if written is not None or is_known(tag, request.headers.get("if-none-match", "")):
             return self._sent(request, told, visit.publication, tag, written)
         written = replace(work(visit), told=known)
-        if keep:
+        if keep and not written.pieces:
             self.kept.keep(tag, written, visit.edition)
         return self._sent(request, told, visit.publication, tag, written, cached=False)
 
@@ -167,6 +168,8 @@ class Served:
             return Response(status_code=304, headers=headers)
         told.add(rows=written.rows)
         named = {**headers, **publication_headers(publication), **written.headers}
+        if written.pieces:
+            return InPieces(written.pieces, named, written.media)
         return Response(written.content, headers=named, media_type=written.media)
 
     def envelope(self, visit: Visit) -> dict[str, Any]:
@@ -190,6 +193,24 @@ class Served:
         following = offset + limit if offset + limit < len(entries) else None
         told = {"total": len(entries), "offset": offset, "next_offset": following, name: page}
         return written({**self.envelope(visit), **told}, rows=len(page))
+
+
+class InPieces(Response):
+    """Sends pieces one after another, each as it is, as fast as the client takes them."""
+
+    def __init__(
+        self, pieces: Sequence[bytes | memoryview], headers: Mapping[str, str], media_type: str
+    ) -> None:
+        size = sum(map(len, pieces))
+        super().__init__(headers={**headers, "content-length": str(size)}, media_type=media_type)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for piece in self._pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body"})
 
 
 def written(content: Mapping[str, Any], rows: int | None = None) -> Written:
