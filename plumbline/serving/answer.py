@@ -27,6 +27,14 @@ Rows = Sequence[tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
+class Cut:
+    """Rows from memory; `objects` gives them as JSON objects, by the names of their columns."""
+
+    rows: Rows
+    objects: Callable[[Sequence[str]], list[str]]
+
+
+@dataclass(frozen=True)
 class AnswerColumn:
     """One column of an answer: `is_key` for what it is split by, `is_date` where a time is a whole day.
 
@@ -87,7 +95,9 @@ class Answer:
         self.published_table = published_table
         self.metrics = tuple(metrics)
         self.held = held
-        self._elsewhere: Callable[[], Rows | None] = lambda: None
+        # What those who write answers keep of all that are like this one.
+        self.texts: dict[str, str] = {}
+        self._elsewhere: Callable[[], Cut | None] = lambda: None
 
     @cached_property
     def statement(self) -> Statement:
@@ -98,6 +108,12 @@ class Answer:
     def sql(self) -> str:
         """The SQL."""
         return self.statement.sql
+
+    @property
+    def writes(self) -> Callable[[], str]:
+        """What writes the SQL, and holds no connection."""
+        written = self._written
+        return lambda: written().sql
 
     @property
     def plan(self) -> str:
@@ -114,15 +130,19 @@ class Answer:
         """Name the tables that the SQL reads: marts, or the published table that has the figures."""
         return tuple(dict.fromkeys(_TABLE.findall(self.sql)))
 
-    def reading(self, rows: Callable[[], Rows | None]) -> Answer:
+    def reading(self, cut: Callable[[], Cut | None]) -> Answer:
         """Read the rows from elsewhere; where they are not there (None), by the SQL."""
-        self._elsewhere = rows
+        self._elsewhere = cut
         return self
+
+    @cached_property
+    def cut(self) -> Cut | None:
+        """The rows, where they are in memory."""
+        return self._elsewhere()
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Read the rows; money is Decimal, whole days are dates."""
-        found = self._elsewhere()
-        return self.rows_of(self.sql) if found is None else list(found)
+        return self.rows_of(self.sql) if self.cut is None else list(self.cut.rows)
 
     def rows_of(self, sql: str) -> list[tuple[Any, ...]]:
         """Read the rows of SQL that gives these columns."""

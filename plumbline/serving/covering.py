@@ -51,10 +51,19 @@ def covering(edition: Edition, source: Source, resolved: Resolved, metrics: list
     definitions = edition.definitions
     found = [query for query in _alike(definitions, resolved) if _has(definitions, query, resolved, metrics)]
     found = [query for query in found if _is_there(edition, query, metrics)]
+    if not found or not _is_within(edition, source, resolved, metrics):
+        return None
     for query in sorted(found, key=lambda query: len(query.metrics)):
-        if _same_rows(edition, source, query, resolved, metrics):
+        if _same_rows(edition, source, query, metrics):
             return Covering(query, tuple(metrics))
     return None
+
+
+def reaches(edition: Edition, source: Source, resolved: Resolved, metrics: Sequence[str]) -> bool:
+    """Tell whether a range is one of whole periods that end where tables do, before the as-of date."""
+    assert resolved.time is not None
+    whole = _whole(resolved.period, resolved.time.grain)
+    return whole and _is_within(edition, source, resolved, metrics)
 
 
 def _alike(definitions: Definitions, resolved: Resolved) -> Iterator[SavedQuery]:
@@ -82,26 +91,28 @@ def _is_there(edition: Edition, query: SavedQuery, metrics: list[str]) -> bool:
     )
 
 
-def _same_rows(
-    edition: Edition, source: Source, query: SavedQuery, resolved: Resolved, metrics: list[str]
-) -> bool:
-    """Tell whether no row of the table is one of other metrics only, and no row is missing in the table."""
-    if not _is_within(edition, source, resolved, metrics):
-        return False
+def _same_rows(edition: Edition, source: Source, query: SavedQuery, metrics: Sequence[str]) -> bool:
+    """Tell whether no row of the table is one of other metrics only."""
     names = tuple(sorted(metrics))
     nothing = " AND ".join(f"{identifier(name)} IS NULL" for name in names)
     table = identifier("warehouse", "published", query.name)
     return edition.once(source, (query.name, *names), f"SELECT NOT EXISTS (FROM {table} WHERE {nothing})")
 
 
-def _is_within(edition: Edition, source: Source, resolved: Resolved, metrics: list[str]) -> bool:
+def _is_within(edition: Edition, source: Source, resolved: Resolved, metrics: Sequence[str]) -> bool:
     """Tell whether all rows of the answer lie before the as-of date, where the table ends."""
     as_of, period = source.as_of, resolved.period
     if as_of is None:
         return False
     if period and period.end:
         return period.end <= as_of
-    return all(_ends(edition, source, edition.definitions.metrics[name]) for name in metrics)
+    return all(_ends_in_time(edition, source, name) for name in metrics)
+
+
+def _ends_in_time(edition: Edition, source: Source, name: str) -> bool:
+    if name not in edition.ends:
+        edition.ends[name] = _ends(edition, source, edition.definitions.metrics[name])
+    return edition.ends[name]
 
 
 def _ends(edition: Edition, source: Source, metric: Metric) -> bool:
@@ -111,9 +122,7 @@ def _ends(edition: Edition, source: Source, metric: Metric) -> bool:
     if any(taken.join_to_timespine for taken in metric.measures):
         return False
     own = all(_measured_before(edition, source, taken.name) for taken in metric.measures)
-    return own and all(
-        _ends(edition, source, edition.definitions.metrics[item.name]) for item in metric.inputs
-    )
+    return own and all(_ends_in_time(edition, source, item.name) for item in metric.inputs)
 
 
 def _measured_before(edition: Edition, source: Source, measure: str) -> bool:

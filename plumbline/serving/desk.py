@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -25,11 +24,13 @@ from plumbline.errors import LimitError
 from plumbline.project import Home
 from plumbline.publication import Publication, Shelf
 from plumbline.serving import library
-from plumbline.serving.answer import Answer, AnswerColumn
+from plumbline.serving.answer import Answer, AnswerColumn, Cut
 from plumbline.serving.at_once import NO_CONNECTION
 from plumbline.serving.deadlines import DEADLINES
 from plumbline.serving.door import answer
 from plumbline.serving.edition import Edition
+from plumbline.serving.formats import json_objects
+from plumbline.serving.least_used import KeptOf
 from plumbline.serving.reader import Source, open_generation
 from plumbline.serving.resolve import Question
 from plumbline.serving.vocabulary import Vocabulary
@@ -67,12 +68,26 @@ class Reply:
     publication: Publication
     as_of: date
     origin: str
-    sql: str
     metrics: tuple[str, ...]
     is_cut: bool = False
     limits: Limits = Limits()
+    # What those who write answers keep of all that differ in range and limit only.
+    texts: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    _written: Callable[[], str] = field(default=str, compare=False, repr=False)
+    _cut: Cut | None = field(default=None, compare=False, repr=False)
     _table: Callable[[], pa.Table] | None = field(default=None, compare=False, repr=False)
     _plan: Callable[[], str] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def sql(self) -> str:
+        """The SQL that was read, or that would have given what was in memory."""
+        return self._written()
+
+    def objects(self) -> Iterable[str]:
+        """Give the rows as JSON objects."""
+        if self._cut is None:
+            return json_objects(self.names, self.values)
+        return self._cut.objects(self.names)[: len(self.values)]
 
     @property
     def names(self) -> list[str]:
@@ -99,14 +114,6 @@ class Reply:
         return self._plan() if self._plan else ""
 
 
-@dataclass(frozen=True)
-class Glance:
-    """What would answer now: the tag of its answers for a role, and the publication."""
-
-    etag: str
-    publication: Publication
-
-
 class Desk:
     """What a server asks; one per company, for many threads."""
 
@@ -117,7 +124,7 @@ class Desk:
         self._shelf = Shelf(home.published.resolve())
         self._lock = threading.Lock()
         self._open: _Open | None = None
-        self._answers = _Answers()
+        self._answers: _Answers = KeptOf(_KEPT_ANSWERS)
 
     @property
     def home(self) -> Home:
@@ -138,7 +145,7 @@ class Desk:
         policy = self.policy
         current = self._enter(policy)
         connection = current.connection()
-        source = replace(current.edition.source, connection=connection, others=[])
+        source = current.edition.source.over(connection)
         try:
             yield Visit(current, source, principal, self._answers)
         finally:
@@ -146,13 +153,6 @@ class Desk:
                 other.close()
             current.give_back(connection)
             self._leave(current)
-
-    def glance(self, principal: Principal | None = None) -> Glance | None:
-        """Tell what would answer, at once; None where a generation is to be opened first."""
-        known = self._at_hand()
-        if known is None:
-            return None
-        return Glance(known.tag(principal.role if principal else ""), known.publication)
 
     def visit_at_once(self, principal: Principal | None = None) -> Visit | None:
         """Ask what is in memory alone: a question that needs more raises NotAtOnce.
@@ -162,8 +162,7 @@ class Desk:
         known = self._at_hand()
         if known is None:
             return None
-        source = replace(known.edition.source, connection=NO_CONNECTION, others=[])
-        return Visit(known, source, principal, self._answers)
+        return Visit(known, known.edition.source.over(NO_CONNECTION), principal, self._answers)
 
     def _at_hand(self) -> _Open | None:
         """Give the generation that is open, if it is that of now."""
@@ -244,30 +243,7 @@ class _Open:
         self.edition.source.close()
 
 
-class _Answers:
-    """Answers that were given of one generation and policy, the least used ones forgotten first."""
-
-    def __init__(self) -> None:
-        self._of = ""
-        self._kept: OrderedDict[tuple[Any, ...], Reply] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: tuple[Any, ...]) -> Reply | None:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
-
-    def keep(self, key: tuple[Any, ...], reply: Reply) -> None:
-        if len(reply.values) > _KEPT_ROWS:
-            return
-        with self._lock:
-            if key[0] != self._of:
-                self._kept.clear()
-                self._of = key[0]
-            self._kept[key] = replace(reply, _table=None, _plan=None)
-            while len(self._kept) > _KEPT_ANSWERS:
-                self._kept.popitem(last=False)
+_Answers = KeptOf[Hashable, Reply]
 
 
 class Visit:
@@ -313,14 +289,16 @@ class Visit:
 
         Raises DefinitionError for names that are unknown to the role, and what `Company.query` raises.
         """
-        key = (self._opened.etag, self.role, question, limits.rows)
-        if found := self._answers.get(key):
+        key = (self.role, question, limits.rows)
+        if found := self._answers.get(self._opened.etag, key):
             return self._bound(found, question, limits)
         with self._timed(limits.seconds):
             given = self._asked(question, limits)
             values = given.rows()
-            reply = self._reply(given, values, limits)
-        self._answers.keep(key, reply)
+            reply = self._reply(given, values, limits, given.cut)
+        # What is cut from memory is as good as kept.
+        if given.cut is None and len(reply.values) <= _KEPT_ROWS:
+            self._answers.put(self._opened.etag, key, replace(reply, _table=None, _plan=None))
         return reply
 
     def table(self, question: Question, limits: Limits = Limits()) -> Reply:
@@ -379,9 +357,11 @@ class Visit:
         """Ask for no more rows than the limit, and one that tells that there are more."""
         most = limits.rows + 1
         limit = most if question.limit is None else min(question.limit, most)
-        return self.explain(replace(question, limit=limit))
+        return self.explain(question.within(question.start, question.end, limit))
 
-    def _reply(self, given: Answer, values: list[tuple[Any, ...]], limits: Limits) -> Reply:
+    def _reply(
+        self, given: Answer, values: list[tuple[Any, ...]], limits: Limits, kept: Cut | None = None
+    ) -> Reply:
         publication = given.publication
         assert publication is not None
         cut = len(values) > limits.rows
@@ -397,10 +377,12 @@ class Visit:
             publication=publication,
             as_of=publication.as_of,
             origin=where,
-            sql=given.sql,
             metrics=given.metrics,
             is_cut=cut,
             limits=limits,
+            texts=given.texts,
+            _written=given.writes,
+            _cut=kept,
             _table=given.arrow,
             _plan=lambda: given.plan,
         )
@@ -420,6 +402,9 @@ class Visit:
     @contextmanager
     def _timed(self, seconds: float) -> Iterator[None]:
         """Interrupt what takes longer, and say so."""
+        if self._source.is_at_hand:
+            yield
+            return
         import duckdb
 
         stop = self._stop = _Stop(lambda: (self._source, *self._source.others))

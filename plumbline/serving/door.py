@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from plumbline.errors import DefinitionError
 from plumbline.indicators.coverage import uncovered_sql, unsettled_sql
 from plumbline.project import Home
 from plumbline.publication.labels import Label, label_column
-from plumbline.serving.answer import Answer, AnswerColumn, Rows, Statement
+from plumbline.serving.answer import Answer, AnswerColumn, Cut, Rows, Statement
 from plumbline.serving.at_once import MOST_ROWS, NotAtOnce
 from plumbline.serving.compare import (
     COMPARISONS,
@@ -24,10 +24,10 @@ from plumbline.serving.compare import (
     partial_sql,
     uncovered_parts,
 )
-from plumbline.serving.covering import Covering, bounds, covering
+from plumbline.serving.covering import Covering, bounds, covering, reaches
 from plumbline.serving.edition import Edition, sentence
 from plumbline.serving.notes import Asked, notes
-from plumbline.serving.periods import Period
+from plumbline.serving.periods import Period, read_period
 from plumbline.serving.reader import Source, open_generation, open_live, open_publication
 from plumbline.serving.resolve import Question, Resolved, resolve
 from plumbline.serving.suppress import not_counted, suppressed_sql
@@ -95,6 +95,8 @@ def answer(
     `source` reads the edition over a connection of its own; `held` says why a later one does not answer.
     """
     source = source or edition.source
+    if held is None and (alike := _answer_alike(edition, question, role, source)):
+        return alike
     vocabulary = edition.vocabulary(role)
     resolved = resolve(vocabulary, question)
     edition.require_available(resolved.metrics)
@@ -109,23 +111,118 @@ def answer(
         raise in_their_words(error, vocabulary, question, resolved) from None
     if doubt := _doubt_on(source, edition.definitions, resolved, statement):
         return _last_good(edition, question, role, source, doubt)
-    if covered:
-        statement = _statement(edition, resolved, covered)
-    limited_to = vocabulary.sight.limit_in_words() if resolved.limits else ""
-    asked = Asked(edition, source, question, resolved, held, limited_to)
-    given = Answer(
+    columns = _columns(edition.labels, resolved)
+    if covered is None or resolved.where:
+        known = _statement(edition, resolved, covered) if covered else statement
+        return _given(edition, source, question, role, resolved, columns, lambda: known, covered, held)
+    shape = Shape.of(resolved, covered, columns)
+    if edition.shapes and held is None and not _is_held(source):
+        edition.shapes.put(likeness(role, question), shape)
+    return _of_shape(edition, source, question, role, resolved, shape, held)
+
+
+def _given(
+    edition: Edition,
+    source: Source,
+    question: Question,
+    role: str,
+    resolved: Resolved,
+    columns: tuple[AnswerColumn, ...],
+    statement: Callable[[], Statement],
+    covered: Covering | None,
+    held: Doubt | None,
+) -> Answer:
+    sight = edition.vocabulary(role).sight
+    limited_to = sight.limit_in_words() if resolved.limits else ""
+    return Answer(
         source,
-        lambda: statement,
-        _columns(edition.labels, resolved),
+        statement,
+        columns,
         conditions=question.where,
-        discreet=vocabulary.sight.role is not None,
-        notes=partial(notes, asked),
+        discreet=sight.role is not None,
+        notes=partial(notes, Asked(edition, source, question, resolved, held, limited_to)),
         plan=lambda: explain(source.manifest, _asked(resolved)).plan,
         published_table=covered.table if covered else "",
         metrics=resolved.metrics,
         held=held,
     )
-    return given if covered is None else _from_memory(given, edition, source, resolved, covered)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What questions share that differ in their range and their limit only, and that a table answers.
+
+    `key` tells the rows of the table from all others that are read of it; `texts` are for those who write
+    answers, to keep what is the same in all.
+    """
+
+    whole: Resolved
+    covered: Covering
+    columns: tuple[AnswerColumn, ...]
+    time: int
+    key: str
+    texts: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, resolved: Resolved, covered: Covering, columns: tuple[AnswerColumn, ...]) -> Shape:
+        """Give the shape of a question without conditions of its own."""
+        assert resolved.time is not None
+        whole = resolved.within(None, None)
+        key = (covered.table, covered.metrics, whole.metrics, whole.group_by, whole.limits, whole.order)
+        told = repr((*key, tuple(whole.small_groups)))
+        return cls(whole, covered, columns, resolved.group_by.index(resolved.time), told)
+
+
+def likeness(role: str, question: Question) -> Hashable:
+    """Tell questions apart that differ in more than their range and their limit."""
+    asked = question.metrics, question.by, question.where, question.grain, question.order, question.compare
+    return role, asked
+
+
+def _answer_alike(edition: Edition, question: Question, role: str, source: Source) -> Answer | None:
+    """Answer as one was that differs in its range and its limit only; None where there was none such."""
+    shape: Shape | None = edition.shapes.get(likeness(role, question)) if edition.shapes else None
+    if shape is None or (question.limit is not None and question.limit < 0):
+        return None
+    resolved = shape.whole.within(read_period(question.start, question.end), question.limit)
+    if not reaches(edition, source, resolved, shape.covered.metrics):
+        return None
+    return _of_shape(edition, source, question, role, resolved, shape, None)
+
+
+def _of_shape(
+    edition: Edition,
+    source: Source,
+    question: Question,
+    role: str,
+    resolved: Resolved,
+    shape: Shape,
+    held: Doubt | None,
+) -> Answer:
+    """Answer from a published table, where its rows are kept in memory by a cut of them."""
+    covered, tables = shape.covered, edition.tables
+
+    def statement() -> Statement:
+        return _statement(edition, resolved, covered)
+
+    given = _given(edition, source, question, role, resolved, shape.columns, statement, covered, held)
+    if tables is None:
+        return given
+    given.texts = shape.texts
+
+    def read() -> Rows:
+        return given.rows_of(_statement(edition, shape.whole, covered).sql)
+
+    def cut() -> Cut | None:
+        found = tables.get(shape.key, shape.time, read)
+        if found is None:
+            return None
+        rows = found.within(*bounds(resolved), most=resolved.limit)
+        if source.is_at_hand and len(rows.rows) > MOST_ROWS:
+            raise NotAtOnce
+        return rows
+
+    return given.reading(cut)
 
 
 def _read_at_once(edition: Edition, resolved: Resolved, covered: Covering | None) -> Covering | None:
@@ -151,33 +248,6 @@ def _doubt_on(
     from plumbline.serving.doubts import doubt_on
 
     return doubt_on(source, definitions, resolved, statement.sql)
-
-
-def _from_memory(
-    given: Answer, edition: Edition, source: Source, resolved: Resolved, covered: Covering
-) -> Answer:
-    """Let an answer cut its rows from those of the whole table, where these are kept in memory."""
-    tables = edition.tables
-    if tables is None or resolved.where:
-        return given
-    whole = replace(resolved, period=None, limit=None)
-    groups = tuple(whole.small_groups)
-    key = (covered.table, covered.metrics, whole.metrics, whole.group_by, whole.limits, whole.order, groups)
-    time = resolved.group_by.index(resolved.time)
-
-    def read() -> Rows:
-        return given.rows_of(_statement(edition, whole, covered).sql)
-
-    def rows() -> Rows | None:
-        found = tables.get(key, time, read)
-        if found is None:
-            return None
-        cut = found.within(*bounds(resolved))[: resolved.limit]
-        if source.is_at_hand and len(cut) > MOST_ROWS:
-            raise NotAtOnce
-        return cut
-
-    return given.reading(rows)
 
 
 def _last_good(edition: Edition, question: Question, role: str, source: Source, doubt: Doubt) -> Answer:

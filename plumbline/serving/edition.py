@@ -23,7 +23,7 @@ from plumbline.serving.waivers import Standing, all_standing
 from plumbline.warehouse.sizes import MANY, Parts, name_of, sizes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
     from pathlib import Path
 
     from plumbline.access import Policy
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from plumbline.publication import Publication
 
 
-# Texts of SQL that are kept, of some kilobytes each.
-_COMPILED = 2_048
+# Texts of SQL, and shapes of questions, that are kept: of some kilobytes each.
+_COMPILED, _SHAPES = 2_048, 1_024
 
 
 class Edition:
@@ -47,14 +47,17 @@ class Edition:
         remembers: bool = False,
     ) -> None:
         self.home = home
-        # Of whoever asks more than once: tables that were read, and compiled SQL; both would be in vain else.
+        # Of whoever asks more than once: tables that were read, shapes of questions, compiled SQL.
         self.tables = KeptTables() if remembers else None
+        self.shapes: Kept[Hashable, Any] | None = Kept(_SHAPES) if remembers else None
         self.source = source
         self.policy = policy
         self._given = definitions
         self._words: dict[str, Vocabulary] = {}
         self._told: dict[tuple[str, ...], bool] = {}
         self._begun: dict[str, date | None] = {}
+        # Metrics that have no row after the as-of date.
+        self.ends: dict[str, bool] = {}
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -164,11 +167,11 @@ class Edition:
 
 def _remembered(compiled: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
     """Keep what was compiled last in memory: a server that wrote a file per question would fill the disk."""
-    kept = Kept(_COMPILED)
+    kept: Kept[str, str] = Kept(_COMPILED)
 
     def remembered(query: Mapping[str, Any]) -> str:
         key = repr(query)
-        sql: str | None = kept.get(key)
+        sql = kept.get(key)
         if sql is None:
             sql = compiled(query)
             kept.put(key, sql)

@@ -18,16 +18,23 @@ if TYPE_CHECKING:
 
 # Bytes from which on a piece is not put together with others.
 _LARGE_PIECE = 65_536
+_TEXT = json.JSONEncoder(ensure_ascii=False)
 
 
 def json_lines(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
     """Write rows as a JSON array of objects, one per line; DECIMAL digits are written as they are."""
-    keys = [json.dumps(name, ensure_ascii=False) for name in names]
     yield "["
-    for number, row in enumerate(rows, start=1):
-        pairs = (f"{key}: {_json_value(value)}" for key, value in zip(keys, row, strict=True))
-        yield f"  {{{', '.join(pairs)}}}{',' if number < len(rows) else ''}"
+    for number, written in enumerate(json_objects(names, rows), start=1):
+        yield f"  {written}{',' if number < len(rows) else ''}"
     yield "]"
+
+
+def json_objects(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
+    """Write each row as a JSON object in one line."""
+    keys = [f"{json.dumps(name, ensure_ascii=False)}: " for name in names]
+    for row in rows:
+        values = map(_json_value, row)
+        yield f"{{{', '.join(key + value for key, value in zip(keys, values, strict=True))}}}"
 
 
 def csv_text(names: Sequence[str], rows: Sequence[Sequence[Any]], *, end: str = "\n") -> str:
@@ -108,7 +115,7 @@ def arrow_pieces(table: pa.Table) -> list[bytes | memoryview]:
 
 def _json_value(value: Any) -> str:
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return _TEXT.encode(value)
     text = plain(value)
     if not text:
         return "null"

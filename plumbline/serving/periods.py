@@ -6,6 +6,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from plumbline.errors import UsageError
 
@@ -101,6 +102,7 @@ def _whole_months(start: date, end: date) -> int:
     return (end.year - start.year) * 12 + end.month - start.month + 1
 
 
+@lru_cache(4_096)
 def _read(text: str, where: str) -> tuple[date, date]:
     """Give the first and the last day that a text means; `where` says what it was given for."""
     match = _FORMS.fullmatch(text.strip())

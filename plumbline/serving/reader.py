@@ -46,6 +46,10 @@ class Source:
         """Whether only what is in memory may be read."""
         return isinstance(self.connection, NoConnection)
 
+    def over(self, connection: DuckDBPyConnection) -> Source:
+        """Give the same over another connection."""
+        return Source(connection, self.manifest, self.library, self.publication, self.as_of)
+
     def beside(self, other: Source) -> Source:
         """Keep another source open as long as this one."""
         self.others.append(other)

@@ -24,6 +24,7 @@ _LARGEST = 16_000_000
 _FILES = 12
 _FIRST = "0" * 64
 _TAIL = 65_536
+_LINE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class RequestLog:
 
     def __init__(self, home: Home, *, largest: int = _LARGEST, files: int = _FILES) -> None:
         self.path = home.root / "access" / "requests.jsonl"
+        self._name = str(self.path)
         self._largest = largest
         self._files = files
         self._lock = threading.Lock()
@@ -67,8 +69,7 @@ class RequestLog:
             try:
                 self._catch_up(descriptor)
                 content = {"at": at, **vars(request), "prev": self._last}
-                line = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-                self._write(descriptor, line)
+                self._write(descriptor, _LINE.encode(content))
             finally:
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
 
@@ -79,27 +80,28 @@ class RequestLog:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if not self._is_moved():
                 return descriptor
+            self._let_go()
 
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
-            self._descriptor = -1
+            self._let_go()
 
-    def _open(self) -> int:
-        """Give the open file, the one that has the name now."""
-        if self._descriptor >= 0 and not self._is_moved():
-            return self._descriptor
+    def _let_go(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _open(self) -> int:
+        if self._descriptor >= 0:
+            return self._descriptor
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         return self._descriptor
 
     def _is_moved(self) -> bool:
         try:
-            return os.stat(self.path).st_ino != os.fstat(self._descriptor).st_ino
+            return os.stat(self._name).st_ino != os.fstat(self._descriptor).st_ino
         except FileNotFoundError:
             return True
 
@@ -121,8 +123,9 @@ class RequestLog:
             os.write(descriptor, b"\n")
 
     def _write(self, descriptor: int, line: str) -> None:
-        os.write(descriptor, line.encode() + b"\n")
-        self._last = _digest(line.encode())
+        written = line.encode()
+        os.write(descriptor, written + b"\n")
+        self._last = _digest(written)
         status = os.fstat(descriptor)
         self._end = (status.st_ino, status.st_size)
         if status.st_size > self._largest:

@@ -36,6 +36,11 @@ class Question:
     limit: int | None = None
     compare: str | None = None
 
+    def within(self, start: str | None, end: str | None, limit: int | None) -> Question:
+        """Ask the same of another range."""
+        asked = self.metrics, self.by, self.where
+        return Question(*asked, start, end, self.grain, self.order, limit, self.compare)
+
 
 @dataclass(frozen=True)
 class Resolved:
@@ -60,6 +65,12 @@ class Resolved:
         """The shortest period that the answer is split by, or None."""
         times = [item for item in self.group_by if item.name == METRIC_TIME and item.grain in STEPS]
         return min(times, key=lambda item: _SHORTEST_FIRST.index(item.grain), default=None)
+
+    def within(self, period: Period | None, limit: int | None) -> Resolved:
+        """Ask the same of another range."""
+        found = self.words, self.limits, self.small_groups
+        asked = self.metrics, self.group_by, self.where
+        return Resolved(*asked, period, self.order, limit, self.comparison, *found)
 
     @property
     def conditions(self) -> list[str]:

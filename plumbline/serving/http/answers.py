@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -38,7 +38,7 @@ _IN_PIECES = 1_000_000
 
 @dataclass(frozen=True)
 class Written:
-    """A finished answer: its bytes, what they are, what else a program should know, and what the log says.
+    """A finished answer: its bytes, what they are, what else a program should know, and how many rows it has.
 
     A large one is in `pieces`, which are sent one after another as they are, and not kept.
     """
@@ -47,7 +47,6 @@ class Written:
     media: str = MEDIA[JSON]
     headers: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None
-    told: Mapping[str, Any] = field(default_factory=dict)
     pieces: Sequence[bytes | memoryview] = ()
 
 
@@ -85,18 +84,29 @@ def _digit_by_digit(value: Any) -> str:
     return json.dumps(str(value), ensure_ascii=False)
 
 
-def json_written(
-    envelope: Mapping[str, Any], name: str, lines: Iterable[str], most: int, rows: int
-) -> Written:
-    """Write an envelope whose last member `name` is a list of lines that are JSON already."""
-    head = exact_json(envelope)[:-1]
-    content = bytearray(f"{head}{', ' if envelope else ''}{json.dumps(name)}: ".encode())
-    for line in lines:
-        content += line.strip().encode() + b"\n"
-        if len(content) > most:
+def json_written(head: str, objects: Iterable[str], most: int, rows: int) -> Written:
+    """Write an answer of which `head` is the beginning, and `data` the list of its rows, JSON already."""
+    data = ",\n".join(_bounded(objects, most))
+    content = f'{head}, "data": [\n{data}\n]}}'.encode()
+    if len(content) > most:
+        raise too_large(most)
+    return Written(content, MEDIA[JSON], rows=rows)
+
+
+def _bounded(texts: Iterable[str], most: int) -> Iterable[str]:
+    """Give texts as long as they have no more characters than that."""
+    if isinstance(texts, list):
+        return texts
+    return _counted(texts, most)
+
+
+def _counted(texts: Iterable[str], most: int) -> Iterator[str]:
+    left = most
+    for text in texts:
+        left -= len(text)
+        if left < 0:
             raise too_large(most)
-    content[-1:] = b"}"
-    return Written(bytes(content), MEDIA[JSON], rows=rows)
+        yield text
 
 
 def csv_written(

@@ -6,7 +6,7 @@ answer the same to the byte (a test holds it); here a question that was read onc
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import re
 from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
@@ -18,10 +18,13 @@ from plumbline.serving.http.figures import Asking
 from plumbline.serving.http.guard import Application, Receive, Scope, Send
 from plumbline.serving.http.identity import identified
 from plumbline.serving.http.served import Served
+from plumbline.serving.least_used import Kept
 
 _PATH = "/query"
 _LISTS = frozenset(("metrics", "by", "where", "order"))
 _SINGLE = frozenset(("from", "to", "grain", "limit", "compare", "format"))
+# Of a range and a limit, what stands for itself and needs no further check.
+_RANGE = re.compile(r"(?:from|to)=[0-9][0-9Qq-]{3,19}|limit=[0-9]{1,5}")
 _KEPT = 2_048
 # Characters of a question that is remembered as it was read.
 _LONGEST = 2_000
@@ -53,28 +56,51 @@ class Direct:
 
 
 class _Readings:
-    """Questions by how they were written, the least used ones forgotten first; of one event loop."""
+    """Questions by how they were written; of one event loop.
+
+    Most differ from one that was read before in their range and limit alone: these are read by themselves.
+    """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[bytes, str], Asking | None] = OrderedDict()
+        self._kept: Kept[tuple[bytes, str], tuple[Asking | None]] = Kept(_KEPT)
+        self._alike: Kept[tuple[str, str], tuple[Asking | None]] = Kept(_KEPT)
 
     def asking(self, written: bytes, accept: str) -> Asking | None:
         """Give what is asked; None where the framework is to read it."""
         key = (written, accept)
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        found = _read(written, accept)
+        known = self._kept.get(key)
+        if known is not None:
+            return known[0]
+        found = self._read(written.decode("latin-1"), accept)
         if len(written) + len(accept) <= _LONGEST:
-            self._kept[key] = found
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+            self._kept.put(key, (found,))
         return found
 
+    def _read(self, written: str, accept: str) -> Asking | None:
+        parts = written.split("&")
+        ranged = [part for part in parts if _RANGE.fullmatch(part)]
+        given = dict(part.split("=") for part in ranged)
+        key = ("&".join(part for part in parts if part not in ranged), accept)
+        known = self._alike.get(key)
+        if known is None:
+            known = (_read(*key),)
+            if len(key[0]) + len(accept) <= _LONGEST:
+                self._alike.put(key, known)
+        (alike,) = known
+        if alike is None or len(given) < len(ranged):
+            return None
+        asked, limit = alike.question, given.get("limit")
+        if not ranged:
+            return alike
+        if asked.start or asked.end or asked.limit is not None:
+            # A range is also written in a way that is not read here.
+            return _read(written, accept)
+        return alike.within(given.get("from"), given.get("to"), None if limit is None else int(limit))
 
-def _read(written: bytes, accept: str) -> Asking | None:
+
+def _read(written: str, accept: str) -> Asking | None:
     found: dict[str, list[str] | str] = {}
-    for name, value in parse_qsl(written.decode("latin-1"), keep_blank_values=True):
+    for name, value in parse_qsl(written, keep_blank_values=True):
         if name in _LISTS:
             named = found.setdefault(name, [])
             assert isinstance(named, list)

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from plumbline.errors import LimitError
 from plumbline.serving.desk import Limits, Reply, Visit
-from plumbline.serving.formats import json_lines
 from plumbline.serving.http.answers import (
     ARROW,
     CSV,
@@ -19,6 +18,7 @@ from plumbline.serving.http.answers import (
     arrow_written,
     chosen_format,
     csv_written,
+    exact_json,
     header_text,
     json_written,
 )
@@ -57,7 +57,16 @@ class Asking:
     def of(cls, question: Question, accept: str, wanted: str) -> Asking:
         """Choose how to answer; PlumblineError where no known way is accepted."""
         style = chosen_format(accept, wanted)
-        return cls(question, style, repr((question, style)))
+        asked = question.metrics, question.by, question.where, question.grain, question.order
+        return cls(question, style, repr((style, question.compare, *asked))).within(
+            question.start, question.end, question.limit
+        )
+
+    def within(self, start: str | None, end: str | None, limit: int | None) -> Asking:
+        """Ask the same of another range."""
+        alike, _, _ = self.key.partition("\n")
+        question = self.question.within(start, end, limit)
+        return Asking(question, self.style, f"{alike}\n{start}\n{end}\n{limit}")
 
     async def answered(self, served: Served, request: Request) -> Response:
         """Ask, as who sent the request."""
@@ -86,9 +95,7 @@ class _Figures:
         self._require_whole(reply)
         if self._style == CSV:
             return csv_written(reply.names, reply.rows(), self._headers(reply), self._most)
-        rows = reply.rows()
-        lines = json_lines(reply.names, rows)
-        return json_written(self._envelope(visit, reply), "data", lines, self._most, len(rows))
+        return json_written(self._head(visit, reply), reply.objects(), self._most, len(reply.values))
 
     def _require_whole(self, reply: Reply) -> None:
         """Refuse to give a part: whoever adds it up would have a wrong figure."""
@@ -99,8 +106,18 @@ class _Figures:
                 code="too-many-rows",
             )
 
+    def _head(self, visit: Visit, reply: Reply) -> str:
+        """Write what stands before the rows; most of it is the same in all answers of a shape."""
+        if "http" not in reply.texts:
+            reply.texts["http"] = exact_json(self._about(visit, reply))[:-1]
+        told = {"notes": reply.notes, "origin": reply.origin, "row_count": len(reply.values)}
+        return f"{reply.texts['http']}, {exact_json(told)[1:-1]}"
+
     def _envelope(self, visit: Visit, reply: Reply) -> dict[str, Any]:
         """Say what the figures are, and what vouches for them."""
+        return self._about(visit, reply) | {"notes": reply.notes, "origin": reply.origin}
+
+    def _about(self, visit: Visit, reply: Reply) -> dict[str, Any]:
         labels = {column.name: column.label for column in reply.columns}
         metrics = [
             {
@@ -124,8 +141,7 @@ class _Figures:
             for column in reply.columns
         ]
         told = {**self._served.envelope(visit), **_answered_by(visit, reply)}
-        told |= {"metrics": metrics, "columns": columns, "notes": reply.notes, "origin": reply.origin}
-        return told if self._style == ARROW else {**told, "row_count": len(reply.values)}
+        return told | {"metrics": metrics, "columns": columns}
 
     def _headers(self, reply: Reply) -> dict[str, str]:
         """Say the same in headers, where the body has figures alone."""

@@ -3,46 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from plumbline.serving.http.answers import Written
+from starlette.responses import Response
+
+from plumbline.serving.least_used import KeptOf
 
 # Bytes that one answer may have to be kept, and what one takes beside its content.
 _LARGEST, _BESIDE = 1_000_000, 2_500
 
 
+@dataclass(frozen=True)
+class Ready:
+    """An answer as it is sent, and what the log says of it."""
+
+    response: Response
+    told: Mapping[str, Any]
+
+
 class Kept:
-    """Answers by their tag, the least used ones forgotten first, up to a number of bytes."""
+    """Answers by their tag, up to a number of bytes."""
 
     def __init__(self, megabytes: int) -> None:
-        self._most = megabytes * 1_000_000
-        self._bytes = 0
-        self._answers: OrderedDict[str, Written] = OrderedDict()
-        self._lock = threading.Lock()
-        self._of = ""
+        self._answers: KeptOf[str, Ready] = KeptOf(megabytes * 1_000_000, _LARGEST + _BESIDE)
 
-    def get(self, tag: str) -> Written | None:
+    def get(self, tag: str, of: str) -> Ready | None:
         """Give the answer of a tag."""
-        with self._lock:
-            if tag in self._answers:
-                self._answers.move_to_end(tag)
-            return self._answers.get(tag)
+        return self._answers.get(of, tag)
 
-    def keep(self, tag: str, answer: Written, of: str) -> None:
+    def keep(self, tag: str, answer: Ready, of: str) -> None:
         """Keep an answer that is not too large, with others `of` the same generation and policy alone."""
-        if len(answer.content) > min(_LARGEST, self._most):
-            return
-        with self._lock:
-            if of != self._of:
-                self._answers.clear()
-                self._bytes, self._of = 0, of
-            if tag not in self._answers:
-                self._answers[tag] = answer
-                self._bytes += len(answer.content) + _BESIDE
-            while self._bytes > self._most:
-                _, dropped = self._answers.popitem(last=False)
-                self._bytes -= len(dropped.content) + _BESIDE
+        self._answers.put(of, tag, answer, len(answer.response.body) + _BESIDE)
 
 
 def tag_of(*parts: str) -> str:
@@ -52,5 +45,7 @@ def tag_of(*parts: str) -> str:
 
 def is_known(tag: str, header: str) -> bool:
     """Tell whether a client has the answer already, by its If-None-Match."""
+    if not header:
+        return False
     known = (text.strip().removeprefix("W/") for text in header.split(","))
     return f'"{tag}"' in known

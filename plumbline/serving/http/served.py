@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,8 +19,9 @@ from plumbline.serving.at_once import NotAtOnce
 from plumbline.serving.desk import Desk, Visit
 from plumbline.serving.http.answers import MEDIA, Written, exact_json
 from plumbline.serving.http.identity import Asker, Gate
-from plumbline.serving.http.kept import Kept, is_known, tag_of
+from plumbline.serving.http.kept import Kept, Ready, is_known, tag_of
 from plumbline.serving.http.work import Job, Workers
+from plumbline.serving.least_used import KeptOf
 from plumbline.serving.lookout import Lookout
 from plumbline.serving.settings import HttpLimits
 
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 _VARY = "Accept, Authorization, Plumbline-Role"
 Work = Callable[[Visit], Written]
 Named = tuple[Sequence[str], Sequence[str]]
-# How many names of one request stand in the log.
-_LOGGED = 50
+# How many names of one request stand in the log, and of how many questions they are known.
+_LOGGED, _NAMES = 50, 2_048
 
 
 class Auditor(Protocol):
@@ -52,6 +53,28 @@ class Auditor(Protocol):
         """Give what the ledger says of each publication, the newest first."""
 
 
+@dataclass
+class _Asked:
+    """A request: who sent it, and what is to be done."""
+
+    request: Request
+    told: Told
+    asker: Asker
+    key: str
+    work: Work
+    scope: str
+    keep: bool
+    names: Named
+    _tag: tuple[str, str] = ("", "")
+
+    def tag(self, visit: Visit) -> str:
+        """Give the tag of the answer, which is worked out once for a generation."""
+        of = visit.etag
+        if self._tag[0] != of:
+            self._tag = of, tag_of(of, visit.role, self.request.scope["path"], self.key)
+        return self._tag[1]
+
+
 @dataclass(frozen=True)
 class Served:
     """One company, as it is served over HTTP."""
@@ -63,6 +86,7 @@ class Served:
     workers: Workers
     kept: Kept
     auditor: Auditor | None = None
+    names: KeptOf[Hashable, Mapping[str, Any]] = field(default_factory=lambda: KeptOf(_NAMES))
 
     async def reply(
         self,
@@ -83,94 +107,70 @@ class Served:
         asker: Asker = request.state.asker
         told: Told = request.scope["plumbline"]
         asker.require(scope)
-        if keep and scope == QUERY and (at_hand := self._at_hand(request, told, asker, key)):
-            return at_hand
-
-        if at_once and (found := self._at_once(request, told, asker, key, work, names)):
+        asked = _Asked(request, told, asker, key, work, scope, keep, names)
+        if keep and scope == QUERY and (found := self._from_memory(asked, at_once)):
             return found
 
         def worked(job: Job) -> Response:
             with self.desk.visit(asker.principal) as visit:
                 job.holds(visit)
-                known = known_names(visit, *names)
-                told.add(**known)
                 try:
-                    return self._answered(request, told, visit, key, work, scope, keep, known)
+                    return self._answered(asked, visit)
                 finally:
                     job.done()
 
         return await self.workers.run(request, worked, self.limits.seconds)
 
-    def _at_once(
-        self, request: Request, told: Told, asker: Asker, key: str, work: Work, names: Named
-    ) -> Response | None:
-        """Do the work from what is in memory; None where it has to wait for something."""
+    def _from_memory(self, asked: _Asked, at_once: bool) -> Response | None:
+        """Give what is kept, or else do the work `at_once`; None where it has to wait for something."""
+        visit = self.desk.visit_at_once(asked.asker.principal)
+        if visit is None:
+            return None
+        tag = asked.tag(visit)
+        if (ready := self.kept.get(tag, visit.edition)) is not None:
+            return _known_answer(asked, ready, tag)
+        if not at_once:
+            return None
         try:
-            visit = self.desk.visit_at_once(asker.principal)
-            if visit is None:
-                return None
-            known = known_names(visit, *names)
-            found = self._answered(request, told, visit, key, work, QUERY, True, known)
+            return self._worked(asked, visit, tag)
         except NotAtOnce:
             return None
-        told.add(**known)
-        return found
 
-    def _at_hand(self, request: Request, told: Told, asker: Asker, key: str) -> Response | None:
-        """Give what is kept, without waiting for anything; None where there is work to do."""
-        glance = self.desk.glance(asker.principal)
-        if glance is None:
-            return None
-        tag = tag_of(glance.etag, asker.role, request.scope["path"], key)
-        written = self.kept.get(tag)
-        if written is None:
-            return None
-        told.add(publication=glance.publication.publication_id, **written.told)
-        return self._sent(request, told, glance.publication, tag, written)
-
-    def _answered(
-        self,
-        request: Request,
-        told: Told,
-        visit: Visit,
-        key: str,
-        work: Work,
-        scope: str,
-        keep: bool,
-        known: Mapping[str, Any],
-    ) -> Response:
+    def _answered(self, asked: _Asked, visit: Visit) -> Response:
         """Give what is kept, or what the client has already; or do the work."""
-        told.add(publication=visit.publication.publication_id)
-        if scope == EVIDENCE:
+        if asked.scope == EVIDENCE:
             require_evidence(visit)
-        tag = tag_of(visit.etag, visit.role, request.scope["path"], key)
-        written = self.kept.get(tag)
-        if written is not None or is_known(tag, request.headers.get("if-none-match", "")):
-            return self._sent(request, told, visit.publication, tag, written)
-        written = replace(work(visit), told=known)
-        if keep and not written.pieces:
-            self.kept.keep(tag, written, visit.edition)
-        return self._sent(request, told, visit.publication, tag, written, cached=False)
+        tag = asked.tag(visit)
+        if (ready := self.kept.get(tag, visit.edition)) is not None:
+            return _known_answer(asked, ready, tag)
+        return self._worked(asked, visit, tag)
 
-    def _sent(
-        self,
-        request: Request,
-        told: Told,
-        publication: Publication,
-        tag: str,
-        written: Written | None,
-        cached: bool = True,
-    ) -> Response:
-        """Give an answer, or say that the client has it already."""
-        told.add(cached=cached)
-        headers = {"etag": f'"{tag}"', "vary": _VARY, "cache-control": "private, no-cache"}
-        if written is None or is_known(tag, request.headers.get("if-none-match", "")):
-            return Response(status_code=304, headers=headers)
-        told.add(rows=written.rows)
-        named = {**headers, **publication_headers(publication), **written.headers}
+    def _worked(self, asked: _Asked, visit: Visit, tag: str) -> Response:
+        """Do the work, unless the client has the answer already."""
+        known = self._names_in(visit, asked.names)
+        asked.told.add(publication=visit.publication.publication_id, **known)
+        if is_known(tag, asked.request.headers.get("if-none-match", "")):
+            asked.told.add(cached=True)
+            return _not_modified(tag)
+        written = asked.work(visit)
+        asked.told.add(cached=False, rows=written.rows)
+        named = {**_headers(tag), **publication_headers(visit.publication), **written.headers}
         if written.pieces:
             return InPieces(written.pieces, named, written.media)
-        return Response(written.content, headers=named, media_type=written.media)
+        response = Response(written.content, headers=named, media_type=written.media)
+        if asked.keep:
+            told = {"publication": visit.publication.publication_id, **known, "rows": written.rows}
+            self.kept.keep(tag, Ready(response, told), visit.edition)
+        return response
+
+    def _names_in(self, visit: Visit, names: Named) -> Mapping[str, Any]:
+        """Give the names in the definitions that a question's words mean, looked up once."""
+        key = (visit.role, *map(tuple, names))
+        known = self.names.get(visit.edition, key)
+        if known is None:
+            known = known_names(visit, *names)
+            self.names.put(visit.edition, key, known)
+        return known
 
     def envelope(self, visit: Visit) -> dict[str, Any]:
         """Say which publication answers, as of which day, and for whom."""
@@ -193,6 +193,23 @@ class Served:
         following = offset + limit if offset + limit < len(entries) else None
         told = {"total": len(entries), "offset": offset, "next_offset": following, name: page}
         return written({**self.envelope(visit), **told}, rows=len(page))
+
+
+def _known_answer(asked: _Asked, ready: Ready, tag: str) -> Response:
+    """Give an answer that is kept, or say that the client has it already."""
+    asked.told.add(cached=True, **ready.told)
+    if is_known(tag, asked.request.headers.get("if-none-match", "")):
+        asked.told.add(rows=None)
+        return _not_modified(tag)
+    return ready.response
+
+
+def _not_modified(tag: str) -> Response:
+    return Response(status_code=304, headers=_headers(tag))
+
+
+def _headers(tag: str) -> dict[str, str]:
+    return {"etag": f'"{tag}"', "vary": _VARY, "cache-control": "private, no-cache"}
 
 
 class InPieces(Response):

@@ -71,10 +71,10 @@ class Answers:
         self._limits = limits or Limits()
         self._shelf = Shelf(desk.home.published.resolve())
         self._etags: dict[tuple[int | None, str, str], str] = {}
-        self._books: Kept = Kept(64)
-        self._plans = Kept(_KEPT_PLANS)
-        self._types = Kept(_KEPT_PLANS)
-        self._texts = Kept(_KEPT_BYTES)
+        self._books: Kept[str, Any] = Kept(64)
+        self._plans: Kept[Any, Any] = Kept(_KEPT_PLANS)
+        self._types: Kept[Any, Any] = Kept(_KEPT_PLANS)
+        self._texts: Kept[Any, Any] = Kept(_KEPT_BYTES)
         self._edition = ""
         self._lock = threading.Lock()
 
@@ -177,7 +177,7 @@ class Answers:
             types = visit.explain(Question(metrics, by)).types() if metrics else member_type(visit, *by)
             found = {name: postgres_type(kind) for name, kind in types.items()}
             self._types.put(key, found)
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _answered(self, visit: Visit, asked: Asked, given: Parameters) -> tuple[str, int]:
         """Give the rows of an answer as JSON, and how many they are."""

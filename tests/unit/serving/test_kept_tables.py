@@ -92,8 +92,8 @@ def test_the_least_used_are_forgotten_first():
 def test_rows_without_a_period_are_of_no_range():
     rows = [(None, 1), (date(2026, 1, 1), 2)]
     kept = KeptTables().get("a", 0, lambda: rows)
-    assert kept.within(None, None) == rows
-    assert kept.within(date(2025, 1, 1), None) == rows[1:]
+    assert kept.within(None, None).rows == rows
+    assert kept.within(date(2025, 1, 1), None).rows == rows[1:]
 
 
 def test_what_is_in_memory_is_answered_at_once_and_nothing_else(sold):
