@@ -174,9 +174,8 @@ def _explain(answer: Answer) -> None:
     print(answer.sql)
     tables = ", ".join(answer.tables) or "no table"
     if answer.published_table:
-        print(
-            f"-- read from published table {answer.published_table}, which has these figures", file=sys.stderr
-        )
+        how = "of which rows are added up" if answer.adds_up else "which has these figures"
+        print(f"-- read from published table {answer.published_table}, {how}", file=sys.stderr)
     else:
         print(f"-- calculated from {tables}; no published table has these figures", file=sys.stderr)
     print(f"-- {_origin(answer)}", file=sys.stderr)

@@ -67,7 +67,8 @@ class Statement:
 class Answer:
     """The answer to a question; the rows are read, and the SQL is written, when they are asked for.
 
-    `published_table` is the table that has the figures already, '' where they are calculated from the marts;
+    `published_table` is the table that has the figures already, or of which rows are added up (`adds_up`), ''
+    where they are calculated from the marts;
     `held` says why an earlier publication answers; `discreet`: errors tell no value.
     """
 
@@ -82,6 +83,7 @@ class Answer:
         notes: Callable[[Rows, Sequence[date]], list[str]],
         plan: Callable[[], str],
         published_table: str = "",
+        adds_up: bool = False,
         metrics: Sequence[str] = (),
         held: Doubt | None = None,
     ) -> None:
@@ -93,6 +95,7 @@ class Answer:
         self._written = statement
         self.columns = columns
         self.published_table = published_table
+        self.adds_up = adds_up
         self.metrics = tuple(metrics)
         self.held = held
         # What those who write answers keep of all that are like this one.

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from plumbline.compiler.templates import placeholder, read_template
 from plumbline.definitions import METRIC_TIME, Definitions, GroupBy, Metric, SavedQuery
 from plumbline.publication.sql import identifier
+from plumbline.serving.adding_up import Finer, added_up, finer_tables
 from plumbline.serving.compare import STEPS
 from plumbline.serving.edition import Edition
-from plumbline.serving.periods import Period, first_day
+from plumbline.serving.periods import Period
 
 if TYPE_CHECKING:
     from plumbline.serving.reader import Source
@@ -31,22 +32,35 @@ class Covering:
 
     query: SavedQuery
     metrics: tuple[str, ...]
+    finer: Finer | None = None
 
     @property
     def table(self) -> str:
         """The name of the table."""
         return self.query.name
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether rows of the table are added up."""
+        return self.finer is not None
+
     def sql(self, resolved: Resolved) -> str:
         """Write the SQL that reads what a question asks for, which differs in its range only."""
-        return _sql(self.query, resolved, self.metrics)
+        if self.finer is None:
+            return _sql(self.query, resolved, self.metrics)
+        return added_up(self.finer, resolved, _limited(resolved, self.finer.time))
 
 
 def covering(edition: Edition, source: Source, resolved: Resolved, metrics: list[str]) -> Covering | None:
     """Give the smallest published table that answers a question exactly; None where marts must be read."""
-    if source.publication is None or resolved.time is None or resolved.comparison:
+    if source.publication is None or resolved.comparison:
         return None
-    if not _whole(resolved.period, resolved.time.grain):
+    return _same_split(edition, source, resolved, metrics) or _finer(edition, source, resolved, metrics)
+
+
+def _same_split(edition: Edition, source: Source, resolved: Resolved, metrics: list[str]) -> Covering | None:
+    """Give a table that is split like the question."""
+    if not is_whole(resolved):
         return None
     definitions = edition.definitions
     found = [query for query in _alike(definitions, resolved) if _has(definitions, query, resolved, metrics)]
@@ -59,11 +73,39 @@ def covering(edition: Edition, source: Source, resolved: Resolved, metrics: list
     return None
 
 
-def reaches(edition: Edition, source: Source, resolved: Resolved, metrics: Sequence[str]) -> bool:
+def _finer(edition: Edition, source: Source, resolved: Resolved, metrics: list[str]) -> Covering | None:
+    """Give a table of which rows can be added up."""
+    assert source.publication is not None
+    if source.publication.verdict == "partly_held":
+        return None
+    found = [
+        finer
+        for finer in finer_tables(edition, resolved, metrics)
+        if _whole(resolved.period, finer.time.grain) and _keyed(finer.query, resolved)
+    ]
+    if not found or not _is_within(edition, source, resolved, found[0].parts):
+        return None
+    for finer in found:
+        if _same_rows(edition, source, finer.query, finer.parts):
+            return Covering(finer.query, tuple(metrics), finer)
+    return None
+
+
+def _keyed(query: SavedQuery, resolved: Resolved) -> bool:
+    """Tell whether conditions compare only what a table is split by."""
+    keys = {item for item in query.group_by if item.name != METRIC_TIME}
+    return all(_within(text, keys) for text in (*resolved.where, *resolved.limits))
+
+
+def reaches(edition: Edition, source: Source, resolved: Resolved, covered: Covering) -> bool:
     """Tell whether a range is one of whole periods that end where tables do, before the as-of date."""
-    assert resolved.time is not None
-    whole = _whole(resolved.period, resolved.time.grain)
-    return whole and _is_within(edition, source, resolved, metrics)
+    metrics = covered.finer.parts if covered.finer else covered.metrics
+    return is_whole(resolved) and _is_within(edition, source, resolved, metrics)
+
+
+def is_whole(resolved: Resolved) -> bool:
+    """Tell whether a question is split by periods, and its range cuts none."""
+    return resolved.time is not None and _whole(resolved.period, resolved.time.grain)
 
 
 def _alike(definitions: Definitions, resolved: Resolved) -> Iterator[SavedQuery]:
@@ -80,15 +122,15 @@ def _has(definitions: Definitions, query: SavedQuery, resolved: Resolved, metric
     conditions = [*resolved.where, *resolved.limits]
     if conditions and any(_depends_on_all(definitions, name) for name in metrics):
         return False
-    keys = {item for item in query.group_by if item.name != METRIC_TIME}
-    return all(_within(text, keys) for text in conditions)
+    return _keyed(query, resolved)
 
 
 def _is_there(edition: Edition, query: SavedQuery, metrics: list[str]) -> bool:
     """Tell whether the table was published with these columns, as one of another make may not be."""
-    return edition.published.get(query.name, frozenset()).issuperset(
-        [*(item.published for item in query.group_by), *metrics]
-    )
+    return edition.published.get(query.name, {}).keys() >= {
+        *(item.published for item in query.group_by),
+        *metrics,
+    }
 
 
 def _same_rows(edition: Edition, source: Source, query: SavedQuery, metrics: Sequence[str]) -> bool:
@@ -159,11 +201,9 @@ def _whole(period: Period | None, grain: str) -> bool:
 
 
 def bounds(resolved: Resolved) -> tuple[date | None, date | None]:
-    """Give the first day of the first period, and the day after the last; None without a bound."""
-    assert resolved.time is not None
+    """Give the first day of a range of whole periods, and the day after its last; None without a bound."""
     period = resolved.period or Period()
-    first = first_day(period.start, resolved.time.grain) if period.start else None
-    return first, period.end + timedelta(days=1) if period.end else None
+    return period.start, period.end + timedelta(days=1) if period.end else None
 
 
 def _sql(query: SavedQuery, resolved: Resolved, metrics: Sequence[str]) -> str:
@@ -173,7 +213,8 @@ def _sql(query: SavedQuery, resolved: Resolved, metrics: Sequence[str]) -> str:
             *(identifier(name) for name in metrics),
         ]
     )
-    conditions = [*_conditions(resolved), *_days(resolved)]
+    assert resolved.time is not None
+    conditions = _limited(resolved, resolved.time)
     where = f"\nWHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {columns}\nFROM {identifier('warehouse', 'published', query.name)}{where}"
 
@@ -187,10 +228,14 @@ def _conditions(resolved: Resolved) -> Iterator[str]:
         yield f"({sql})"
 
 
-def _days(resolved: Resolved) -> Iterator[str]:
-    assert resolved.time is not None
+def _limited(resolved: Resolved, time: GroupBy) -> list[str]:
+    """Write the conditions on the rows of a table that has this time."""
+    return [*_conditions(resolved), *_days(resolved, time)]
+
+
+def _days(resolved: Resolved, time: GroupBy) -> Iterator[str]:
     first, end = bounds(resolved)
-    column = identifier(resolved.time.published)
+    column = identifier(time.published)
     if first:
         yield f"{column} >= DATE '{first}'"
     if end:

@@ -367,7 +367,7 @@ class Visit:
         cut = len(values) > limits.rows
         values = values[: limits.rows]
         definitions = self._opened.edition.definitions.metrics
-        where = f"published.{given.published_table}" if given.published_table else _marts(given.tables)
+        where = _table(given) if given.published_table else _marts(given.tables)
         return Reply(
             columns=given.columns,
             values=tuple(values),
@@ -459,6 +459,10 @@ def _telling(table: pa.Table, columns: Sequence[AnswerColumn]) -> list[tuple[Any
             known = {time: day, mark: True}
             rows.append(tuple(known.get(index) for index in range(len(columns))))
     return rows
+
+
+def _table(given: Answer) -> str:
+    return f"published.{given.published_table}{', added up' if given.adds_up else ''}"
 
 
 def _marts(tables: Sequence[str]) -> str:

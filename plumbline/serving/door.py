@@ -24,7 +24,7 @@ from plumbline.serving.compare import (
     partial_sql,
     uncovered_parts,
 )
-from plumbline.serving.covering import Covering, bounds, covering, reaches
+from plumbline.serving.covering import Covering, bounds, covering, is_whole, reaches
 from plumbline.serving.edition import Edition, sentence
 from plumbline.serving.notes import Asked, notes
 from plumbline.serving.periods import Period, read_period
@@ -101,7 +101,8 @@ def answer(
     resolved = resolve(vocabulary, question)
     edition.require_available(resolved.metrics)
     covered = covering(edition, source, resolved, _asked(resolved)["metrics"])
-    if source.is_at_hand and (covered is None or resolved.where):
+    is_shape = covered is not None and not resolved.where and is_whole(resolved)
+    if source.is_at_hand and not is_shape:
         raise NotAtOnce
     try:
         statement = _statement(edition, resolved, _read_at_once(edition, resolved, covered))
@@ -112,7 +113,7 @@ def answer(
     if doubt := _doubt_on(source, edition.definitions, resolved, statement):
         return _last_good(edition, question, role, source, doubt)
     columns = _columns(edition.labels, resolved)
-    if covered is None or resolved.where:
+    if covered is None or not is_shape:
         known = _statement(edition, resolved, covered) if covered else statement
         return _given(edition, source, question, role, resolved, columns, lambda: known, covered, held)
     shape = Shape.of(resolved, covered, columns)
@@ -143,6 +144,7 @@ def _given(
         notes=partial(notes, Asked(edition, source, question, resolved, held, limited_to)),
         plan=lambda: explain(source.manifest, _asked(resolved)).plan,
         published_table=covered.table if covered else "",
+        adds_up=covered is not None and covered.adds_up,
         metrics=resolved.metrics,
         held=held,
     )
@@ -168,7 +170,15 @@ class Shape:
         """Give the shape of a question without conditions of its own."""
         assert resolved.time is not None
         whole = resolved.within(None, None)
-        key = (covered.table, covered.metrics, whole.metrics, whole.group_by, whole.limits, whole.order)
+        key = (
+            covered.table,
+            covered.adds_up,
+            covered.metrics,
+            whole.metrics,
+            whole.group_by,
+            whole.limits,
+            whole.order,
+        )
         told = repr((*key, tuple(whole.small_groups)))
         return cls(whole, covered, columns, resolved.group_by.index(resolved.time), told)
 
@@ -185,7 +195,7 @@ def _answer_alike(edition: Edition, question: Question, role: str, source: Sourc
     if shape is None or (question.limit is not None and question.limit < 0):
         return None
     resolved = shape.whole.within(read_period(question.start, question.end), question.limit)
-    if not reaches(edition, source, resolved, shape.covered.metrics):
+    if not reaches(edition, source, resolved, shape.covered):
         return None
     return _of_shape(edition, source, question, role, resolved, shape, None)
 

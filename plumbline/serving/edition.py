@@ -104,10 +104,10 @@ class Edition:
         return self._begun[metric]
 
     @cached_property
-    def published(self) -> dict[str, frozenset[str]]:
-        """The columns of each published table."""
+    def published(self) -> dict[str, dict[str, str]]:
+        """The columns of each published table, with their types."""
         tables = tables_of(self.source.connection, "warehouse", "published")
-        return {name: frozenset(column.name for column in columns) for name, columns in tables.items()}
+        return {name: {column.name: column.type for column in columns} for name, columns in tables.items()}
 
     @cached_property
     def labels(self) -> dict[str, Label]:

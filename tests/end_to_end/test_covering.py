@@ -1,15 +1,23 @@
 """What is answered of the built-in company: from published tables as from marts, by whatever is offered."""
 
 import random
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 
-from plumbline.errors import DefinitionError
+from plumbline.access import load_policy
+from plumbline.definitions import METRIC_TIME
+from plumbline.errors import DefinitionError, PlumblineError
+from plumbline.project import Project
 from plumbline.serving import Question, door, open_generation
+from plumbline.serving.desk import Desk
 from plumbline.serving.edition import Edition
 
 RANGES = [(None, None), ("2025", "2025"), ("2025-Q1", "2026-Q3"), (None, "2026-06"), ("2026-01", None)]
+
+# What these see can hardly be split by what the tables have.
+LIMITED = ("north_america", "people_partner")
+ROLES = ("executive", "analyst", "auditor", *LIMITED)
 
 
 @pytest.fixture
@@ -58,6 +66,47 @@ def test_a_published_table_answers_what_the_marts_answer(edition, monkeypatch):
     ]
     assert differing == []
     assert sum(bool(table) for table, _ in covered) >= len(asked) // 2
+
+
+def less_split(edition, chance):
+    """Ask for what a published table has, split by less, over longer periods, of some members only."""
+    query = chance.choice(list(edition.definitions.saved_queries.values()))
+    metrics = tuple(chance.sample(query.metrics, min(len(query.metrics), chance.choice((1, 1, 2, 3)))))
+    by = tuple(item.column for item in query.group_by if item.name != METRIC_TIME and chance.random() < 0.5)
+    grain = chance.choice((None, None, "week", "month", "quarter", "quarter", "year"))
+    order = (chance.choice(("", "-")) + metrics[0],) if chance.random() < 0.3 else ()
+    start, end = chance.choice((*RANGES, ("2024-02", "2026-05"), ("2025-03-05", None), ("2019", "2020")))
+    where = tuple(conditions(edition, query, chance))
+    return Question(metrics, by, where, start, end, grain, order, chance.choice((None, None, 3)))
+
+
+def told(desk, principal, question):
+    with desk.visit(principal) as visit:
+        try:
+            reply = visit.ask(question)
+        except PlumblineError as error:
+            return "", str(error)
+        return reply.origin, (reply.names, reply.rows(), reply.notes, reply.verdicts)
+
+
+@pytest.mark.parametrize("count", [50, pytest.param(1_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("role", ["", *ROLES])
+def test_what_is_added_up_is_what_the_marts_answer(demo_home, edition, monkeypatch, role, count):
+    """As each role sees it, twice: read from the table, then cut from memory."""
+    policy = load_policy(Project.find(), "demo")
+    account = next((name for name, found in policy.accounts.items() if role in found.roles), "")
+    principal = policy.principal(account, role) if role else None
+    chance = random.Random(f"{role} {count}")
+    asked = [less_split(edition, chance) for _ in range(count)]
+    with closing(Desk(demo_home, policy)) as desk, closing(Desk(demo_home, policy)) as plain:
+        found = [[told(desk, principal, question) for question in asked] for _ in range(2)]
+        monkeypatch.setattr(door, "covering", lambda *given: None)
+        expected = [told(plain, principal, question)[1] for question in asked]
+    for answers in found:
+        wrong = [asked[place] for place, (_, rows) in enumerate(answers) if rows != expected[place]]
+        assert wrong == []
+    added_up = sum(origin.endswith("added up") for origin, _ in found[0])
+    assert added_up >= (count // 8 if role not in LIMITED else 0)
 
 
 def test_a_metric_can_be_split_by_what_is_offered(edition):

@@ -34,6 +34,8 @@ _HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 _PRIVATE = (b"cache-control", b"private, no-cache")
+# Bytes, and seconds, of what is sent too much that are still read.
+_DISCARDED, _DISCARD_SECONDS = 16_000_000, 2.0
 # What is asked too often to be worth a line.
 _NOT_LOGGED = ("/health",)
 
@@ -118,6 +120,7 @@ class Guard:
         most = self._limits.body_kilobytes * 1024
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if length.isdigit() and int(length) > most:
+            await _discard(receive)
             raise _body_too_large(most)
         if scope["method"] in ("GET", "HEAD", "OPTIONS") and length == b"0" and not _is_chunked(scope):
             return receive
@@ -211,9 +214,22 @@ async def _read(receive: Receive, most: int) -> bytes:
             raise _ClientLeft
         body += message.get("body", b"")
         if len(body) > most:
+            await _discard(receive)
             raise _body_too_large(most)
         if not message.get("more_body"):
             return bytes(body)
+
+
+async def _discard(receive: Receive) -> None:
+    """Let a client finish that sends too much: one that is cut off while it sends never reads why."""
+    left = _DISCARDED
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DISCARD_SECONDS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body"):
+                    return
 
 
 def _once(body: bytes, receive: Receive) -> Receive:

@@ -16,8 +16,9 @@ from plumbline.serving.http.guard import Application
 if TYPE_CHECKING:
     import uvicorn
 
-# Seconds in which a client must have sent the head of a request, and may keep a connection without asking.
-_HEAD_SECONDS, _IDLE_SECONDS = 10, 20
+# Seconds in which a client must have sent the head of a request, and may keep a connection without asking:
+# longer than proxies do (most up to 60), or a question may meet a connection that is just being closed.
+_HEAD_SECONDS, _IDLE_SECONDS = 10, 75
 _LATE_SECONDS = 0.5
 _CONNECTIONS = 512
 _BACKLOG = 256
@@ -111,6 +112,11 @@ def _patient_protocol() -> Any:
         def connection_lost(self, exc: Exception | None) -> None:
             self._calm()
             super().connection_lost(exc)
+
+        def timeout_keep_alive_handler(self) -> None:
+            """Read first what came while the loop itself was late."""
+            close = super().timeout_keep_alive_handler
+            self.timeout_keep_alive_task = self.loop.call_later(_LATE_SECONDS, close)
 
         def _expect(self) -> None:
             self._late = self.loop.call_later(_HEAD_SECONDS, self._look_again)

@@ -1,10 +1,13 @@
 """What a request may cost: size, time, rows; and that nobody's work goes on when nobody waits for it."""
 
+import asyncio
 import socket
 import threading
 import time
+from unittest.mock import Mock
 
 import pytest
+from uvicorn.server import ServerState
 
 from plumbline.serving.desk import Visit
 from plumbline.serving.http import server as server_module
@@ -50,6 +53,34 @@ def test_a_large_body_is_refused_whether_or_not_it_tells_its_size(operator):
     assert code(operator.post("/query", content=b" " * 70_000)) == (413, "body-too-large")
     parts = (b" " * 10_000 for _ in range(10))
     assert code(operator.post("/query", content=parts)) == (413, "body-too-large")
+
+
+@pytest.mark.parametrize("size", [b"Content-Length: 4000000", b"Transfer-Encoding: chunked"])
+def test_who_sends_far_too_much_still_reads_why(published, size):
+    head = b"POST /query HTTP/1.1\r\nHost: localhost\r\n" + size + b"\r\n\r\n"
+    sent = b" " * 4_000_000 if b"Length" in size else b"3d0900\r\n" + b" " * 4_000_000 + b"\r\n0\r\n\r\n"
+    with running(published.home, operator=True) as server, raw(server, head) as connection:
+        connection.sendall(sent)
+        assert connection.recv(100).startswith(b"HTTP/1.1 413")
+
+
+def test_a_question_that_has_come_is_read_before_an_idle_connection_is_closed():
+    """The loop may be late: then the time is over before what lies there was read."""
+
+    async def found():
+        config = server_module.http_server(None, server_module.Secured()).config
+        config.load()
+        transport = Mock(spec=asyncio.Transport, is_closing=lambda: False, get_extra_info=lambda name: None)
+        protocol = config.http_protocol_class(config, ServerState(), {})
+        protocol.connection_made(transport)
+        protocol.timeout_keep_alive_handler()
+        ending = protocol.timeout_keep_alive_task
+        protocol.data_received(b"GET /health HTTP/1.1\r\n")
+        was_closed = transport.close.called
+        protocol.connection_lost(None)
+        return was_closed, ending.cancelled()
+
+    assert asyncio.run(found()) == (False, True)
 
 
 def test_a_body_that_comes_too_slowly_is_refused(published):

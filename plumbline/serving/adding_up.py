@@ -1,0 +1,153 @@
+"""Questions that a finer published table answers by adding up: months make quarters, products a category.
+
+Each row that a sum counts lies in one row of the table, whatever else that is split by, so the sums of its
+rows are those of the marts, to the digit where they are whole numbers or decimals. A ratio is that of such
+sums. Nothing else is added up: no distinct counts, no stocks, no medians, nothing to date, and nothing of a
+generation in which a figure is held, since the finer table may be what holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from plumbline.compiler.templates import read_template
+from plumbline.definitions import METRIC_TIME, Definitions, GroupBy, Metric, SavedQuery
+from plumbline.publication.sql import identifier
+from plumbline.serving.compare import STEPS
+from plumbline.serving.edition import Edition
+
+if TYPE_CHECKING:
+    from plumbline.serving.resolve import Resolved
+
+_SUMS = ("sum", "count", "sum_boolean")
+_MADE_OF = {
+    "day": ("day",),
+    "week": ("week", "day"),
+    "month": ("month", "day"),
+    "quarter": ("quarter", "month", "day"),
+    "year": ("year", "quarter", "month", "day"),
+}
+_EXACT = ("DECIMAL", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+
+
+@dataclass(frozen=True)
+class Finer:
+    """A table that is finer than a question, and how the figures asked for come from its columns."""
+
+    query: SavedQuery
+    time: GroupBy
+    parts: tuple[str, ...]
+    figures: tuple[tuple[str, str], ...]
+
+
+def finer_tables(edition: Edition, resolved: Resolved, metrics: list[str]) -> list[Finer]:
+    """Give the tables of which a question adds up rows, as far as its range allows; the smallest first."""
+    parts = parts_of(edition.definitions, metrics)
+    asked = [item for item in resolved.group_by if item.name != METRIC_TIME]
+    times = [item for item in resolved.group_by if item.name == METRIC_TIME]
+    if parts is None or len(times) > 1:
+        return []
+    grains = _MADE_OF.get(times[0].grain, ()) if times else tuple(STEPS)
+    found = [
+        Finer(query, time, parts, _figures(edition, query, metrics))
+        for query in edition.definitions.saved_queries.values()
+        if (time := _time_of(query)) and time.grain in grains
+        if set(asked).issubset(query.group_by) and _has_exactly(edition, query, parts)
+    ]
+    return sorted(found, key=_size)
+
+
+def parts_of(definitions: Definitions, metrics: list[str]) -> tuple[str, ...] | None:
+    """Name the sums that metrics are made of; None where one is anything but a sum, or a ratio of two."""
+    parts: list[str] = []
+    for name in metrics:
+        metric = definitions.metrics[name]
+        sums = [item.name for item in metric.inputs] if _is_plain_ratio(metric) else [name]
+        if not all(_is_sum(definitions, definitions.metrics.get(each)) for each in sums):
+            return None
+        parts += sums
+    return tuple(dict.fromkeys(parts))
+
+
+def _is_plain_ratio(metric: Metric) -> bool:
+    return metric.type == "ratio" and not metric.filters and all(item.plain for item in metric.inputs)
+
+
+def _is_sum(definitions: Definitions, metric: Metric | None) -> bool:
+    """Tell whether each row counts by itself, in the period that it lies in, whatever else is asked for."""
+    if metric is None or metric.type != "simple" or len(metric.measures) != 1:
+        return False
+    (taken,) = metric.measures
+    measure = definitions.measure(taken.name)
+    if measure is None or measure.agg not in _SUMS or measure.non_additive:
+        return False
+    if taken.join_to_timespine or taken.fill_nulls_with is not None:
+        return False
+    filters = (read_template(text) for text in (*metric.filters, *taken.filters))
+    return not any(reference.metric for read in filters for reference in read.references)
+
+
+def _time_of(query: SavedQuery) -> GroupBy | None:
+    """Give the one period that a table without conditions is split by."""
+    times = [item for item in query.group_by if item.name == METRIC_TIME]
+    if query.where or query.limit is not None or len(times) != 1:
+        return None
+    return times[0] if times[0].grain in STEPS else None
+
+
+def _has_exactly(edition: Edition, query: SavedQuery, parts: tuple[str, ...]) -> bool:
+    """Tell whether a table has these sums, of types for which the order of adding does not matter."""
+    kinds = edition.published.get(query.name, {})
+    keys = all(item.published in kinds for item in query.group_by)
+    has_all = set(parts).issubset(query.metrics)
+    return keys and has_all and all(kinds.get(part, "").startswith(_EXACT) for part in parts)
+
+
+def _figures(edition: Edition, query: SavedQuery, metrics: list[str]) -> tuple[tuple[str, str], ...]:
+    kinds = edition.published.get(query.name, {})
+    return tuple((name, _figure(edition.definitions.metrics[name], kinds)) for name in metrics)
+
+
+def _figure(metric: Metric, kinds: dict[str, str]) -> str:
+    """Write a figure over the rows of a table."""
+    if metric.type != "ratio":
+        return _total(metric.name, kinds.get(metric.name, ""))
+    above, below = (item.name for item in metric.inputs)
+    return _share(_total(above, kinds.get(above, "")), _total(below, kinds.get(below, "")))
+
+
+def _total(name: str, kind: str) -> str:
+    return f"CAST(sum({identifier(name)}) AS {kind})"
+
+
+@lru_cache(1_024)
+def _share(above: str, below: str) -> str:
+    """Divide as the compiler does."""
+    from plumbline.compiler.expressions import divided, parsed
+
+    return divided(parsed(above, "duckdb"), parsed(below, "duckdb")).sql(dialect="duckdb")
+
+
+def _size(finer: Finer) -> tuple[int, int, int]:
+    return len(finer.query.group_by), -list(STEPS).index(finer.time.grain), len(finer.query.metrics)
+
+
+def added_up(finer: Finer, resolved: Resolved, conditions: list[str]) -> str:
+    """Write the SQL that adds up the rows of a table."""
+    keys = list(_keys(finer, resolved))
+    columns = [f"{sql} AS {identifier(name)}" for name, sql in (*keys, *finer.figures)]
+    where = f"\nWHERE {' AND '.join(conditions)}" if conditions else ""
+    by = f"\nGROUP BY {', '.join(sql for _, sql in keys)}" if keys else ""
+    table = identifier("warehouse", "published", finer.query.name)
+    return f"SELECT {', '.join(columns)}\nFROM {table}{where}{by}"
+
+
+def _keys(finer: Finer, resolved: Resolved) -> Iterator[tuple[str, str]]:
+    for item in resolved.group_by:
+        column = identifier(item.published)
+        if item.name == METRIC_TIME and item.grain != finer.time.grain:
+            column = f"CAST(date_trunc('{item.grain}', {identifier(finer.time.published)}) AS DATE)"
+        yield item.column, column
