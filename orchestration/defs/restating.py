@@ -36,8 +36,15 @@ def restate_figures(
             session.as_of,
             now,
             previous,
+            _has_new_code(session),
         ),
         approvals=session.approvals,
         others=others,
     )
     session.record.restatements = {**session.restated.counts, "awaiting": list(session.restated.awaiting)}
+
+
+def _has_new_code(session: Session) -> bool:
+    """Tell whether files of the project differ from those that made the publication before."""
+    before = session.ledger.ledger.newest("publication")
+    return bool(before and before.body.get("code_sha256") != session.inputs.code)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 RECORDED, APPROVED = "recorded", "approved"
 # The database that the publication before is attached as.
 BEFORE = "as_published"
+ROWS_CHANGED = "late or corrected rows"
+CODE_CHANGED = "models, definitions or targets changed"
+BOTH_CHANGED = f"{ROWS_CHANGED}, or changed models, definitions or targets"
 # Beyond the noise of floating point, where the old value is zero.
 _NOISE = 1e-9
 _RULES = """
@@ -30,6 +33,23 @@ _PASSED = """
 CREATE OR REPLACE TEMP TABLE approved_change (metric VARCHAR, grain VARCHAR, period_start DATE,
     dimensions VARCHAR, members VARCHAR, old_value DECIMAL(38, 12), new_value DECIMAL(38, 12),
     approved_by VARCHAR, approved_at TIMESTAMP, reason VARCHAR)"""
+
+# What changed since each publication: a figure that is held, or waits, is still that of its last good one.
+_CAUSES = f"""
+CREATE OR REPLACE TEMP TABLE cause AS
+SELECT publication_id, CASE
+    WHEN has_new_rows AND has_new_code THEN '{BOTH_CHANGED}'
+    WHEN has_new_rows THEN '{ROWS_CHANGED}'
+    ELSE '{CODE_CHANGED}' END AS cause
+FROM (
+    SELECT publication_id,
+        EXISTS (FROM landing_run.loads WHERE is_current AND landed_at > since.published_at) AS has_new_rows,
+        $has_new_code OR EXISTS (FROM {BEFORE}.published.publication AS later
+            WHERE later.published_at > since.published_at
+                AND (later.code_commit, later.definitions_digest)
+                    IS DISTINCT FROM (since.code_commit, since.definitions_digest)) AS has_new_code
+    FROM {BEFORE}.published.publication AS since
+)"""
 
 
 def same_figure(one: str, two: str) -> str:
@@ -79,7 +99,7 @@ judged AS (
         CASE
             WHEN old_version <> new_version
                 THEN 'definition version ' || new_version || ' in place of ' || old_version
-            ELSE $cause
+            ELSE coalesce(cause.cause, '{CODE_CHANGED}')
         END AS cause,
         CASE
             WHEN NOT (needs_approval AND is_great AND is_settled) THEN '{RECORDED}'
@@ -87,6 +107,8 @@ judged AS (
             ELSE '{APPROVED}'
         END AS state
     FROM beyond
+    LEFT JOIN temp.cause AS cause
+        ON cause.publication_id = CASE WHEN was_held THEN last_good ELSE $previous END
     LEFT JOIN temp.approved_change AS passed
         ON {same_figure("passed", "beyond")} AND (passed.new_value IS NULL) = (beyond.new_value IS NULL)
         AND abs(coalesce(passed.new_value, 0)::DOUBLE - coalesce(beyond.new_value, 0)::DOUBLE)
@@ -118,13 +140,17 @@ ORDER BY ALL"""
 
 @dataclass(frozen=True)
 class Restatement:
-    """The publication that restates: its number to be, who runs it, as of when, and after which one."""
+    """The publication that restates: its number to be, who runs it, as of when, and after which one.
+
+    `has_new_code`: whether files of the project differ from those that made the publication before.
+    """
 
     publication_id: str
     restated_by: str
     as_of: date
     now: datetime
     previous: Previous | None
+    has_new_code: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,12 +166,13 @@ class Comparison:
     def write(self, waiting: Mapping[str, list[Any]]) -> None:
         """Compare; `waiting` are the changes that waited for an approval before, by metric."""
         self._write_rules()
+        self._write_causes()
         self._write_passed(waiting)
         self._compare()
 
     def drop(self) -> None:
         """Take the temporary tables away."""
-        for name in ("restating", "approved_change", "restated"):
+        for name in ("restating", "cause", "approved_change", "restated"):
             self.con.execute(f"DROP TABLE temp.{name}")
 
     def _write_rules(self) -> None:
@@ -181,7 +208,6 @@ class Comparison:
             {
                 "as_of": publication.as_of,
                 "noise": _NOISE,
-                "cause": self._cause(),
                 "restated_by": publication.restated_by,
                 "now": publication.now,
                 "previous": publication.previous.publication_id,
@@ -189,15 +215,15 @@ class Comparison:
             },
         )
 
-    def _cause(self) -> str:
-        """Say what changed but for the version of the definition: the extracts, or what is made of them."""
+    def _write_causes(self) -> None:
+        """Say for each publication what changed since, but for versions of definitions: rows, or the code."""
         if not self._exists("landing_run", "loads"):
-            return "late or corrected rows"
-        row = self.con.execute(
-            "SELECT count(*) FROM landing_run.loads AS now WHERE is_current AND NOT EXISTS"
-            f" (FROM {BEFORE}.published.extract AS before WHERE before.load = now.load)"
-        ).fetchone()
-        return "late or corrected rows" if row and row[0] else "models, definitions or targets changed"
+            self.con.execute(
+                f"CREATE OR REPLACE TEMP TABLE cause AS SELECT publication_id, '{ROWS_CHANGED}' AS cause"
+                f" FROM {BEFORE}.published.publication"
+            )
+            return
+        self.con.execute(_CAUSES, {"has_new_code": self.publication.has_new_code})
 
     def _exists(self, schema: str, table: str) -> bool:
         row = self.con.execute(

@@ -1,6 +1,6 @@
 """A past figure that changes is recorded, or keeps its old value until somebody approves it."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -15,6 +15,12 @@ FIRST = date(2025, 3, 9)
 AS_OF = date(2025, 3, 10)
 STRICT = Restating(("process",), Settling(settled_after_days=20))
 LAX = Restating(())
+LOADS = """
+CREATE SCHEMA landing_run;
+CREATE TABLE landing_run.loads (
+    load BIGINT, system VARCHAR, table_name VARCHAR, source VARCHAR, mode VARCHAR, sha256 VARCHAR,
+    rows BIGINT, is_current BOOLEAN, as_of DATE, landed_at TIMESTAMP, extract_rows BIGINT
+)"""
 JANUARY = """
 SELECT value, verdict, reason, held_since, last_good FROM published.indicator_value
 WHERE metric = '{}' AND grain = 'month' AND dimensions = '' AND period_start = DATE '2025-01-01'"""
@@ -26,7 +32,16 @@ class Days:
     def __init__(self, company: Company) -> None:
         self.company, self.con = company, company.con
 
-    def publish(self, restating=STRICT, approvals=(), checks=(), as_of=AS_OF, now=NEXT_DAY, by="wang"):
+    def publish(
+        self,
+        restating=STRICT,
+        approvals=(),
+        checks=(),
+        as_of=AS_OF,
+        now=NEXT_DAY,
+        by="wang",
+        has_new_code=False,
+    ):
         company = self.company
         company.build(as_of=as_of)
         current = current_publication(company.home)
@@ -37,7 +52,7 @@ class Days:
             self.con, company.definitions, decision, doubtful=spoiled, previous=previous, as_of=as_of, now=now
         )
         number = current.generation + 1 if current else 1
-        told = Restatement(f"shop-{number:06d}", by, as_of, now, previous)
+        told = Restatement(f"shop-{number:06d}", by, as_of, now, previous, has_new_code)
         found = restate(
             self.con,
             company.definitions,
@@ -78,6 +93,16 @@ class Days:
 
         with duckdb.connect(str(self.company.home.current.resolve()), read_only=True) as con:
             return awaiting(con, "published.restatement")
+
+    def land(self, number):
+        """Land an extract, after what has been published."""
+        if number == 1:
+            self.con.execute(LOADS)
+        self.con.execute(
+            "INSERT INTO landing_run.loads VALUES (?, 'erp', 'orders', 'orders.csv', 'append', 'abc', 4,"
+            " true, ?, ?, 4)",
+            [number, AS_OF, datetime.now(UTC).replace(tzinfo=None)],
+        )
 
     def rewrite(self, amount=5000):
         """Change an order of January 2025."""
@@ -222,6 +247,36 @@ def test_a_change_that_goes_on_waiting_keeps_its_day_and_its_last_good_publicati
     value, verdict, _, since, last_good = days.january()
     assert (value, verdict, since, last_good) == (before, "held", NEXT_DAY, "shop-000001")
     assert len(days.restatements("metric = 'sales' AND grain = 'month'")) == 1
+
+
+def test_a_change_that_goes_on_waiting_keeps_its_cause(days):
+    days.land(1)
+    days.rewrite()
+    days.publish()
+    days.publish(now=datetime(2025, 3, 12, 6))
+    assert days.january()[2].startswith("restated from")
+    assert {row[5] for row in days.restatements()} == {"late or corrected rows"}
+
+
+def test_what_changed_behind_a_hold_is_told_when_the_hold_ends(days):
+    days.land(1)
+    days.rewrite()
+    days.publish(checks=[failed(column="amount")])
+    days.publish(LAX)
+    assert {row[5] for row in days.restatements("metric = 'sales'")} == {"late or corrected rows"}
+
+
+def test_changed_code_is_named_also_on_a_day_with_new_rows(days):
+    days.land(1)
+    days.publish()
+    days.rewrite()
+    days.publish(has_new_code=True)
+    assert {row[5] for row in days.restatements()} == {"models, definitions or targets changed"}
+    days.land(2)
+    days.publish(has_new_code=True)
+    assert {row[5] for row in days.restatements()} == {
+        "late or corrected rows, or changed models, definitions or targets"
+    }
 
 
 def test_who_found_it_is_kept_whoever_runs_it_again(days):
