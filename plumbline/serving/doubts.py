@@ -18,7 +18,6 @@ from plumbline.warehouse.contents import MartContent
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from plumbline.serving.periods import Period
     from plumbline.serving.reader import Source
     from plumbline.serving.resolve import Resolved
 
@@ -30,11 +29,20 @@ WHERE table_name LIKE 'candidates.%' AND metric IN (SELECT unnest(?))
 ORDER BY held_since, dimensions"""
 
 
-# A new value of a past figure is in the marts before somebody has approved it.
+# A new value of a past figure is in the marts before somebody has approved it. Told is one that is asked for.
 _RESTATED = """
-SELECT metric, '', 'held', min(reason), min(waits_since), min(last_good) FROM warehouse.published.restatement
-WHERE state = 'awaits approval' AND metric IN (SELECT unnest(?)) AND period_end >= ? AND period_start <= ?
-GROUP BY metric"""
+SELECT metric, '', 'held', reason || CASE figures WHEN 1 THEN '' ELSE ' (and ' || figures - 1 || ' more)' END,
+    since, good
+FROM (
+    SELECT metric, reason, count(*) OVER every AS figures, min(waits_since) OVER every AS since,
+        min(last_good) OVER every AS good
+    FROM warehouse.published.restatement
+    WHERE state = 'awaits approval' AND metric IN (SELECT unnest(?)) AND period_end >= ? AND period_start <= ?
+    WINDOW every AS (PARTITION BY metric)
+    QUALIFY row_number() OVER (
+        PARTITION BY metric ORDER BY grain <> ?, dimensions <> ?, period_start DESC, members) = 1
+)
+ORDER BY metric"""
 
 
 @dataclass(frozen=True)
@@ -77,15 +85,17 @@ def doubt_on(source: Source, definitions: Definitions, resolved: Resolved, sql: 
     waivers = standing_waivers(source.connection, metrics) if found else []
     waived = tuple(f"{each.check}: " for each in waivers if each.metrics.issuperset(metrics))
     found = [doubt for doubt in found if not doubt.reason.startswith(waived or ("\0",))]
-    found += _restated(connection, metrics, resolved.period)
+    found += _restated(connection, resolved)
     return min(found, key=lambda doubt: (bool(doubt.last_good), doubt.since), default=None)
 
 
-def _restated(connection: DuckDBPyConnection, metrics: Sequence[str], period: Period | None) -> list[Doubt]:
-    """Give the doubts on metrics of which past figures within `period` wait for an approval."""
-    first = (period and period.start) or date.min
-    last = (period and period.end) or date.max
-    rows = _rows(connection, _RESTATED, [list(metrics), first, last])
+def _restated(connection: DuckDBPyConnection, resolved: Resolved) -> list[Doubt]:
+    """Give the doubts on metrics of which past figures within the period asked for wait for an approval."""
+    period = resolved.period
+    days = (period and period.start) or date.min, (period and period.end) or date.max
+    grain = resolved.time.grain if resolved.time else ""
+    by = ",".join(item.column for item in resolved.group_by if item.name != METRIC_TIME)
+    rows = _rows(connection, _RESTATED, [[*resolved.metrics], *days, grain, by])
     return [Doubt(verdict, why, since, good or "") for _, _, verdict, why, since, good in rows]
 
 

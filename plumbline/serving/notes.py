@@ -16,6 +16,7 @@ from plumbline.serving.edition import Edition
 from plumbline.serving.periods import Period, last_day
 from plumbline.serving.reader import Source
 from plumbline.serving.resolve import Question, Resolved
+from plumbline.serving.warned import warnings_on
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -26,6 +27,8 @@ _CALL = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _PLACEHOLDER = re.compile(r"__reference_(\d+)__")
 _MEMBERS = 10_000
 _NAMED = 3
+# What the reason of a waived check says.
+_WAIVED = "; waived by "
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def notes(asked: Asked, rows: Sequence[tuple[Any, ...]], partial: Sequence[date]
     empty = _without_figures(asked, rows)
     if not found and empty and asked.resolved.limit != 0:
         found.append(f"no rows of {', '.join(empty)} meet the question: no value, which is not zero")
-    return found
+    return [*found, *_warned(asked)]
 
 
 def _limited(asked: Asked) -> Iterator[str]:
@@ -97,6 +100,20 @@ def _waived(asked: Asked) -> Iterator[str]:
     if asked.source.publication and not asked.held:
         waivers = asked.edition.waivers(asked.resolved.metrics)
         yield from (f"certified with warnings: {waiver.told}" for waiver in waivers)
+
+
+def _warned(asked: Asked) -> Iterator[str]:
+    """Say which warnings failed on the figures; those that are waived are told with who waived them."""
+    if not asked.source.publication or asked.held:
+        return
+    reasons = [text for text in warnings_on(asked.edition.warned, asked.resolved) if _WAIVED not in text]
+    if reasons and asked.limited_to:
+        # Reasons count rows, also those that a role with limited rows does not see.
+        yield "certified with warnings"
+        return
+    yield from (f"certified with warnings: {reason}" for reason in reasons[:_NAMED])
+    if len(reasons) > _NAMED:
+        yield f"certified with warnings: {len(reasons) - _NAMED} more; `plumb audit explain` tells all"
 
 
 def _without_figures(asked: Asked, rows: Sequence[tuple[Any, ...]]) -> list[str]:

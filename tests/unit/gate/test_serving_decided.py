@@ -21,9 +21,9 @@ def days(company: Company):
     return found
 
 
-def answered(company, *metrics, start=None, end=None):
+def answered(company, *metrics, by=(), start=None, end=None):
     with open_generation(company.home, sealed=True) as source:
-        answer = ask(company.home, source, Question(metrics, start=start, end=end))
+        answer = ask(company.home, source, Question(metrics, by, start=start, end=end))
         rows = answer.rows()
         return answer.publication.publication_id, rows, answer.notes(rows)
 
@@ -42,6 +42,34 @@ def test_a_question_about_other_periods_is_answered_from_the_newest_figures(days
     days.publish()
     of_march = answered(days.company, "sales", start="2025-03-01", end="2025-03-09")
     assert of_march[0] == "shop-000002"
+
+
+def test_of_several_figures_that_wait_one_that_was_asked_for_is_told(days):
+    days.rewrite()
+    days.publish()
+    ((reason,),) = days.company.published(
+        "SELECT reason FROM published.restatement WHERE metric = 'sales' AND grain = 'month'"
+        " AND dimensions = ''"
+    )
+    of_january = {"start": "2025-01-01", "end": "2025-01-31"}
+    _, _, notes = answered(days.company, "sales", by=("metric_time__month",), **of_january)
+    assert notes[0].partition("UTC: ")[2].partition(" (and ")[0] == reason
+
+
+def test_a_warning_is_told_beside_what_rests_on_it(company):
+    company.day(failed(severity="warning"))
+    told = "certified with warnings: marts.orders: cost is never empty: 2 of 12 rows break it"
+    assert told in answered(company, "costs")[2]
+    assert answered(company, "orders")[2] == []
+
+
+def test_a_warning_is_told_beside_the_periods_that_it_is_about(company):
+    company.day(failed(severity="warning", broken="order_id = 10", unexpected=1))
+    by_month = {"by": ("metric_time__month",)}
+    in_february = answered(company, "costs", **by_month, start="2025-02-01", end="2025-02-28")
+    in_january = answered(company, "costs", **by_month, start="2025-01-01", end="2025-01-31")
+    assert [note for note in in_february[2] if note.startswith("certified with warnings")]
+    assert in_january[2] == []
 
 
 def test_a_waiver_is_told_beside_the_answer(company):
