@@ -13,6 +13,7 @@ from plumbline.audit.explain_calculation import exact
 from plumbline.audit.explain_figure import Key, members_of
 from plumbline.audit.explain_origin import read_rows
 from plumbline.errors import PlumblineError
+from plumbline.governance.trust import AWAITING
 from plumbline.ledger import Record, Seen, WitnessUnreachable
 
 if TYPE_CHECKING:
@@ -214,4 +215,6 @@ def decisions(connection: DuckDBPyConnection, key: Key) -> Iterator[Decided]:
         at = row["approved_at"] or row["restated_at"]
         by = row["approved_by"] or row["restated_by"] or ""
         what = f"{_restated(row)} in {row['publication_id']}, because of {row['cause']}: {row['reason']}"
+        if row["state"] == AWAITING:
+            what = f"{row['reason']}, in {row['publication_id']}"
         yield Decided("restatement", what, by, f"{at:%Y-%m-%d %H:%M}" if at else "")

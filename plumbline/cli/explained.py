@@ -230,7 +230,8 @@ def _decisions(explanation: Explanation) -> Iterator[str]:
     if explanation.decisions:
         yield "Decided"
     for each in explanation.decisions:
-        yield from _pair(each.kind, f"{each.what}; {', '.join(filter(None, (each.by, each.at)))}")
+        told = filter(None, (each.what, each.more.get("check"), ", ".join(filter(None, (each.by, each.at)))))
+        yield from _pair(each.kind, "; ".join(told))
 
 
 def _proof(explanation: Explanation) -> Iterator[str]:

@@ -323,6 +323,15 @@ def test_waivers_that_let_the_figure_through_are_told(changed: Audited) -> None:
     assert changed.explain("sales", "2025-02").decisions == ()
 
 
+def test_a_restatement_that_waits_is_told_once(changed: Audited) -> None:
+    reason = "restated from 0.5 to 0.4 (late rows): awaits approval by Li Na"
+    changed.tamper(
+        RESTATED.replace("'approved' AS", "'awaits approval' AS").replace("an invoice came late", reason)
+    )
+    (told,) = changed.explain("margin", "2025-02").decisions
+    assert told.what == f"{reason}, in shop-000001"
+
+
 def test_restatements_of_just_this_figure_are_told(changed: Audited) -> None:
     changed.tamper(RESTATED)
     found = changed.explain("margin", "2025-02")
