@@ -31,11 +31,7 @@ def check_link(case: Case) -> Iterator[Difference]:
     if not case.publications:
         return
     newest, link = case.publications[-1], case.shelf.link
-    try:
-        target = os.readlink(link)
-    except OSError:
-        yield Difference("nothing is current", str(link), f"a link to {newest['file']}", "no link", _PUBLISH)
-        return
+    target = os.readlink(link) if link.is_symlink() else None
     if target == newest["file"]:
         return
     if _awaits_the_switch(case, newest, target):
@@ -43,6 +39,9 @@ def check_link(case: Case) -> Iterator[Difference]:
             f"{newest['publication_id']} is recorded and complete, and not current yet: a run was cut off "
             "there. The next one switches to it."
         )
+        return
+    if target is None:
+        yield Difference("nothing is current", str(link), f"a link to {newest['file']}", "no link", _PUBLISH)
         return
     yield Difference(
         "the link to the current generation points elsewhere",
@@ -53,11 +52,13 @@ def check_link(case: Case) -> Iterator[Difference]:
     )
 
 
-def _awaits_the_switch(case: Case, newest: Body, target: str) -> bool:
-    """Tell whether a run ended between recording a publication and switching to it."""
-    before = [body["file"] for body in case.publications[-2:-1]]
+def _awaits_the_switch(case: Case, newest: Body, target: str | None) -> bool:
+    """Tell whether a run ended between recording a publication, maybe the first, and switching to it."""
+    before = next((body["file"] for body in case.publications[-2:-1]), None)
+    if target != before or (target is None and case.shelf.link.exists()):
+        return False
     switched = RunState.read(case.home.runs / "state.json").published_run == newest["run_id"]
-    return [target] == before and not switched and (case.shelf.root / newest["file"]).is_file()
+    return not switched and (case.shelf.root / newest["file"]).is_file()
 
 
 def check_generations(case: Case) -> Iterator[Difference]:

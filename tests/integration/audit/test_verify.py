@@ -15,7 +15,7 @@ from plumbline.errors import StorageError
 from plumbline.governance.trust import Trust
 from plumbline.ledger import GitWitness, Ledger, Witnessing, witnessed_ledger
 from plumbline.project import Home
-from tests.integration.audit.conftest import AS_OF, publish_with_parts
+from tests.integration.audit.conftest import AS_OF, Copy, publish_with_parts
 
 
 def point_to(copy, name):
@@ -31,6 +31,32 @@ def test_a_run_that_ended_between_record_and_switch_is_told_and_no_difference(co
     proof = copy.verify()
     assert proof.differences == []
     assert "demo-000002 is recorded and complete, and not current yet" in proof.notes[0]
+
+
+def before_the_first_switch(base):
+    """Take a company back to where its first publication was recorded, and not switched to."""
+    first = Copy(base)
+    first.shelf.link.unlink()
+    state = first.home.runs / "state.json"
+    content = json.loads(state.read_text(encoding="utf-8"))
+    state.write_text(json.dumps({**content, "published_run": ""}), encoding="utf-8")
+    return first
+
+
+@pytest.fixture
+def first(young, tmp_path):
+    return before_the_first_switch(shutil.copytree(young.base, tmp_path / "home", symlinks=True))
+
+
+def test_a_first_run_that_ended_between_record_and_switch_is_told_and_no_difference(first):
+    proof = first.verify()
+    assert proof.differences == []
+    assert "demo-000001 is recorded and complete, and not current yet" in proof.notes[0]
+
+
+def test_a_file_in_the_place_of_the_first_link_is_a_difference(first):
+    shutil.copyfile(first.shelf.database(1), first.shelf.link)
+    assert [difference.what for difference in first.verify().differences] == ["nothing is current"]
 
 
 def test_a_torn_last_line_is_told_and_no_difference(copy):
