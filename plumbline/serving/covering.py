@@ -98,9 +98,11 @@ def _keyed(query: SavedQuery, resolved: Resolved) -> bool:
 
 
 def reaches(edition: Edition, source: Source, resolved: Resolved, covered: Covering) -> bool:
-    """Tell whether a range is one of whole periods that end where tables do, before the as-of date."""
+    """Tell whether a range is one of whole periods of the table, and ends where tables do."""
+    time = covered.finer.time if covered.finer else resolved.time
     metrics = covered.finer.parts if covered.finer else covered.metrics
-    return is_whole(resolved) and _is_within(edition, source, resolved, metrics)
+    whole = time is not None and _whole(resolved.period, time.grain)
+    return whole and _is_within(edition, source, resolved, metrics)
 
 
 def is_whole(resolved: Resolved) -> bool:

@@ -101,8 +101,7 @@ def answer(
     resolved = resolve(vocabulary, question)
     edition.require_available(resolved.metrics)
     covered = covering(edition, source, resolved, _asked(resolved)["metrics"])
-    is_shape = covered is not None and not resolved.where and is_whole(resolved)
-    if source.is_at_hand and not is_shape:
+    if source.is_at_hand and (covered is None or resolved.where):
         raise NotAtOnce
     try:
         statement = _statement(edition, resolved, _read_at_once(edition, resolved, covered))
@@ -113,7 +112,7 @@ def answer(
     if doubt := _doubt_on(source, edition.definitions, resolved, statement):
         return _last_good(edition, question, role, source, doubt)
     columns = _columns(edition.labels, resolved)
-    if covered is None or not is_shape:
+    if covered is None or resolved.where:
         known = _statement(edition, resolved, covered) if covered else statement
         return _given(edition, source, question, role, resolved, columns, lambda: known, covered, held)
     shape = Shape.of(resolved, covered, columns)
@@ -154,8 +153,9 @@ def _given(
 class Shape:
     """What questions share that differ in their range and their limit only, and that a table answers.
 
-    `key` tells the rows of the table from all others that are read of it; `texts` are for those who write
-    answers, to keep what is the same in all.
+    `time` is the place of the column by whose periods ranges are cut, -1 where there is none; `key` tells the
+    rows of the table from all others that are read of it; `texts` are for those who write answers, to keep
+    what is the same in all.
     """
 
     whole: Resolved
@@ -168,19 +168,11 @@ class Shape:
     @classmethod
     def of(cls, resolved: Resolved, covered: Covering, columns: tuple[AnswerColumn, ...]) -> Shape:
         """Give the shape of a question without conditions of its own."""
-        assert resolved.time is not None
         whole = resolved.within(None, None)
-        key = (
-            covered.table,
-            covered.adds_up,
-            covered.metrics,
-            whole.metrics,
-            whole.group_by,
-            whole.limits,
-            whole.order,
-        )
-        told = repr((*key, tuple(whole.small_groups)))
-        return cls(whole, covered, columns, resolved.group_by.index(resolved.time), told)
+        read = covered.table, covered.adds_up, covered.metrics
+        asked = whole.metrics, whole.group_by, whole.limits, whole.order, tuple(whole.small_groups)
+        time = resolved.group_by.index(resolved.time) if resolved.time else -1
+        return cls(whole, covered, columns, time, repr((read, asked)))
 
 
 def likeness(role: str, question: Question) -> Hashable:
@@ -209,16 +201,18 @@ def _of_shape(
     shape: Shape,
     held: Doubt | None,
 ) -> Answer:
-    """Answer from a published table, where its rows are kept in memory by a cut of them."""
+    """Answer from a published table; whole periods are cut from its rows where these are kept in memory."""
     covered, tables = shape.covered, edition.tables
 
     def statement() -> Statement:
         return _statement(edition, resolved, covered)
 
     given = _given(edition, source, question, role, resolved, shape.columns, statement, covered, held)
-    if tables is None:
+    given.texts = shape.texts if tables else {}
+    if tables is None or not is_whole(resolved):
+        if source.is_at_hand:
+            raise NotAtOnce
         return given
-    given.texts = shape.texts
 
     def read() -> Rows:
         return given.rows_of(_statement(edition, shape.whole, covered).sql)

@@ -46,6 +46,31 @@ def live(number: int) -> str:
     return f"{asked}&limit={50 + number // 700}"
 
 
+def quarters(number: int) -> str:
+    """Questions that add up the months of a published table, split by periods: cut from memory."""
+    first, last = number % 6 + 2, number // 6 % 6 + 8
+    span = f"from={2023 + first // 4}-Q{first % 4 + 1}&to={2023 + last // 4}-Q{last % 4 + 1}"
+    asked = "metrics=net_sales,gross_margin_rate&by=product__category&grain=quarter"
+    return f"/query?{asked}&{span}&limit={20 + number // 36}"
+
+
+def ranges(number: int) -> str:
+    """Questions that add up the months of a published table over a range: in DuckDB."""
+    first = _FIRST.replace(month=1 + number % 12, year=2024 + number // 12 % 2)
+    asked = "metrics=net_sales,gross_margin_rate&by=product__category"
+    return f"/query?{asked}&from={first:%Y-%m}&to=2026-06&limit={5 + number // 24}"
+
+
+def mix(number: int) -> str:
+    """Of twenty questions twelve have been asked before, six are of published tables, two of the marts."""
+    place, turn = number % 20, number // 20
+    if place < 12:
+        return f"/query?metrics=net_sales&grain=month&from=2025-{1 + place:02d}&to=2026-06"
+    if place < 16:
+        return (published, quarters)[place % 2](2 * turn + place // 14)
+    return ranges(turn * 2 + place % 2) if place < 18 else live(5_000 + turn * 2 + place % 2)
+
+
 @contextmanager
 def served(company: str) -> Iterator[tuple[str, int]]:
     """Serve in a process of its own, and give its address and number."""
@@ -136,7 +161,10 @@ def main() -> None:
         for name, question, count in (
             ("kept answer", kept, 5 * REQUESTS),
             ("read from a published table", published, REQUESTS),
+            ("added up, by quarter", quarters, REQUESTS),
+            ("added up, over a range", ranges, REQUESTS),
             ("calculated from the marts", live, REQUESTS),
+            ("a mix: 12 kept, 6 published, 2 marts", mix, 2 * REQUESTS),
         ):
             before = used(process)
             took, whole = asyncio.run(asked(url, question, count))
