@@ -21,6 +21,8 @@ _QUIET = ("--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file
 BUILD = ("build", "--resource-type", "seed", "--resource-type", "model")
 # The event that tells of a node that is done.
 NODE_FINISHED = "LogModelResult"
+# The event with what dbt has against metrics; its error says only that there is something.
+_METRICS_INVALID = "SemanticValidationFailure"
 _BUILT = ("seed", "model")
 _CHOSEN = "plumbline:chosen"
 _NOISE = (
@@ -32,6 +34,7 @@ _NOISE = (
     "> called",
 )
 _FILE_NAMED = re.compile(r"\(((?:models|metrics|macros|seeds)/[^()\s]+)\)")
+_QUOTED = re.compile(r"""(?<!\w)["'`]([^"'`\n]+)["'`]""")
 _SHOWN = 10
 _FAILED = ("error", "fail", "runtime error", "partial success")
 
@@ -87,6 +90,7 @@ class Dbt:
         self._threads = threads
         self._on_node = on_node
         self.manifest = manifest
+        self._objections: list[str] = []
 
     def take_parsed(self) -> None:
         """Start from what was parsed before, which the caller knows to be of the files as they are now."""
@@ -107,6 +111,7 @@ class Dbt:
     def invoke(self, args: Sequence[str]) -> tuple[NodeResult, ...]:
         """Run one dbt command; see `run_dbt`."""
         self._home.target.mkdir(parents=True, exist_ok=True)
+        self._objections.clear()
         with _environment(self._project, self._home, self._threads), _quiet_imports():
             outcome = self._invoke(args)
         if args[0] == "parse" and outcome.success:
@@ -119,7 +124,8 @@ class Dbt:
         if failures:
             raise _model_error(failures)
         if not outcome.success:
-            raise _definitions_error(self._project, str(outcome.exception or "dbt gave no reason."))
+            told = self._objections or [str(outcome.exception or "dbt gave no reason.")]
+            raise _definitions_error(self._project, "\n".join(told))
         return tuple(result for _, result in results)
 
     def _invoke(self, args: Sequence[str]) -> Any:
@@ -150,6 +156,8 @@ class Dbt:
         return [*args[:first], f"tag:{_CHOSEN}", *args[first + len(names) :]]
 
     def _hear(self, event: Any) -> None:
+        if event.info.name == _METRICS_INVALID and event.info.level == "error":
+            self._objections.append(str(event.data.msg).partition("Traceback:")[0])
         if self._on_node and event.info.name == NODE_FINISHED:
             self._on_node(event.data.node_info.node_name)
 
@@ -241,10 +249,26 @@ def _definitions_error(project: Project, message: str) -> DefinitionsError:
     named = _FILE_NAMED.search(message)
     return DefinitionsError(
         "the dbt project cannot be read",
-        where=named[1] if named else "dbt_project.yml",
+        where=named[1] if named else _line_of(project.root, message) or "dbt_project.yml",
         why=_plain(message),
         todo="Mend it, and run again. What is published stays as it is.",
     )
+
+
+def _line_of(root: Path, message: str) -> str:
+    """Name the one line of metrics/ that has what dbt quotes, or that defines what is called so."""
+    lines = [
+        (f"{path.relative_to(root)}:{number}", line)
+        for path in sorted((root / "metrics").rglob("*.yml"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+    ]
+    for quoted in _QUOTED.findall(message):
+        having = [place for place, line in lines if quoted in line]
+        defining = [place for place, line in lines if re.search(rf"name: {re.escape(quoted)}\s*$", line)]
+        for found in (having, defining):
+            if len(found) == 1:
+                return found[0]
+    return ""
 
 
 def _plain(message: str) -> str:

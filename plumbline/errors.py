@@ -198,7 +198,7 @@ def closest(name: str, candidates: list[str]) -> list[str]:
     """
     from difflib import get_close_matches
 
-    found = get_close_matches(name, candidates, n=6, cutoff=0.6)
+    found = get_close_matches(name, list(dict.fromkeys(candidates)), n=6, cutoff=0.6)
     alike = {text.casefold().replace("_", "").replace(" ", ""): text for text in reversed(found)}
     return [text for text in found if text in alike.values()][:3]
 

@@ -229,7 +229,7 @@ def _taken(session: Session) -> Begun | None:
 
 def _begin(session: Session) -> Begun:
     """Register what has landed, and tell a worker what to build where there is one."""
-    findings = require_sound_definitions(session.project, session.prepared)
+    findings = require_sound_definitions(session.project, session.prepared, session.home)
     full = session.must_rebuild
     assert session.registered
     command = [*BUILD, "--full-refresh"] if full else _changes(session)

@@ -19,8 +19,8 @@ def register(subparsers: Any) -> None:
         "lint",
         help="find what is missing or contradictory in the metric definitions and the targets",
         description="Check owners, units, levels, labels, sources, dates and unknown keys of all metrics, "
-        "and the targets and thresholds under seeds/, as the files are now: where one has changed, dbt reads "
-        "them first.",
+        "that each of them and each saved query can be calculated from the marts, and the targets and "
+        "thresholds under seeds/, as the files are now: where one has changed, dbt reads them first.",
         epilog="Exit codes: 0 nothing found; 2 findings, one per line with file and line, or files that "
         "cannot be read.",
     )
@@ -43,13 +43,19 @@ def _lint(project: Project, home: Home) -> tuple[list[Finding], int]:
     from plumbline.cli.progress import TerminalProgress
     from plumbline.cli.run import function_of
     from plumbline.definitions import load
+    from plumbline.indicators.answerable import ill_fitting, unanswerable
     from plumbline.runs import install_progress
     from plumbline.serving.lint import lint_project
 
     install_progress(TerminalProgress())
     parsed = function_of(project, "parser")(project, home)
     definitions = load(parsed.semantic_manifest, project.root)
-    return lint_project(project, definitions, parsed.manifest), len(definitions.metrics)
+    findings = [
+        *lint_project(project, definitions, parsed.manifest),
+        *ill_fitting(definitions, parsed.manifest),
+        *unanswerable(definitions, parsed.semantic_manifest, home.compiled),
+    ]
+    return findings, len(definitions.metrics)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -26,7 +26,7 @@ def start_compiling(project: Project, home: Home) -> subprocess.Popen[bytes] | N
 
     from plumbline.definitions import load
 
-    if _done(home, load(home.semantic_manifest, project.root)).is_file():
+    if is_compiled(home, load(home.semantic_manifest, project.root)):
         return None
     command = [sys.executable, "-c", _PROGRAM, str(project.root), str(home.root)]
     return subprocess.Popen(
@@ -55,6 +55,11 @@ def main(arguments: list[str]) -> int:
             return 1
     _done(home, definitions).touch()
     return 0
+
+
+def is_compiled(home: Home, definitions: Definitions) -> bool:
+    """Tell whether all that a run asks of these definitions has been compiled before."""
+    return _done(home, definitions).is_file()
 
 
 def _done(home: Home, definitions: Definitions) -> Path:

@@ -10,7 +10,7 @@ from orchestration.lint import require_sound_definitions
 from orchestration.prepare import Prepared
 from plumbline.errors import ConfigurationError, DefinitionError, SourceError, from_record
 from plumbline.landing import load_sources
-from plumbline.project import Project
+from plumbline.project import Home, Project
 from tests.unit.definitions import shop
 
 
@@ -50,18 +50,26 @@ def test_a_rule_file_that_python_cannot_read_is_named_with_its_line(rules, text,
     assert caught.value.exit_code == 2
 
 
+_WIDE = """
+saved_queries:
+  - name: wide
+    label: Wide
+    config: {meta: {label_zh: 宽表, domain: sales, grain: all}}
+"""
+
+
 @pytest.fixture
 def checked(tmp_path):
     """Give a function that checks a project with one metric, described as told."""
     (tmp_path / "metrics").mkdir()
     (tmp_path / "orchestration" / "sources").mkdir(parents=True)
 
-    def check(**told):
+    def check(saved=(), **told):
         content = shop.manifest()
         content["metrics"] = [shop.metric("sales", measure="amount", told=shop.meta(**told))]
-        content["saved_queries"] = []
+        content["saved_queries"] = saved
         manifest = shop.write(tmp_path / "target" / "semantic_manifest.json", content)
-        return require_sound_definitions(Project(tmp_path), Prepared({}, manifest))
+        return require_sound_definitions(Project(tmp_path), Prepared({}, manifest), Home(tmp_path / "state"))
 
     return check
 
@@ -72,6 +80,13 @@ def test_definitions_that_lint_rejects_stop_the_run_with_all_that_is_wrong(check
     assert caught.value.exit_code == 2
     assert "has the unknown unit 'percent' [unknown-unit]" in caught.value.why
     assert "Did you mean 'up'?" in caught.value.why
+
+
+def test_a_saved_query_that_cannot_be_calculated_stops_the_run_before_anything_is_built(checked, tmp_path):
+    (tmp_path / "metrics" / "wide.yml").write_text(_WIDE, encoding="utf-8")
+    with pytest.raises(DefinitionError) as caught:
+        checked([shop.saved_query("wide", ["sales"], ["Dimension('product__categry')"])])
+    assert "saved query 'wide': unknown dimension 'product__categry' [unknown-dimension]" in caught.value.why
 
 
 def test_a_review_that_is_overdue_is_a_warning_and_stops_nothing(checked):
@@ -121,6 +136,35 @@ def test_what_dbt_cannot_read_is_a_definition_error_after_the_worker_has_told_it
     assert (told.exit_code, told.code, told.where) == (2, "bad-yaml", "metrics/sales.yml:3")
 
 
+@pytest.mark.parametrize(
+    ("objection", "line"),
+    [
+        ("Invalid time granularity 'quater' in window: '1 quater'", 3),
+        ("cannot parse the filter of metric `sales`\nTraceback:\n  File 'x.py'", 2),
+    ],
+)
+def test_what_dbt_has_against_a_metric_is_told_with_its_line(tmp_path, monkeypatch, objection, line):
+    from types import SimpleNamespace
+
+    from orchestration.dbt_runner import Dbt, DefinitionsError
+
+    (tmp_path / "metrics").mkdir()
+    text = "metrics:\n  - name: sales\n    filter: 1 quater\n    description: sales of sales\n"
+    (tmp_path / "metrics" / "sales.yml").write_text(text, encoding="utf-8")
+    dbt = Dbt(Project(tmp_path), Home(tmp_path / "state"))
+
+    def refuse(args):
+        for level, told in (("warn", "never mind"), ("error", objection)):
+            info = SimpleNamespace(name="SemanticValidationFailure", level=level)
+            dbt._hear(SimpleNamespace(info=info, data=SimpleNamespace(msg=told)))
+        return SimpleNamespace(success=False, result=None, exception="Semantic Manifest validation failed.")
+
+    monkeypatch.setattr(dbt, "_invoke", refuse)
+    with pytest.raises(DefinitionsError) as caught:
+        dbt.invoke(["parse"])
+    assert (caught.value.where, caught.value.why) == (f"metrics/sales.yml:{line}", objection.splitlines()[0])
+
+
 def test_unsound_definitions_stop_a_run_before_anything_is_marked_or_built(monkeypatch, tmp_path):
     from types import SimpleNamespace
 
@@ -130,6 +174,6 @@ def test_unsound_definitions_stop_a_run_before_anything_is_marked_or_built(monke
         raise DefinitionError("a definition is wrong")
 
     monkeypatch.setattr(transformation, "require_sound_definitions", unsound)
-    session = SimpleNamespace(project=Project(tmp_path), prepared=None)
+    session = SimpleNamespace(project=Project(tmp_path), prepared=None, home=None)
     with pytest.raises(DefinitionError):
         transformation.build_models(session, lambda *_: None)
