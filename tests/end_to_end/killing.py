@@ -1,7 +1,8 @@
 """Runs that are killed at random moments, several in a row, until one is left alone and makes all good.
 
 `python -m tests.end_to_end.killing 200` kills that many and tells what was found; a second argument is the
-seed. A story begins with a company that has not run yet, with its second day, or with a full run of that day.
+seed, a third a directory in which the company has grown already, or will. A story begins with a company that
+has not run yet, with its second day, or with a full run of that day.
 """
 
 import os
@@ -152,12 +153,14 @@ def size_of(file):
     return file.stat().st_size if file.exists() else 0
 
 
-def main(times, seed):
+def main(times, seed, place=None):
     """Kill so many runs, and print what was found; 1 where something was lost, doubled or half."""
-    place = Path(tempfile.mkdtemp(prefix="plumbline-kills-"))
-    Young.grow(place)
+    place = Path(place or tempfile.mkdtemp(prefix="plumbline-kills-"))
     young, second = Young.at(place), place / "second"
-    grow_on(young, second)
+    if not (place / "grown").exists():
+        Young.grow(place)
+        grow_on(young, second)
+        (place / "grown").touch()
     known, chance = beginnings(young, Day(second)), random.Random(seed)
     found, failed = {name: Counter() for name in known}, 0
     while sum(each.total() - each[MISSED] for each in found.values()) < times:
@@ -180,4 +183,4 @@ def grow_on(young, base):
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "1"))
+    sys.exit(main(int(sys.argv[1]), *(sys.argv[2:4] or ["1"])))
