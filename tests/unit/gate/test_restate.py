@@ -318,6 +318,14 @@ def test_small_changes_and_unsettled_ones_are_recorded(days):
     assert row[-1] == "figures settle until 400 days after their period"
 
 
+@pytest.mark.parametrize(("days_to_settle", "state"), [(37, "recorded"), (36, "awaits approval")])
+def test_a_month_is_settled_on_the_day_after_it_may_still_move(days, days_to_settle, state):
+    days.rewrite()
+    days.publish(Restating(("process",), Settling(settled_after_days=days_to_settle)))
+    (row,) = days.restatements("metric = 'sales' AND grain = 'month'")
+    assert row[4] == state
+
+
 def test_a_metric_can_have_a_rule_of_its_own(days):
     days.rewrite()
     own = Restating(("process",), STRICT.usual, {"sales": Settling(settled_after_days=400)})
