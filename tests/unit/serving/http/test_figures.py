@@ -8,6 +8,11 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
+from plumbline.serving import formats
+from plumbline.serving.http import answers
+from plumbline.serving.http.kept import Kept
+from tests.unit.serving.http.conftest import asking
+
 MONTHS = {"metrics": "net_sales", "grain": "month", "from": "2025-01", "to": "2025-02"}
 
 
@@ -96,6 +101,19 @@ def test_arrow(ann):
     assert (told["publication"]["id"], told["metrics"][0]["verdict"]) == ("demo-000001", "certified")
 
 
+def test_a_large_table_is_sent_in_pieces_which_are_the_same(published, monkeypatch):
+    asked = {"metrics": "net_sales", "by": "product__name,order", "grain": "day", "format": "arrow"}
+    monkeypatch.setattr(Kept, "keep", lambda *given: None)
+    with asking(published.home) as client:
+        whole = client.get("/query", params=asked)
+        monkeypatch.setattr(answers, "_IN_PIECES", 0)
+        monkeypatch.setattr(formats, "_LARGE_PIECE", 8)
+        found = client.get("/query", params=asked)
+    assert found.content == whole.content
+    about = ("plumbline-request", "date")
+    assert {**found.headers, **dict.fromkeys(about)} == {**whole.headers, **dict.fromkeys(about)}
+
+
 def test_notes_are_the_same_in_every_format(ann):
     asked = {"metrics": "net_sales", "by": "order__channel", "where": "order__channel = 'onlin'"}
     told = ann.get("/query", params=asked).json()["notes"]
@@ -145,7 +163,6 @@ def test_a_body_that_is_no_json_is_a_problem(ann):
 
 
 def test_too_many_rows_are_no_part_of_an_answer(published):
-    from tests.unit.serving.http.conftest import asking
 
     asked = {"metrics": "net_sales", "by": "product__category"}
     with asking(published.home, rows=2, arrow_rows=2) as client:
