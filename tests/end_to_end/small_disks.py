@@ -1,5 +1,6 @@
 """Disks of a few megabytes, to be filled."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -26,7 +27,20 @@ def small_disk(place, megabytes):
 
 def fill(disk, *, kilobytes_left=0):
     """Leave so much room on a disk; gives the file that takes it."""
-    free, filler = os.statvfs(disk), disk / "filler"
+    filler = disk / "filler"
     with open(filler, "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(free.f_bavail * free.f_bsize - 1024 * kilobytes_left, 1))
+        while not _takes(file, kilobytes_left):
+            pass
     return filler
+
+
+def _takes(file, kilobytes_left):
+    """Take what is free, unless a process that is at work there has meanwhile taken some of it."""
+    free = os.fstatvfs(file.fileno())
+    try:
+        os.posix_fallocate(file.fileno(), 0, max(free.f_bavail * free.f_bsize - 1024 * kilobytes_left, 1))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return free.f_bavail == 0
+    return True
