@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LINES_PER_BATCH = 16_384
 LITERAL = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 NESTED = json.JSONDecoder(parse_float=Decimal)
+ONE_VALUE = "Ask the source for one value of each key."
 
 Row = dict[str, Any]
 
@@ -94,7 +95,7 @@ def _objects(text: TextFile, lines: Lines) -> list[Row]:
 
 def _most_keys(text: str) -> int:
     """Count what may end a key: a colon behind a quote or a blank; it may stand in values, too."""
-    return sum(map(text.count, ('":', " :", "\t:")))
+    return sum(map(text.count, ('":', " :", "\t:", "\n:", "\r:")))
 
 
 def _count_keys(rows: list[Row]) -> int:
@@ -119,19 +120,31 @@ def _refuse_repeated(text: TextFile, lines: Lines, rows: list[Row]) -> None:
 
 
 def _refuse_repeated_keys(text: TextFile, number: int, line: str) -> None:
-    def unique(pairs: list[tuple[str, Any]]) -> Row:
+    if twice := _first_repeated(line):
+        raise Refused(
+            f"an object of this line has the key {twice[0]!r} twice",
+            file=text.name,
+            line=number,
+            todo=ONE_VALUE,
+        )
+
+
+def repeated_key(text: str, content: object) -> list[str]:
+    """Name the first key that an object of a JSON text has twice, if any; `content` is the text decoded."""
+    return [] if _count_keys([{"": content}]) - 1 == _most_keys(text) else _first_repeated(text)
+
+
+def _first_repeated(text: str) -> list[str]:
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> Row:
         names = [name for name, _ in pairs]
         if len(set(names)) < len(names):
-            twice = next(name for place, name in enumerate(names) if name in names[:place])
-            raise Refused(
-                f"an object of this line has the key {twice!r} twice",
-                file=text.name,
-                line=number,
-                todo="Ask the source for one value of each key.",
-            )
+            found.append(next(name for place, name in enumerate(names) if name in names[:place]))
         return {}
 
-    json.JSONDecoder(parse_int=str, parse_float=str, object_pairs_hook=unique).decode(line.strip())
+    json.JSONDecoder(parse_int=str, parse_float=str, object_pairs_hook=look).decode(text.strip())
+    return found[:1]
 
 
 def _object(text: TextFile, number: int, line: str) -> Row:

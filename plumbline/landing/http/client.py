@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from plumbline.errors import ConfigurationError, SourceUnavailable
+from plumbline.landing.files.json_lines import ONE_VALUE, repeated_key
 from plumbline.landing.http.patience import TRY_AGAIN, PatientSession
 from plumbline.landing.outcomes import Refused
 from plumbline.landing.session import Session
@@ -159,14 +160,26 @@ def _check(response: requests.Response, *_: Any, **__: Any) -> None:
             if response.status_code in (401, 403)
             else "Check the endpoint and its parameters.",
         )
+    content = _decoded(response.content, path)
+    response.json = lambda **_: content  # type: ignore[method-assign]
+
+
+def _decoded(body: bytes, path: str) -> Any:
+    """Decode an answer; Garbage for what is no JSON, and where of two values of a key one would be lost."""
     try:
-        content = json.loads(response.content) if response.content.strip() else []
+        text = body.decode(json.detect_encoding(body))
+        content = json.loads(text) if text.strip() else []
+        twice = repeated_key(text, content)
     except (ValueError, RecursionError) as error:
-        beginning = response.content[:_BEGINNING].decode("utf-8", "replace")
+        beginning = body[:_BEGINNING].decode("utf-8", "replace")
         raise Garbage(
             f"the answer is no JSON; it begins {beginning!r}",
             file=path,
             todo="Look at the body in quarantine, and at the API.",
-            body=response.content,
+            body=body,
         ) from error
-    response.json = lambda **_: content  # type: ignore[method-assign]
+    if twice:
+        raise Garbage(
+            f"an object of the answer has the key {twice[0]!r} twice", file=path, todo=ONE_VALUE, body=body
+        )
+    return content

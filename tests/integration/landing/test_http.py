@@ -1,6 +1,7 @@
 """HTTP APIs, against a real server: paging, credentials, patience, increments, and garbage."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -168,6 +169,30 @@ def test_429_then_500_then_garbage_is_refused_and_the_rest_goes_on(shop, api, co
     assert body.read_bytes() == b"<html>gateway</html>"
     assert json.loads(note.read_text())["table"] == "order_line"
     assert [load.table for load in shop.loads()] == ["shop"]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b'{"items": [{"LineID": 1, "Amount": 1, "Amount": 2}]}',
+        b'{"items": [{"LineID": 1, "Amount": 1, "Product": {"Amount"\n: 1, "Amount": 2}}]}',
+        b'{"items": [], "items": [{"LineID": 1, "Amount": 1, "Product": "a :b"}]}',
+    ],
+)
+def test_a_page_with_a_key_twice_in_one_object_is_refused_and_kept(shop, api, connect, page):
+    api.bodies["lines"] = page
+    outcome = connect("{type: none}")()
+    assert outcome.status == "refused"
+    assert re.search(r"an object of the answer has the key '(Amount|items)' twice", outcome.reason)
+    assert "one value of each key" in outcome.todo
+    body, _ = shop.quarantined()
+    assert body.read_bytes() == page
+
+
+def test_a_page_with_what_looks_like_keys_in_its_texts_is_read(shop, api, connect):
+    api.bodies["lines"] = b'{"items": [{"LineID": 1, "Amount": 1, "Product": "a :b, \\"c\\": d"}]}'
+    assert connect("{type: none}")().rows == 1
+    assert shop.lines("Product") == [('a :b, "c": d',)]
 
 
 def test_patience_ends(shop, api, connect):
