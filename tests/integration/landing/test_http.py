@@ -251,12 +251,14 @@ def test_the_same_page_for_ever_is_refused(api, connect):
         (b'{"items": [{"LineID": 1}]}', "required column missing: Amount"),
     ],
 )
-def test_answers_without_the_rows_are_refused(shop, api, connect, body, reason):
+def test_answers_without_the_rows_are_refused_and_noted(shop, api, connect, body, reason):
     api.bodies["lines"] = body
     outcome = connect("{type: none}")()
     assert outcome.status == "refused"
     assert reason in outcome.reason
     assert shop.loads() == []
+    [note] = shop.quarantined()
+    assert reason in json.loads(note.read_text())["reason"]
 
 
 def test_a_next_page_on_another_host_is_refused_and_gets_no_token(api, connect):

@@ -190,7 +190,9 @@ def test_an_earlier_as_of_day_and_a_newer_snapshot_take_rows_away(company):
     assert before == after
 
 
-def test_orders_that_come_out_as_they_were_stay_where_they_are(company):
+def test_orders_that_come_out_as_they_were_stay_where_they_are_until_a_rebuild_puts_all_in_order_of_dates(
+    company,
+):
     company.land("erp.sales_order_header", [order(number, f"2024-01-0{number}") for number in "1234"])
     company.build("2024-01-31", only=ORDERS)
     with duckdb.connect(str(company.home.warehouse)) as connection:
@@ -203,6 +205,8 @@ def test_orders_that_come_out_as_they_were_stay_where_they_are(company):
     assert company.query("select order_id from marts.orders order by rowid")[:2] == [(2,), (1,)]
     before, after = rebuilt(company, "2024-02-01", only=ORDERS)
     assert before == after
+    in_order = [(1,), (2,), (4,), (3,), (5,)]
+    assert company.query("select order_id from marts.orders order by rowid") == in_order
 
 
 def person(number, name):
