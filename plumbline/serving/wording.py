@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plumbline.compiler.templates import read_template
-from plumbline.definitions import GRAINS, METRIC_TIME, TIMES, GroupBy
+from plumbline.definitions import GRAINS, METRIC_TIME, TIMES, GroupBy, Metric
 from plumbline.errors import DefinitionError
 from plumbline.serving.resolve import Question, Resolved
 from plumbline.serving.vocabulary import Vocabulary, is_chinese
@@ -37,10 +37,20 @@ class _Told:
     def needs_time(self) -> DefinitionError:
         metrics = [self.vocabulary.definitions.metrics[name] for name in self.resolved.metrics]
         offered = [grain for metric in metrics for grain in metric.governance.grains if grain in GRAINS]
+        names = [metric.name for metric in metrics if self._compares(metric)]
+        told = ", ".join(map(self.resolved.called, names or self.resolved.metrics))
         return DefinitionError(
-            f"{self._metrics()} compares periods, and none is asked for",
+            f"{told} compare{'' if len(names) > 1 else 's'} periods, and none is asked for",
             todo=f"Add --grain {offered[0] if offered else 'month'}.",
             code="needs-time",
+        )
+
+    def _compares(self, metric: Metric) -> bool:
+        """Tell whether a metric rests on another period."""
+        known = self.vocabulary.definitions.metrics
+        return any(
+            item.offset_window or item.offset_to_grain or self._compares(known[item.name])
+            for item in metric.inputs
         )
 
     def unreachable(self) -> DefinitionError | None:

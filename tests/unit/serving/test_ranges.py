@@ -107,6 +107,12 @@ def test_growth_without_periods_names_the_option(published):
     assert caught.value.todo == "Add --grain month."
 
 
+def test_of_several_metrics_only_those_that_compare_periods_are_named(published):
+    with pytest.raises(DefinitionError) as caught:
+        query(published.home, ["orders", "monthly_growth"])
+    assert caught.value.what == "'monthly_growth' compares periods, and none is asked for"
+
+
 def test_an_open_range_reaches_any_day(shop):
     shop.change("INSERT INTO marts.orders VALUES (9, '1999-12-31', 'x')")
     shop.publish()
