@@ -114,7 +114,7 @@ def arrow_text(column: pa.Array) -> pa.Array:
     if pa.types.is_boolean(kind):
         return column.cast(pa.int8()).cast(pa.string())
     if pa.types.is_floating(kind):
-        return _plain_floats(column.cast(pa.float64()))
+        return _plain_floats(column.cast(pa.float32()) if pa.types.is_float16(kind) else column)
     if pa.types.is_date(kind):
         return column.cast(pa.date32()).cast(pa.string())
     if pa.types.is_null(kind):
@@ -129,7 +129,7 @@ def _readable(value: Any) -> Any:
 
 
 def _plain_floats(column: pa.Array) -> pa.Array:
-    """Cast doubles to text; those that Arrow writes with an exponent are written out."""
+    """Cast floats to their shortest text; those that Arrow writes with an exponent are written out."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -138,8 +138,8 @@ def _plain_floats(column: pa.Array) -> pa.Array:
     if not pc.any(odd).as_py():
         return texts
     fixed = [
-        float_text(value) if is_odd else None
-        for value, is_odd in zip(column.to_pylist(), odd.to_pylist(), strict=True)
+        decimal_text(Decimal(text)) if is_odd else None
+        for text, is_odd in zip(texts.to_pylist(), odd.to_pylist(), strict=True)
     ]
     return pc.if_else(odd, pa.array(fixed, pa.string()), texts)
 

@@ -90,3 +90,8 @@ def test_numbers_that_databases_write_are_shortened_and_other_texts_stay():
 
 def test_mixed_values_become_texts():
     assert text_array(["a", True, None, 1, 2.5]).to_pylist() == ["a", "1", None, "1", "2.5"]
+
+
+def test_floats_of_four_bytes_have_the_text_that_they_were_written_with():
+    values = pa.array([12.1, 0.1, 1e20, 1e-7, -0.0, None], pa.float32())
+    assert arrow_text(values).to_pylist() == ["12.1", "0.1", "100000000000000000000", "0.0000001", "0", None]
