@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -136,8 +136,6 @@ def run(options: argparse.Namespace) -> int:
             _explain(answer)
         else:
             _print(answer, options.format, chinese=is_chinese((*question.metrics, *question.by)))
-            for line in () if options.role else _warnings(source, answer):
-                print(line, file=sys.stderr)
     return 0
 
 
@@ -214,20 +212,6 @@ def _print(answer: Answer, style: str, *, chinese: bool) -> None:
         print(f"{_count(len(rows))} · {_origin(answer)}", file=sys.stderr)
     for note in answer.notes(rows):
         print(note, file=sys.stderr)
-
-
-def _warnings(source: Source, answer: Answer) -> Iterator[str]:
-    """Say which figures are certified with warnings only, and why; of held and waived ones the notes do."""
-    from plumbline.serving.library import verdicts
-
-    told: dict[str, list[str]] = {}
-    for metric in () if answer.held else answer.metrics:
-        found = verdicts(source, metric).get(metric, {})
-        reason = str(found.get("verdict_reason"))
-        if found.get("verdict") == "certified_with_warnings" and "; waived by " not in reason:
-            told.setdefault(reason, []).append(metric)
-    for reason, metrics in told.items():
-        yield f"{', '.join(metrics)}: certified with warnings: {reason}"
 
 
 def _count(rows: int) -> str:

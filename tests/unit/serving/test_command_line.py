@@ -212,24 +212,6 @@ def test_notes_stand_beside_the_answer_of_every_format(plumb):
         assert "as-of" not in out
 
 
-@pytest.mark.parametrize(("metric", "noted"), [("orders", True), ("net_sales", False)])
-def test_a_figure_that_is_certified_with_warnings_says_which(
-    shop, monkeypatch, tmp_path, capsys, metric, noted
-):
-    shop.change("""
-        CREATE TABLE candidates.indicator_value AS
-        SELECT 'orders' AS metric, '' AS dimensions, 'certified_with_warnings' AS verdict,
-            'marts.orders: customer_id is found: 2 of 5 rows break it' AS reason,
-            CAST(NULL AS TIMESTAMP) AS held_since, CAST(NULL AS VARCHAR) AS last_good""")
-    shop.publish()
-    (tmp_path / "dbt_project.yml").touch()
-    monkeypatch.setenv("PLUMBLINE_PROJECT", str(tmp_path))
-    monkeypatch.setenv("PLUMBLINE_HOME", str(shop.home.root.parent))
-    assert main(["query", metric]) == 0
-    told = "orders: certified with warnings: marts.orders: customer_id is found: 2 of 5 rows break it"
-    assert (told in capsys.readouterr().err.splitlines()) == noted
-
-
 @pytest.mark.parametrize(
     ("words", "told"),
     [
