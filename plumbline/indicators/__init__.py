@@ -135,10 +135,19 @@ def _build(writer: Writer, answers: Answers, progress: Callable[[str], object]) 
     rows |= _library(writer)
     rows["indicator_value"] = writer.finish()
     rows["target"] = write_targets(writer.con, writer.definitions, writer.as_of)
-    writer.con.execute("""
-        UPDATE candidates.indicator SET available = false, unavailable_reason = 'no value in what has landed'
-        WHERE available AND name NOT IN (SELECT metric FROM candidates.indicator_value)""")
+    _mark_valueless(writer)
     return rows
+
+
+def _mark_valueless(writer: Writer) -> None:
+    """Say of metrics without any value that they are not available, in the library and in wide tables."""
+    names = writer.con.execute("""
+        UPDATE candidates.indicator SET available = false, unavailable_reason = 'no value in what has landed'
+        WHERE available AND name NOT IN (SELECT metric FROM candidates.indicator_value)
+        RETURNING name""").fetchall()
+    valueless = {name for (name,) in names}
+    for saved in writer.definitions.saved_queries.values():
+        writer.withdraw(saved.name, [name for name in saved.metrics if name in valueless])
 
 
 def _answer(writer: Writer, answers: Answers, question: Question) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ LONG_COLUMNS = (
 # A wide table has a column of this name for each of its metrics.
 VERDICT = "__verdict"
 INTERVALS = {"day": "1 DAY", "week": "7 DAY", "month": "1 MONTH", "quarter": "3 MONTH", "year": "1 YEAR"}
+_NOT_AVAILABLE = "not_available"
 _ANSWER = "temp.answer"
 _VALUES = "temp.indicator_value"
 
@@ -95,6 +96,12 @@ class Writer:
         if metrics:
             self.con.execute(f"INSERT INTO {_VALUES} BY NAME {self._long(question, metrics)}")
 
+    def withdraw(self, table: str, metrics: Sequence[str]) -> None:
+        """Say in the table of a saved query that metrics without any value are not available."""
+        told = ", ".join(f"{quoted(name + VERDICT)} = {_text(_NOT_AVAILABLE)}" for name in metrics)
+        if told:
+            self.con.execute(f"UPDATE candidates.{quoted(table)} SET {told}")
+
     def finish(self) -> int:
         """Write the long table, ordered and without repeated keys; gives its rows."""
         self.con.execute(f"""
@@ -113,7 +120,7 @@ class Writer:
         return f"CAST({column} AS {kind})"
 
     def _verdict(self, name: str) -> str:
-        verdict = "certified" if name in self.availability else "not_available"
+        verdict = "certified" if name in self.availability else _NOT_AVAILABLE
         return f"{_text(verdict)} AS {quoted(name + VERDICT)}"
 
     def _kept(self, question: Question) -> str:

@@ -154,6 +154,14 @@ def test_a_metric_without_any_value_says_so(build: Builder) -> None:
     ) == [(False, "no value in what has landed")]
 
 
+def test_a_metric_without_any_value_says_so_beside_others(build: Builder) -> None:
+    build.con.execute("UPDATE marts.orders SET amount = NULL")
+    build()
+    assert build.rows(
+        "SELECT DISTINCT sales, sales__verdict, orders__verdict FROM candidates.sales_monthly"
+    ) == [(None, "not_available", "certified")]
+
+
 def test_nothing_landed_is_no_error(build: Builder) -> None:
     built = build(landed=set())
     assert built.rows["indicator_value"] == 0
