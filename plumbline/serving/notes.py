@@ -225,10 +225,21 @@ class _Condition:
         from sqlglot import exp
 
         for compared in list(self.tree.find_all(exp.EQ, exp.NEQ, exp.In)):
+            if isinstance(compared.expression, exp.Null):
+                yield self._never_met(compared)
+                return
             yield from self._unknown(compared)
         for name in dict.fromkeys(self._denied(node) for node in self.tree.walk()):
             if name:
                 yield from self._left_out(name)
+
+    def _never_met(self, node: exp.Expr) -> str:
+        """Say what to write in the place of `= NULL`."""
+        from sqlglot import exp
+
+        told = "is not null" if isinstance(node, exp.NEQ) else "is null"
+        name = self._dimension(node.this) or "..."
+        return f'nothing is equal to NULL, or different from it; write "{name} {told}"'
 
     def _dimension(self, node: exp.Expr) -> str:
         """Name the dimension that is compared, or ''; times and metrics have no members."""

@@ -98,6 +98,13 @@ def test_rows_without_a_name_that_a_condition_leaves_out_are_told(published, con
     assert table.column("net_sales").to_pylist() == [Decimal(100)]
 
 
+@pytest.mark.parametrize(("sign", "instead"), [("=", "is null"), ("!=", "is not null")])
+def test_a_comparison_with_null_says_what_to_write(published, sign, instead):
+    (note, *others) = told(published, "net_sales", where=(f"product__category {sign} NULL",))
+    assert f'write "product__category {instead}"' in note
+    assert not others
+
+
 def test_nothing_is_told_where_no_row_lacks_a_name(published):
     assert told(published, "orders", where=("order__channel != 'online'",)) == []
 
