@@ -86,7 +86,7 @@ def _add(desk: Desk, options: argparse.Namespace) -> None:
     )
     desk.show_witnesses()
     print(f"{waiver.id}: {waiver.table}: {waiver.expectation}: {waiver.told}")
-    print("The next `plumb run` publishes with it.")
+    print("The next `plumb run` publishes with it; past figures that changed still wait for their approval.")
 
 
 def _list(desk: Desk, options: argparse.Namespace) -> None:
