@@ -63,6 +63,13 @@ def test_a_waiver_of_another_check_lets_nothing_through(ledger, company: Company
     assert company.decide(failed(), waivers=[give(ledger, **other)]).held
 
 
+def test_a_waived_check_that_touches_no_figure_is_let_through(ledger, company: Company):
+    check = failed("marts.nobody_reads", "note")
+    assert company.decide(check, waivers=[give(ledger)]).idle == (check,)
+    waiver = give(ledger, table=check.table, expectation=check.expected)
+    assert company.decide(check, waivers=[waiver]).idle == ()
+
+
 def test_a_second_check_that_failed_still_holds(ledger, company: Company):
     second = failed(expected="cost is at least 0")
     decision = company.decide(failed(), second, waivers=[give(ledger)])

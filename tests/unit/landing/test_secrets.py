@@ -1,10 +1,12 @@
 """Secrets come from the environment and are shown nowhere."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from plumbline.errors import ConfigurationError
+from plumbline.errors import ConfigurationError, SourceError
+from plumbline.landing.land import _failure
 from plumbline.landing.secrets import Secrets, redact
 
 
@@ -50,3 +52,13 @@ def test_values_from_the_environment_are_redacted_wherever_they_stand():
     known.fill("${TOKEN} ${URL}")
     text = known.redact("server said: s3cr3t-value is not valid for pa/ss at host")
     assert text == "server said: *** is not valid for *** at host"
+
+
+@pytest.mark.parametrize("kind", [SourceError, OSError])
+def test_what_went_wrong_with_a_source_is_told_without_its_secrets(kind):
+    known = secrets(TOKEN="s3cr3t-value")
+    known.fill("${TOKEN}")
+    error = kind("the server said: s3cr3t-value is not valid")
+    outcome = _failure(SimpleNamespace(secrets=known), "crm.visits of s3cr3t-value", error)
+    assert "*** is not valid" in outcome.reason
+    assert "s3cr3t" not in outcome.source + outcome.reason + outcome.todo
