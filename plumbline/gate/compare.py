@@ -14,6 +14,7 @@ from plumbline.definitions import Definitions
 from plumbline.gate.approve import Approval, approved
 from plumbline.gate.before import Previous
 from plumbline.governance.trust import AWAITING, Restating
+from plumbline.warehouse.tables import insert_rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -183,7 +184,7 @@ class Comparison:
             needs = level in self.restating.approved_levels
             shares = [float(rule.tolerance), float(rule.approve_beyond), rule.settled_after_days]
             rows.append([name, level, needs, *shares])
-        self._insert("restating", rows)
+        insert_rows(self.con, "temp.restating", rows)
 
     def _write_passed(self, waiting: Mapping[str, list[Any]]) -> None:
         self.con.execute(_PASSED)
@@ -191,14 +192,7 @@ class Comparison:
             [*change, approval.by, approval.at, approval.reason]
             for change, approval in approved(waiting, self.approvals)
         ]
-        self._insert("approved_change", rows)
-
-    def _insert(self, table: str, rows: list[list[Any]]) -> None:
-        if rows:
-            marks = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
-            self.con.execute(
-                f"INSERT INTO temp.{table} VALUES {marks}", [cell for row in rows for cell in row]
-            )
+        insert_rows(self.con, "temp.approved_change", rows)
 
     def _compare(self) -> None:
         publication = self.publication

@@ -21,6 +21,7 @@ from plumbline.gate.wide import hold_wide, wide_questions, write_verdicts
 from plumbline.indicators.sight import EVER, Range
 from plumbline.indicators.tables import LONG_COLUMNS
 from plumbline.indicators.targets import write_targets
+from plumbline.warehouse.tables import insert_rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -163,10 +164,7 @@ def _write(
 ) -> None:
     typed = ", ".join(f"{name} {kind}" for name, kind in columns)
     con.execute(f"CREATE OR REPLACE TABLE candidates.{table} ({typed})")
-    if rows:
-        marks = f"({', '.join('?' * len(columns))})"
-        values = [value for row in rows for value in row]
-        con.execute(f"INSERT INTO candidates.{table} VALUES {', '.join([marks] * len(rows))}", values)
+    insert_rows(con, f"candidates.{table}", rows)
 
 
 _RULED = """

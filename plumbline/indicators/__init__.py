@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from plumbline.errors import DefinitionError
 from plumbline.indicators.availability import Availability, judge, lacking_columns, landed_tables
 from plumbline.indicators.precompile import start_compiling
+from plumbline.warehouse.tables import insert_rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -175,9 +176,5 @@ def _library(writer: Writer) -> dict[str, int]:
     for table, (columns, found) in tables.items():
         described = ", ".join(f"{name} {kind}" for name, kind in columns)
         writer.con.execute(f"CREATE TABLE candidates.{table} ({described})")
-        if found:
-            marks = ", ".join("?" for _ in columns)
-            values = ", ".join(f"({marks})" for _ in found)
-            flat = [value for row in found for value in row]
-            writer.con.execute(f"INSERT INTO candidates.{table} VALUES {values}", flat)
+        insert_rows(writer.con, f"candidates.{table}", found)
     return {table: len(found) for table, (_, found) in tables.items()}

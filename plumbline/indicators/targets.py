@@ -16,6 +16,7 @@ from plumbline.governance import growth
 from plumbline.governance.seeds import TARGETS, read_seed
 from plumbline.indicators.availability import Availability
 from plumbline.indicators.questions import Question
+from plumbline.warehouse.tables import insert_rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -237,9 +238,7 @@ def write_targets(con: DuckDBPyConnection, definitions: Definitions, as_of: date
         con.execute(_NO_TARGETS)
         return 0
     con.execute(_METRICS)
-    rows = _metric_rows(definitions)
-    marks = ", ".join(["(?, ?, ?, ?)"] * len(rows))
-    con.execute(f"INSERT INTO temp.target_metric VALUES {marks}", [cell for row in rows for cell in row])
+    insert_rows(con, "temp.target_metric", _metric_rows(definitions))
     con.execute(_THRESHOLDS, [AMBER, RED])
     con.execute(_VALUES)
     con.execute(_DEMANDED)

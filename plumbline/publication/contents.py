@@ -20,6 +20,7 @@ from plumbline.publication.sql import (
     tables_of,
 )
 from plumbline.quarantine.reasons import kind_in_sql
+from plumbline.warehouse.tables import insert_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -158,10 +159,7 @@ def write_rows(
     name = identifier(target, "published", table)
     typed = ", ".join(f"{identifier(column.name)} {column.type}" for column in columns)
     con.execute(f"CREATE TABLE {name} ({typed})")
-    if rows:
-        line = f"({', '.join('?' * len(columns))})"
-        values = [value for row in rows for value in row]
-        con.execute(f"INSERT INTO {name} VALUES {', '.join([line] * len(rows))}", values)
+    insert_rows(con, name, rows)
 
 
 def publication_row(publication: Publication) -> tuple[object, ...]:
