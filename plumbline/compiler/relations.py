@@ -51,6 +51,7 @@ from plumbline.definitions import TIMES, Measure
 _SPINE = "time_spine"
 _NUMBER = "number"
 _DAY = "day"
+_WEEK = "week"
 _BASE_MOMENT = "base_moment"
 _MEMBERS = "members"
 _MANY = 4
@@ -583,16 +584,16 @@ class Writer:
             base = self.add("one_event", self._one(events, base))
         following = self.add(f"{events.following.model}_events", self._following_each(events))
         same, *within = self._preceded(events, following, base)
-        keys = [self._key_of_event(key, base) for key in events.keys]
+        keys = [self._key_of_event(events.moments[0], key, base) for key in events.keys]
         total = aggregated(events.measure, column(ITEM, following), None, self.dialect, grouped=True)
         names = [*(key.name for key in events.keys), self.column_of(next(iter(self._asked[events])))]
         select = selected([*keys, total], names, following)
         select = with_join(select, base, same, "asof")
         return _grouped(_where(select, within), keys)
 
-    def _key_of_event(self, key: Key, base: str) -> exp.Expr:
+    def _key_of_event(self, moment: Column, key: Key, base: str) -> exp.Expr:
         """Give a key of an event; a period from its moment, which costs less than to carry it along."""
-        if not key.is_time or key.column.part or key.column.grain not in TIMES:
+        if key.column.part or key.column.grain not in TIMES or not _follows_from(moment, key):
             return column(key.name, base)
         return truncated(column(MOMENT, base), key.column.grain)
 
@@ -722,6 +723,8 @@ def _holds_for_days(running: Running) -> bool:
 def _follows_from(moment: Column, key: Key) -> bool:
     """Whether events of the same moment have the same member."""
     finest = key.column.grain if key.column.grain in TIMES and not key.column.part else _DAY
+    if moment.grain == _WEEK and finest != _WEEK:
+        return False
     return key.is_time and TIMES.index(finest) >= TIMES.index(moment.grain)
 
 

@@ -54,6 +54,8 @@ SHIFTED = {
 OWN = {"approximate_discrete_booking_value_p99", "approximate_continuous_booking_value_p99"}
 # MetricFlow attributes what follows two events at once to any of them, and fills periods outside the range.
 CONVERSIONS = "visit_buy_conver"
+# Known by the month, so that all visits of a month are at once.
+BY_MONTH = "visit_buy_conversion_rate_with_monthly_conversion"
 # MetricFlow looks only at the range for what came before it,
 # or, of data by the hour, up to the first moment of its last day.
 BEFORE_RANGE = (
@@ -156,6 +158,7 @@ def differs_on_purpose(query: dict[str, Any], metrics: dict[str, Any]) -> bool:
         if longer or shorter_than_asked or total or range_of_other or state_in_range or nested:
             return True
         split = len(query["group_by"]) > len(grains) or "time_constraint" in query
+        split = split or (name == BY_MONTH and bool(grains & {"day", "week"}))
         if name in OWN or (name.startswith(CONVERSIONS) and split):
             return True
     return False
@@ -196,17 +199,16 @@ def test_our_rows_are_those_of_metricflow(shipped: Manifest, request: pytest.Fix
             return
         try:
             theirs = shipped.oracle.sql(query)
+            expected = rows(shipped.con, theirs)
         except Exception:
-            # What MetricFlow refuses has no answer to compare with.
+            # What MetricFlow refuses, or cannot run, has no answer to compare with.
             asked["refused"] += 1
             return
         try:
             ours = compile(shipped.path, query, "duckdb")
         except PlumblineError as error:
             pytest.fail(f"{query}: {error}")
-        assert rows(shipped.con, ours) == rows(shipped.con, theirs), (
-            f"{json.dumps(query)}\n{ours}\n\n{theirs}"
-        )
+        assert rows(shipped.con, ours) == expected, f"{json.dumps(query)}\n{ours}\n\n{theirs}"
         asked["same"] += 1
 
     compare()

@@ -246,6 +246,8 @@ MODELS = [
         dimension("size", "CASE WHEN amount >= 40 THEN 'big' WHEN amount < 40 THEN 'small' END"),
         time("ordered_on", "order_date"),
         time("shipped_on", "ship_date"),
+        time("billed_month", "DATE_TRUNC('month', order_date)", grain="month"),
+        time("billed_week", "DATE_TRUNC('week', order_date)", grain="week"),
         measure("orders", expr="1"),
         measure("sales", expr="amount"),
         measure("smallest_sale", "min", "amount"),
@@ -266,6 +268,8 @@ MODELS = [
         measure(f"{LONG}_adds_up", expr="amount"),
         measure(f"{LONG}_is_largest", "max", expr="amount"),
         measure("shipped_sales", expr="amount", agg_time_dimension="shipped_on"),
+        measure("monthly_bills", expr="1", agg_time_dimension="billed_month"),
+        measure("weekly_bills", expr="1", agg_time_dimension="billed_week"),
     ),
     model(
         "lines",
@@ -512,6 +516,16 @@ METRICS = [
         "orders_after_visit",
         "conversion",
         conversion_type_params=conversion("visits", "orders", "conversions", window=window(7)),
+    ),
+    *(
+        metric(
+            f"{grain}ly_bills_after_visit",
+            "conversion",
+            conversion_type_params=conversion(
+                "visits", f"{grain}ly_bills", "conversions", window=window(2, grain)
+            ),
+        )
+        for grain in ("week", "month")
     ),
     metric(
         "orders_after_visit_filled",

@@ -59,6 +59,23 @@ def test_of_two_visits_the_last_one_counts(market: Market) -> None:
     assert rows == [(1.0, None), (2.0, None), (3.0, 1.0)]
 
 
+@pytest.mark.parametrize("grain", ["week", "month"])
+@pytest.mark.parametrize("asked", ["day", "week", "month"])
+def test_what_is_known_by_the_month_follows_the_first_event_of_the_month(
+    market: Market, grain: str, asked: str
+) -> None:
+    assert market.ask(f"{grain}ly_bills_after_visit", f"metric_time__{asked}") == market.sql(f"""
+        WITH visit AS (SELECT customer_id, date_trunc('{grain}', visited_on) AS at, min(visited_on) AS first
+            FROM market.visits GROUP BY ALL),
+          bill AS (SELECT date_trunc('{grain}', order_date) AS at, * FROM market.orders),
+          last AS (SELECT order_id, max_by(first, visit.at) AS first FROM bill JOIN visit
+            ON bill.customer_id = visit.customer_id
+            AND visit.at <= bill.at AND visit.at > bill.at - INTERVAL 2 {grain} GROUP BY 1),
+          told AS (SELECT date_trunc('{asked}', first) AS asked, count(*) AS bills FROM last GROUP BY 1)
+        SELECT DISTINCT date_trunc('{asked}', visited_on) AS asked, bills
+        FROM market.visits LEFT JOIN told ON asked = date_trunc('{asked}', visited_on)""")
+
+
 def test_a_constant_property_must_be_the_same(market: Market) -> None:
     assert market.ask("visit_to_same_channel", "visit__source") == market.sql("""
         SELECT source, n FROM (SELECT DISTINCT source FROM market.visits) LEFT JOIN
