@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _EXACT_DIGITS = 16
 """Up to this length (15 digits and a point) a decimal fraction is already the shortest text."""
 
+_MOST_ZEROS = 400
+"""What is greater or smaller by more than this power of ten is written with an exponent."""
+
 
 def value_text(value: Any) -> str | None:
     """Give the text of one Python value."""
@@ -75,18 +78,18 @@ def datetime_text(value: datetime) -> str:
 
 
 def json_text(value: Any) -> str:
-    """Give nested values as compact JSON; decimals keep their digits."""
-    return json.dumps(_json_ready(value), ensure_ascii=False, separators=(",", ":"), default=str)
-
-
-def _json_ready(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+    """Give nested values as compact JSON; decimals keep all their digits."""
+    if isinstance(value, Decimal) and value.is_finite():
+        return decimal_text(value) if abs(value.adjusted()) <= _MOST_ZEROS else str(value)
     if isinstance(value, dict):
-        return {key: _json_ready(item) for key, item in value.items()}
+        return "{" + ",".join(f"{_key_text(key)}:{json_text(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return [_json_ready(item) for item in value]
-    return value
+        return "[" + ",".join(map(json_text, value)) + "]"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _key_text(key: Any) -> str:
+    return json.dumps(key if isinstance(key, str) else str(key), ensure_ascii=False)
 
 
 def text_array(values: list[Any]) -> pa.Array:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _LINES_PER_BATCH = 16_384
 LITERAL = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
-NESTED = json.JSONDecoder(parse_float=Decimal)
+NESTED = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal)
 ONE_VALUE = "Ask the source for one value of each key."
 
 Row = dict[str, Any]

@@ -33,6 +33,20 @@ def test_numbers_keep_their_digits_and_other_values_become_text(shop):
     ]
 
 
+def test_nested_numbers_keep_their_digits(shop):
+    whole, small = "9" * 5_000, "0." + "0" * 30 + "12345678901234567890123"
+    shop.file(
+        "lines.jsonl",
+        '{"LineID":1,"Amount":1,"Product":{"price":1234567890123456789.123456789,"n":' + whole + "}}\n"
+        '{"LineID":2,"Amount":2,"Product":[' + small + ',1e3,-0.0,1E999999999,1.50,{"茶":[null,true]}]}\n',
+    )
+    assert shop.land_lines().rows == 2
+    assert shop.lines("Product") == [
+        ('{"price":1234567890123456789.123456789,"n":' + whole + "}",),
+        ("[" + small + ',1000,0,1E+999999999,1.5,{"茶":[null,true]}]',),
+    ]
+
+
 def test_row_numbers_are_lines_and_blank_lines_are_none(shop):
     shop.file("lines.jsonl", lines({"LineID": 1, "Amount": 1}, "", {"LineID": 2, "Amount": 2}))
     shop.land()
