@@ -8,11 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from plumbline.errors import ConfigurationError, did_you_mean
+from plumbline.errors import did_you_mean
 from plumbline.project import Project
-from plumbline.yaml_lines import YamlFile, read_yaml
+from plumbline.yaml_lines import FileReader, Place, read_yaml
 
 TYPES = ("integer", "decimal", "date", "timestamp", "text")
+_LABELS = ("label", "label_zh")
+_FLAGS = ("required", "control_total")
 
 
 @dataclass(frozen=True)
@@ -65,47 +67,95 @@ def load_contract(project: Project) -> Contract:
 def _load(root: Path, files: tuple[tuple[Path, int], ...]) -> Contract:
     contract: dict[str, dict[str, TableContract]] = {}
     for path, _ in files:
-        for table in _tables(read_yaml(path, root)):
+        for table in _Reader(read_yaml(path, root)).tables():
             contract.setdefault(table.system, {})[table.name] = table
     return contract
 
 
-def _tables(file: YamlFile) -> Iterator[TableContract]:
-    for number, source in enumerate((file.content or {}).get("sources") or []):
-        for index, table in enumerate(source.get("tables") or []):
-            place = ("sources", number, "tables", index)
-            meta = _meta(table)
-            columns = tuple(
-                _column(file, (*place, "columns", position), column)
-                for position, column in enumerate(table.get("columns") or [])
-            )
-            yield TableContract(
-                system=source["name"],
-                name=table["name"],
-                columns=columns,
-                key=tuple(meta.get("key") or ()),
-                version=meta.get("version"),
-                where=file.where(*place),
-            )
+class _Reader(FileReader):
+    """Reads the declared tables of one file; dbt passes misspelt `meta` over in silence."""
 
+    def tables(self) -> Iterator[TableContract]:
+        top = self._mapping(self.file.content, ())
+        for place, source in self._each(top, "sources", ()):
+            self._meta(source, place, _LABELS)
+            for below, table in self._each(source, "tables", place):
+                yield self._table(str(source.get("name")), table, below)
+        self._raise()
 
-def _column(file: YamlFile, place: tuple[str | int, ...], column: Mapping[str, Any]) -> Column:
-    meta = _meta(column)
-    kind = str(meta.get("type", "text"))
-    if kind not in TYPES:
-        raise ConfigurationError(
-            f"column {column.get('name')!r} has the unknown type {kind!r}",
-            where=file.where(*place, "config", "meta", "type"),
-            todo=did_you_mean(kind, list(TYPES)) or f"Types are {', '.join(TYPES)}.",
-            code="unknown-type",
+    def _table(self, system: str, table: Mapping[str, Any], place: Place) -> TableContract:
+        meta = self._meta(table, place, (*_LABELS, "key", "version"))
+        columns = {}
+        for below, column in self._each(table, "columns", place):
+            name = str(column.get("name"))
+            if name in columns:
+                self._complain((*below, "name"), f"column {name!r} is declared twice", todo="Remove one.")
+            columns[name] = self._column(name, column, below)
+        key, version = meta.get("key") or (), meta.get("version")
+        named = [*(key if isinstance(key, list) else [key] if key else ()), *([version] if version else ())]
+        for name in named:
+            if name not in columns:
+                which = "version" if name == version else "key"
+                self._complain(
+                    _meta_place(table, place, which),
+                    f"`{which}` of table {table.get('name')!r} names {name!r}, which is no column of it",
+                    todo=did_you_mean(str(name), list(columns)) or "Declare the column, or mend the name.",
+                )
+        return TableContract(
+            system=system,
+            name=str(table.get("name")),
+            columns=tuple(columns.values()),
+            key=tuple(key) if isinstance(key, list) else (key,) if key else (),
+            version=version,
+            where=self.file.where(*place),
         )
-    return Column(
-        name=str(column["name"]),
-        type=kind,
-        required=bool(meta.get("required", False)),
-        control_total=bool(meta.get("control_total", False)),
-    )
+
+    def _column(self, name: str, column: Mapping[str, Any], place: Place) -> Column:
+        meta = self._meta(column, place, (*_LABELS, "type", *_FLAGS))
+        kind = str(meta.get("type", "text"))
+        if kind not in TYPES:
+            self._complain(
+                _meta_place(column, place, "type"),
+                f"column {name!r} has the unknown type {kind!r}",
+                todo=did_you_mean(kind, list(TYPES)) or f"Types are {', '.join(TYPES)}.",
+                code="unknown-type",
+            )
+        for flag in _FLAGS:
+            if not isinstance(meta.get(flag, False), bool):
+                self._complain(
+                    _meta_place(column, place, flag),
+                    f"`{flag}` of column {name!r} cannot be {meta[flag]!r}",
+                    todo="It is true or false.",
+                )
+        flags = {flag: meta.get(flag) is True for flag in _FLAGS}
+        return Column(name=name, type=kind, **flags)
+
+    def _each(
+        self, node: Mapping[str, Any], key: str, place: Place
+    ) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+        items = node.get(key) or []
+        if not isinstance(items, list):
+            self._complain((*place, key), f"`{key}` is no list", todo="Begin each of its items with `- `.")
+            return
+        for number, item in enumerate(items):
+            below = (*place, key, number)
+            found = self._mapping(item, below)
+            if found and not found.get("name"):
+                self._complain(below, f"one of `{key}` has no name", todo="Add `name:`.")
+            elif found:
+                yield below, found
+
+    def _meta(self, node: Mapping[str, Any], place: Place, known: tuple[str, ...]) -> Mapping[str, Any]:
+        config = self._mapping(node.get("config"), (*place, "config"))
+        where = (*place, "config", "meta") if config.get("meta") else (*place, "meta")
+        meta = self._mapping(config.get("meta") or node.get("meta"), where)
+        # Other keys may be somebody's own; one that is nearly ours is misspelt.
+        for key in meta:
+            if key not in known and (hint := did_you_mean(str(key), list(known))):
+                self._complain((*where, key), f"unknown key {key!r}", todo=hint, code="unknown-key")
+        return meta
 
 
-def _meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    return (node.get("config") or {}).get("meta") or node.get("meta") or {}
+def _meta_place(node: Mapping[str, Any], place: Place, key: str) -> Place:
+    in_config = bool((node.get("config") or {}).get("meta"))
+    return (*place, *(("config",) if in_config else ()), "meta", key)

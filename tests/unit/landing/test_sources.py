@@ -215,3 +215,43 @@ def test_every_declared_table_has_a_key_and_required_columns():
             assert set(table.key) <= set(table.names), table.where
             assert table.required, table.where
             assert table.version is None or table.version in table.names, table.where
+
+
+DECLARED = """\
+sources:
+  - name: shop
+    tables:
+      - name: orders
+        config: {{meta: {{label: Orders, {table}, our_own: 7}}}}
+        columns:
+          - name: OrderID
+            config: {{meta: {{type: integer, required: true}}}}
+          - name: {name}
+            config: {{meta: {{{column}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "line", "what", "todo"),
+    [
+        ({"column": "requried: true"}, 10, "unknown key 'requried'", "Did you mean 'required'?"),
+        ({"column": "control_totals: true"}, 10, "unknown key 'control_totals'", "'control_total'"),
+        ({"table": "keys: [OrderID]"}, 5, "unknown key 'keys'", "Did you mean 'key'?"),
+        ({"table": "key: [OrderId]"}, 5, "'OrderId', which is no column of it", "Did you mean 'OrderID'?"),
+        ({"table": "version: Changed"}, 5, "`version` of table 'orders' names 'Changed'", "Declare"),
+        ({"column": "required: 'no'"}, 10, "`required` of column 'Amount' cannot be 'no'", "true or false"),
+        ({"column": "type: money"}, 10, "column 'Amount' has the unknown type 'money'", "Types are integer"),
+        ({"name": "OrderID"}, 9, "column 'OrderID' is declared twice", "Remove one."),
+        ({"name": "''"}, 9, "one of `columns` has no name", "Add `name:`."),
+    ],
+)
+def test_a_declaration_that_would_be_passed_over_is_refused(tmp_path, told, line, what, todo):
+    text = DECLARED.format(**{"table": "key: [OrderID]", "name": "Amount", "column": "type: decimal", **told})
+    file = tmp_path / "models" / "staging" / "shop" / "_shop__sources.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load_contract(Project(tmp_path))
+    assert what in caught.value.what
+    assert caught.value.where == f"models/staging/shop/_shop__sources.yml:{line}"
+    assert todo in caught.value.todo
