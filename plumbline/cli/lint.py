@@ -18,8 +18,8 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "lint",
         help="find what is missing or contradictory in the metric definitions and the targets",
-        description="Check owners, units, levels, labels, sources, dates and unknown keys of all metrics, "
-        "that each of them and each saved query can be calculated from the marts, and the targets and "
+        description="Check the declared sources; owners, units, levels, labels, sources, dates and unknown "
+        "keys of all metrics; that each of them and each saved query can be calculated from the marts; and the targets and "
         "thresholds under seeds/, as the files are now: where one has changed, dbt reads them first.",
         epilog="Exit codes: 0 nothing found; 2 findings, one per line with file and line, or files that "
         "cannot be read.",
@@ -44,9 +44,12 @@ def _lint(project: Project, home: Home) -> tuple[list[Finding], int]:
     from plumbline.cli.run import function_of
     from plumbline.definitions import load
     from plumbline.indicators.answerable import ill_fitting, unanswerable
+    from plumbline.landing import load_sources
     from plumbline.runs import install_progress
     from plumbline.serving.lint import lint_project
 
+    for company in project.companies():
+        load_sources(project, company)
     install_progress(TerminalProgress())
     parsed = function_of(project, "parser")(project, home)
     definitions = load(parsed.semantic_manifest, project.root)

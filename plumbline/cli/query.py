@@ -181,15 +181,17 @@ def _explain(answer: Answer) -> None:
     print(f"-- {_origin(answer)}", file=sys.stderr)
 
 
-def _origin(answer: Answer) -> str:
+def _origin(answer: Answer, verdict: str = "") -> str:
     publication = answer.publication
     if publication is None:
         return "private warehouse: not checked, not published"
-    return f"publication {publication.publication_id}, as of {publication.as_of}, {publication.verdict}"
+    told = f"publication {publication.publication_id}, as of {publication.as_of}"
+    return f"{told}, {verdict}" if verdict else told
 
 
 def _print(answer: Answer, style: str, *, chinese: bool) -> None:
     from plumbline.serving import formats
+    from plumbline.serving.notes import verdict
 
     names = [column.name for column in answer.columns]
     if style in {"parquet", "arrow"}:
@@ -208,9 +210,10 @@ def _print(answer: Answer, style: str, *, chinese: bool) -> None:
         )
         for line in told:
             print(line)
+    notes = answer.notes(rows)
     if style == "table":
-        print(f"{_count(len(rows))} · {_origin(answer)}", file=sys.stderr)
-    for note in answer.notes(rows):
+        print(f"{_count(len(rows))} · {_origin(answer, verdict(notes))}", file=sys.stderr)
+    for note in notes:
         print(note, file=sys.stderr)
 
 

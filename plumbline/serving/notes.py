@@ -29,6 +29,7 @@ _MEMBERS = 10_000
 _NAMED = 3
 # What the reason of a waived check says.
 _WAIVED = "; waived by "
+_WITH_WARNINGS = "certified with warnings"
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,12 @@ def notes(asked: Asked, rows: Sequence[tuple[Any, ...]], partial: Sequence[date]
     return [*found, *_warned(asked)]
 
 
+def verdict(notes: Sequence[str]) -> str:
+    """Give the verdict on the figures of an answer in a word; none where its notes tell of another."""
+    others = (_WITH_WARNINGS, *(f"{each} since " for each in ("held", "stale")))
+    return "" if any(note.startswith(others) for note in notes) else "certified"
+
+
 def _limited(asked: Asked) -> Iterator[str]:
     """Say which rows count for who asks, and that small groups are left out."""
     if asked.limited_to:
@@ -99,7 +106,7 @@ def _waived(asked: Asked) -> Iterator[str]:
     """Say that a check failed and somebody let the figures through."""
     if asked.source.publication and not asked.held:
         waivers = asked.edition.waivers(asked.resolved.metrics)
-        yield from (f"certified with warnings: {waiver.told}" for waiver in waivers)
+        yield from (f"{_WITH_WARNINGS}: {waiver.told}" for waiver in waivers)
 
 
 def _warned(asked: Asked) -> Iterator[str]:
@@ -109,11 +116,11 @@ def _warned(asked: Asked) -> Iterator[str]:
     reasons = [text for text in warnings_on(asked.edition.warned, asked.resolved) if _WAIVED not in text]
     if reasons and asked.limited_to:
         # Reasons count rows, also those that a role with limited rows does not see.
-        yield "certified with warnings"
+        yield _WITH_WARNINGS
         return
-    yield from (f"certified with warnings: {reason}" for reason in reasons[:_NAMED])
+    yield from (f"{_WITH_WARNINGS}: {reason}" for reason in reasons[:_NAMED])
     if len(reasons) > _NAMED:
-        yield f"certified with warnings: {len(reasons) - _NAMED} more; `plumb audit explain` tells all"
+        yield f"{_WITH_WARNINGS}: {len(reasons) - _NAMED} more; `plumb audit explain` tells all"
 
 
 def _without_figures(asked: Asked, rows: Sequence[tuple[Any, ...]]) -> list[str]:

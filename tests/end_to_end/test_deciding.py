@@ -93,6 +93,8 @@ def test_what_a_failed_check_touches_is_held_and_the_rest_is_published(undecided
     before, now = published(young.base), published(undecided.base)
     assert [row for row in now if row[0] in ON_COSTS] == [row for row in before if row[0] in ON_COSTS]
     assert "held since" in undecided.told("query", "campaign_cost")
+    assert ", certified" not in undecided.told("query", "campaign_cost")
+    assert ", certified" in undecided.told("query", "orders")
     assert "Held back: " in undecided.told("status")
 
 

@@ -17,6 +17,12 @@ def parse(project, home):
     return SimpleNamespace(manifest=manifest, semantic_manifest=project.root / "parsed.json")
 """
 
+SOURCES = """
+as_of: 2026-01-31
+systems:
+  erp: {connector: files, path: erp, tables: {orders: {files: "*.csv"}}}
+"""
+
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
@@ -26,7 +32,10 @@ def project(tmp_path, monkeypatch):
         '[tool.plumbline]\nparser = "parser_of_test:parse"\n', encoding="utf-8"
     )
     (tmp_path / "orchestration" / "sources").mkdir(parents=True)
-    (tmp_path / "orchestration" / "sources" / "demo.yml").touch()
+    declared = tmp_path / "models" / "staging" / "erp" / "_erp__sources.yml"
+    declared.parent.mkdir(parents=True)
+    declared.write_text("sources: [{name: erp, tables: [{name: orders}]}]\n", encoding="utf-8")
+    (tmp_path / "orchestration" / "sources" / "demo.yml").write_text(SOURCES, encoding="utf-8")
     (tmp_path / "metrics").mkdir()
     monkeypatch.setenv("PLUMBLINE_PROJECT", str(tmp_path))
     monkeypatch.setenv("PLUMBLINE_HOME", str(tmp_path / "home"))
@@ -65,3 +74,13 @@ def test_one_finding_is_one(project, capsys, monkeypatch):
     monkeypatch.setattr("plumbline.serving.lint.lint_seeds", lambda *_: [])
     assert main(["lint"]) == 2
     assert "1 finding in 1 metric" in capsys.readouterr().err
+
+
+def test_a_mistake_in_what_is_declared_of_sources_is_told_first(project, capsys):
+    write(project)
+    file = project / "models" / "staging" / "erp" / "_erp__sources.yml"
+    file.write_text("sources:\n  - name: erp\n    config: {meta: {lable: ERP}}\n", encoding="utf-8")
+    assert main(["lint"]) == 2
+    said = capsys.readouterr().err
+    assert "models/staging/erp/_erp__sources.yml:3: unknown key 'lable'" in said
+    assert "Did you mean 'label' or" in said

@@ -7,6 +7,7 @@ import pytest
 from plumbline.gate import waived, write_waivers
 from plumbline.gate.waive import Waiver
 from plumbline.serving import Question, ask, open_generation
+from plumbline.serving.notes import verdict
 from tests.unit.gate.conftest import Company, failed
 from tests.unit.gate.test_restate import Days
 
@@ -59,7 +60,9 @@ def test_of_several_figures_that_wait_one_that_was_asked_for_is_told(days):
 def test_a_warning_is_told_beside_what_rests_on_it(company):
     company.day(failed(severity="warning"))
     told = "certified with warnings: marts.orders: cost is never empty: 2 of 12 rows break it"
-    assert told in answered(company, "costs")[2]
+    notes = answered(company, "costs")[2]
+    assert told in notes
+    assert verdict(notes) == ""
     assert answered(company, "orders")[2] == []
 
 
