@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,7 @@ class MetricFlow:
             MetricFlowQueryRequest.create(
                 saved_query_name=query.get("saved_query"),
                 metrics=[_metric(item) for item in query.get("metrics") or ()] or None,
-                group_by_names=[item for item in query.get("group_by") or () if isinstance(item, str)]
-                or None,
-                group_by=[_group_by(item) for item in query.get("group_by") or () if isinstance(item, dict)]
-                or None,
+                **_grouped_by(query.get("group_by") or ()),
                 where_constraints=list(query.get("where") or ()) or None,
                 order_by_names=list(query.get("order_by") or ()) or None,
                 limit=query.get("limit"),
@@ -59,6 +56,13 @@ def _metric(item: Any) -> Any:
     from metricflow_semantics.specs.query_param_implementations import MetricParameter
 
     return MetricParameter(item) if isinstance(item, str) else MetricParameter(**item)
+
+
+def _grouped_by(items: Sequence[Any]) -> dict[str, Any]:
+    """Give names, or descriptions where one is described: it takes only one kind."""
+    if all(isinstance(item, str) for item in items):
+        return {"group_by_names": list(items) or None}
+    return {"group_by": [_group_by({"name": item} if isinstance(item, str) else item) for item in items]}
 
 
 def _group_by(item: Mapping[str, Any]) -> Any:

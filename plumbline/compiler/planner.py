@@ -631,7 +631,8 @@ class _Planner:
 
     def _events_beside(self, events: Cell) -> Cell:
         assert isinstance(events.relation, Events)
-        if not any(key.is_time for key in events.relation.keys):
+        # As dbt has it: by metric_time, not by that time under its own name.
+        if not any(key.is_time and key.name.startswith(METRIC_TIME) for key in events.relation.keys):
             return events
         return Cell(Spread(events.relation, (), True, range=events.relation.base.range), events.value)
 

@@ -8,7 +8,8 @@ import datetime
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -95,8 +96,8 @@ def shipped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @st.composite
-def questions(draw: st.DrawFn, shipped: Manifest) -> dict[str, Any]:
-    names = sorted(shipped.metrics)
+def questions(draw: st.DrawFn, shipped: Manifest, among: Sequence[str] = ()) -> dict[str, Any]:
+    names = sorted(among or shipped.metrics)
     metrics = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
     dimensions = [name for name in shipped.dimensions(metrics) if not name.startswith("metric_time")]
     plain = [name for name in dimensions if not name.endswith(tuple(f"__{part}" for part in GRAINS))]
@@ -181,35 +182,81 @@ def rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
     return sorted(found, key=lambda row: [(item is None, str(item)) for item in row])
 
 
-@pytest.mark.hypothesis
-def test_our_rows_are_those_of_metricflow(shipped: Manifest, request: pytest.FixtureRequest) -> None:
-    name = request.node.callspec.params["shipped"]
-    asked = {"same": 0, "refused": 0}
+def compare(shipped: Manifest, query: dict[str, Any]) -> str:
+    """Compare the rows; tell what came of it."""
+    try:
+        theirs = shipped.oracle.sql(query)
+        expected = rows(shipped.con, theirs)
+    except Exception:
+        # What MetricFlow refuses, or cannot run, has no answer to compare with.
+        return "refused"
+    try:
+        ours = compile(shipped.path, query, "duckdb")
+    except PlumblineError as error:
+        pytest.fail(f"{query}: {error}")
+    assert rows(shipped.con, ours) == expected, f"{json.dumps(query)}\n{ours}\n\n{theirs}"
+    return "same"
 
-    @settings(
-        max_examples=MANIFESTS[name] * TIMES,
+
+def asking(examples: int) -> Any:
+    """Ask this many questions, the same in every run."""
+    checks = list(HealthCheck)
+    return settings(
+        max_examples=examples * TIMES,
         deadline=None,
         derandomize=True,
         database=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=checks,
     )
-    @given(questions(shipped))
-    def compare(query: dict[str, Any]) -> None:
-        if differs_on_purpose(query, shipped.metrics):
-            return
-        try:
-            theirs = shipped.oracle.sql(query)
-            expected = rows(shipped.con, theirs)
-        except Exception:
-            # What MetricFlow refuses, or cannot run, has no answer to compare with.
-            asked["refused"] += 1
-            return
-        try:
-            ours = compile(shipped.path, query, "duckdb")
-        except PlumblineError as error:
-            pytest.fail(f"{query}: {error}")
-        assert rows(shipped.con, ours) == expected, f"{json.dumps(query)}\n{ours}\n\n{theirs}"
-        asked["same"] += 1
 
-    compare()
-    assert asked["same"] >= MANIFESTS[name] * TIMES // 4
+
+@pytest.mark.hypothesis
+def test_our_rows_are_those_of_metricflow(shipped: Manifest, request: pytest.FixtureRequest) -> None:
+    examples = MANIFESTS[request.node.callspec.params["shipped"]]
+    came_of = Counter[str]()
+
+    @asking(examples)
+    @given(questions(shipped))
+    def ask(query: dict[str, Any]) -> None:
+        if not differs_on_purpose(query, shipped.metrics):
+            came_of[compare(shipped, query)] += 1
+
+    ask()
+    assert came_of["same"] >= examples * TIMES // 4
+
+
+@pytest.fixture(scope="module")
+def one_visit_a_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manifest]:
+    text = manifest_json("simple_manifest")
+    path = tmp_path_factory.mktemp("one_visit_a_day") / "semantic_manifest.json"
+    path.write_text(text, encoding="utf-8")
+    raw = json.loads(text)
+    con = database(raw, seed=3)
+    con.execute(
+        """CREATE TABLE once AS SELECT * FROM mf.fct_visits
+        QUALIFY row_number() OVER (PARTITION BY user_id, ds ORDER BY session_id, referrer_id) = 1"""
+    )
+    con.execute("DELETE FROM mf.fct_visits; INSERT INTO mf.fct_visits FROM once")
+    yield Manifest(path, con, MetricFlow(text), {item["name"]: item for item in raw["metrics"]})
+    con.close()
+
+
+@pytest.mark.hypothesis
+def test_conversions_of_one_event_at_a_time_are_those_of_metricflow(one_visit_a_day: Manifest) -> None:
+    conversions = [name for name in one_visit_a_day.metrics if name.startswith(CONVERSIONS)]
+    came_of = Counter[str]()
+
+    @asking(60)
+    @given(questions(one_visit_a_day, [name for name in conversions if name != BY_MONTH]))
+    def ask(query: dict[str, Any]) -> None:
+        # It fills periods outside the range, and those of one of two names of the same time.
+        both = {"metric_time", "visit__ds"} <= {_without_grain(name) for name in query["group_by"]}
+        if not both and "time_constraint" not in query:
+            came_of[compare(one_visit_a_day, query)] += 1
+
+    ask()
+    assert came_of["same"] >= 30 * TIMES
+
+
+def _without_grain(name: str) -> str:
+    return name.rpartition("__")[0] if name.endswith(GRAINS) else name

@@ -535,6 +535,13 @@ METRICS = [
         ),
     ),
     metric(
+        "orders_after_visit_on_spine",
+        "conversion",
+        conversion_type_params=conversion(
+            "visits", taken("orders", join_to_timespine=True), "conversions", window=window(7)
+        ),
+    ),
+    metric(
         "visit_to_same_channel",
         "conversion",
         conversion_type_params=conversion(
@@ -652,6 +659,8 @@ def _aggregate_itself(item: dict[str, Any], measures: Mapping[str, dict[str, Any
         told["conversion_metric"] = told.pop("conversion_measure")
         if "fill_nulls_with" in told["conversion_metric"]:
             told["conversion_metric"] = {"name": "orders_or_zero"}
+        if "join_to_timespine" in told["conversion_metric"]:
+            told["conversion_metric"] = {"name": "orders_on_spine"}
 
 
 class Rows(list[tuple[Any, ...]]):

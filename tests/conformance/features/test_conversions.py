@@ -44,6 +44,21 @@ def test_the_count_may_be_filled(market: Market) -> None:
         LEFT JOIN (SELECT visited_on, count(*) AS n FROM {followed(WEEK)} GROUP BY 1) f USING (visited_on)""")
 
 
+def test_the_count_may_be_beside_every_day(market: Market) -> None:
+    assert (
+        market.ask("orders_after_visit_on_spine", "metric_time__day")
+        == market.sql(f"""
+        SELECT date_day, n FROM market.days
+        LEFT JOIN (SELECT visited_on AS date_day, count(*) AS n FROM {followed(WEEK)} GROUP BY 1) USING (date_day)""")
+    )
+
+
+def test_only_metric_time_is_beside_every_day(market: Market) -> None:
+    assert market.ask("orders_after_visit_on_spine", "visit__visited_on") == market.sql(f"""
+        SELECT DISTINCT v.visited_on, n FROM market.visits v
+        LEFT JOIN (SELECT visited_on, count(*) AS n FROM {followed(WEEK)} GROUP BY 1) f USING (visited_on)""")
+
+
 def test_the_day_a_window_before_is_outside(market: Market) -> None:
     rows = dict(market.ask("orders_after_visit", "metric_time__day", where=["visit__source = 'web'"]))
     assert (rows["2024-01-24"], rows["2024-01-25"]) == (None, 1.0)
