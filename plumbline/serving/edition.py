@@ -20,7 +20,7 @@ from plumbline.serving.reader import Source
 from plumbline.serving.sight import sight_of
 from plumbline.serving.vocabulary import Vocabulary
 from plumbline.serving.waivers import Standing, all_standing
-from plumbline.serving.warned import Warned, all_warned
+from plumbline.serving.warned import Warnings, all_warnings
 from plumbline.warehouse.sizes import MANY, Parts, name_of, sizes_of
 
 if TYPE_CHECKING:
@@ -132,9 +132,9 @@ class Edition:
         return [waiver for waiver in self._waivers if not waiver.metrics.isdisjoint(metrics)]
 
     @cached_property
-    def warned(self) -> tuple[Warned, ...]:
+    def warnings(self) -> Warnings:
         """The figures that are certified with warnings."""
-        return tuple(all_warned(self.source.connection)) if self.source.publication else ()
+        return all_warnings(self.source.connection) if self.source.publication else Warnings()
 
     @cached_property
     def _unavailable(self) -> dict[str, str | None]:
@@ -168,7 +168,7 @@ class Edition:
         """Read now what would be read at the first question."""
         self.vocabulary()
         self.require_available(())
-        _ = self.coverage, self.published, self.labels, self.first_day, self._waivers, self.warned
+        _ = self.coverage, self.published, self.labels, self.first_day, self._waivers, self.warnings
 
 
 def _remembered(compiled: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:

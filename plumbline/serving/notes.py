@@ -113,7 +113,7 @@ def _warned(asked: Asked) -> Iterator[str]:
     """Say which warnings failed on the figures; those that are waived are told with who waived them."""
     if not asked.source.publication or asked.held:
         return
-    reasons = [text for text in warnings_on(asked.edition.warned, asked.resolved) if _WAIVED not in text]
+    reasons = [text for text in warnings_on(asked.edition.warnings, asked.resolved) if _WAIVED not in text]
     if reasons and asked.limited_to:
         # Reasons count rows, also those that a role with limited rows does not see.
         yield _WITH_WARNINGS

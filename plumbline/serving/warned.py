@@ -24,6 +24,8 @@ WHERE verdict = 'certified_with_warnings'
 GROUP BY metric, grain, dimensions, reason
 ORDER BY ALL"""
 
+_SPLITS = "SELECT DISTINCT metric, dimensions FROM warehouse.published.indicator_value"
+
 
 @dataclass(frozen=True)
 class Warned:
@@ -37,25 +39,51 @@ class Warned:
     last: date
 
 
-def all_warned(connection: DuckDBPyConnection) -> list[Warned]:
+@dataclass(frozen=True)
+class Warnings:
+    """All figures that are certified with warnings, and how each metric is split where it is published."""
+
+    figures: tuple[Warned, ...] = ()
+    splits: frozenset[tuple[str, str]] = frozenset()
+
+
+def all_warnings(connection: DuckDBPyConnection) -> Warnings:
     """Give what the published figures say of warnings; none where the generation is of an older make."""
     import duckdb
 
     with suppress(duckdb.CatalogException, duckdb.BinderException):
-        return [Warned(*row) for row in connection.execute(_WARNED).fetchall()]
-    return []
+        figures = tuple(Warned(*row) for row in connection.execute(_WARNED).fetchall())
+        return Warnings(
+            figures, frozenset(connection.execute(_SPLITS).fetchall()) if figures else frozenset()
+        )
+    return Warnings()
 
 
-def warnings_on(warned: Sequence[Warned], resolved: Resolved) -> list[str]:
+def warnings_on(warnings: Warnings, resolved: Resolved) -> list[str]:
     """Give the reasons why what is asked for is certified with warnings, each once.
 
-    What is split in a way that no published table has is told of as its total is.
+    What is split in a way that no published table has is told of as its total is, and as its splits are by
+    whatever is reached in the same way (`campaign__name`, beside `campaign__channel`).
     """
-    by = ",".join(item.column for item in resolved.group_by if item.name != METRIC_TIME)
-    there = [each for each in warned if each.metric in resolved.metrics and each.dimensions in ("", by)]
+    asked = [item.column for item in resolved.group_by if item.name != METRIC_TIME]
+    ways, by = _ways(asked), ",".join(asked)
+    there = [
+        each
+        for each in warnings.figures
+        if each.metric in resolved.metrics
+        and (
+            each.dimensions in ("", by)
+            or ((each.metric, by) not in warnings.splits and ways & _ways(each.dimensions.split(",")))
+        )
+    ]
     return list(
         dict.fromkeys(each.reason for each in _of_grain(there, resolved) if _is_asked(each, resolved))
     )
+
+
+def _ways(columns: Sequence[str]) -> set[str]:
+    """Give the entities on the way to dimensions: a wrong key of theirs spoils all that is behind it."""
+    return {column.rpartition("__")[0] or column for column in columns}
 
 
 def _of_grain(warned: Sequence[Warned], resolved: Resolved) -> Iterator[Warned]:

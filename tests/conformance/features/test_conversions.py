@@ -45,12 +45,10 @@ def test_the_count_may_be_filled(market: Market) -> None:
 
 
 def test_the_count_may_be_beside_every_day(market: Market) -> None:
-    assert (
-        market.ask("orders_after_visit_on_spine", "metric_time__day")
-        == market.sql(f"""
+    assert market.ask("orders_after_visit_on_spine", "metric_time__day") == market.sql(f"""
         SELECT date_day, n FROM market.days
-        LEFT JOIN (SELECT visited_on AS date_day, count(*) AS n FROM {followed(WEEK)} GROUP BY 1) USING (date_day)""")
-    )
+        LEFT JOIN (SELECT visited_on, count(*) AS n FROM {followed(WEEK)} GROUP BY 1)
+          ON visited_on = date_day""")
 
 
 def test_only_metric_time_is_beside_every_day(market: Market) -> None:
