@@ -12,7 +12,8 @@ from plumbline.definitions import Definitions
 from plumbline.governance.people import Involved, git
 
 _SUITES = "expectations"
-_UNCOMMITTED = "0" * 40
+_STAGES = ("landing", "staging", "marts", "indicators")
+_HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,13 @@ def authors(root: Path, passages: Iterable[Passage]) -> list[Involved]:
 def passages_of_check(root: Path, stage: str, table: str) -> Iterator[Passage]:
     """Give where a check of a table is written, and the model that makes the table."""
     _, _, name = table.rpartition(".")
-    file = root / _SUITES / f"{stage}.py"
-    if file.is_file():
-        lines = _lines_of_suite(file, {table, name})
-        yield Passage(f"{_SUITES}/{stage}.py", *lines)
+    own = root / _SUITES / f"{stage}.py"
+    others = (file for file in sorted((root / _SUITES).glob("*.py")) if file.stem not in _STAGES)
+    for file in (own, *others):
+        if file.is_file():
+            path = file.relative_to(root).as_posix()
+            found = [Passage(path, *lines) for lines in _lines_of_suites(file, {table, name})]
+            yield from found or [Passage(path)] * (file == own)
     for suffix in ("sql", "yml"):
         for path in sorted((root / "models").rglob(f"{name}.{suffix}")):
             yield Passage(path.relative_to(root).as_posix())
@@ -89,18 +93,17 @@ def _measures(definitions: Definitions, name: str, seen: set[str]) -> set[str]:
     return {item.name for item in metric.measures}.union(*below)
 
 
-def _lines_of_suite(file: Path, names: set[str]) -> tuple[int, int]:
-    """Find the call that writes the suite of a table: its first argument names it."""
+def _lines_of_suites(file: Path, names: set[str]) -> Iterator[tuple[int, int]]:
+    """Find the calls that write suites of a table: their first argument names it."""
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError):
-        return 0, 0
+        return
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or len(node.args) < 2:
             continue
         if isinstance(node.args[0], ast.Constant) and node.args[0].value in names:
-            return node.lineno, node.end_lineno or node.lineno
-    return 0, 0
+            yield node.lineno, node.end_lineno or node.lineno
 
 
 def _block(file: Path, line: int) -> tuple[int, int]:
@@ -126,12 +129,22 @@ def _author(root: Path, passage: Passage) -> str:
         changed = git(root, "status", "--porcelain", "--untracked-files=all", "--", passage.file)
         mine = git(root, "config", "user.email") if changed else ""
         return mine or git(root, "log", "-1", "--format=%ae", "--", passage.file)
-    lines = f"{passage.first},{passage.last}"
-    told = git(root, "blame", "--line-porcelain", "-w", "-L", lines, "--", passage.file)
-    if not told:
-        return _author(root, Passage(passage.file))
-    if re.search(f"^{_UNCOMMITTED} ", told, re.MULTILINE):
-        return git(root, "config", "user.email")
-    mails: list[str] = re.findall(r"^author-mail <(.*)>$", told, re.MULTILINE)
-    times = re.findall(r"^author-time (\d+)$", told, re.MULTILINE)
-    return max(zip(map(int, times), mails, strict=True))[1]
+    shift = 0
+    for at, removed, added in _uncommitted(root, passage.file):
+        # Where lines were only taken out, git names the one before; some of them may have been its own.
+        first = at - 1 if 0 < added < removed else at
+        last = at + max(added, 1) - 1
+        if first <= passage.last and last >= passage.first:
+            return git(root, "config", "user.email")
+        shift += added - removed if last < passage.first else 0
+    lines = f"{passage.first - shift},{passage.last - shift}"
+    # Lines that are gone have an author, too: `git blame` knows only of those that are there.
+    told = git(root, "log", "-1", "--no-patch", "--format=%ae", f"-L{lines}:{passage.file}")
+    return told or _author(root, Passage(passage.file))
+
+
+def _uncommitted(root: Path, file: str) -> Iterator[tuple[int, int, int]]:
+    """Give where a file differs from what is committed: line, lines removed, lines added."""
+    told = git(root, "diff", "--unified=0", "--no-color", "--no-ext-diff", "HEAD", "--", file)
+    for removed, at, added in _HUNK.findall(told):
+        yield int(at), int(removed or 1), int(added or 1)

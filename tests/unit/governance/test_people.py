@@ -98,6 +98,56 @@ def test_the_author_of_a_passage_is_who_changed_one_of_its_lines_last(project):
     assert stock.who == "eve"
 
 
+def test_every_suite_of_a_table_has_an_author(project):
+    git(project, "init", "-q")
+    first = 'SUITES = (mart("orders", 1),)\n'
+    commit(project, "expectations/marts.py", first, "li")
+    commit(project, "expectations/marts.py", f'{first}SUITES += (suite("marts.orders", 2),)\n', "eve")
+    commit(project, "expectations/targets.py", 'MORE = suite("marts.orders", 3)\n', "adam")
+    commit(project, "expectations/staging.py", 'OTHER = suite("orders", 3)\n', "nobody")
+    found = authors(project.root, passages_of_check(project.root, "marts", "marts.orders"))
+    assert [(each.who, each.how) for each in found] == [
+        ("li", "last changed expectations/marts.py:1"),
+        ("eve", "last changed expectations/marts.py:2"),
+        ("adam", "last changed expectations/targets.py:1"),
+    ]
+
+
+@pytest.mark.parametrize("where", [".", "company"])
+def test_who_takes_lines_out_of_a_passage_has_changed_it(project, where):
+    git(project, "init", "-q")
+    project = Project(project.root / where)
+    project.root.mkdir(exist_ok=True)
+    lines = ["- name: one\n", "  filter: x\n", "  label: One\n", "\n", "- name: two\n"]
+    commit(project, "sales.yml", "".join(lines), "li")
+    commit(project, "sales.yml", "".join([lines[0], *lines[2:]]), "eve")
+    commit(project, "sales.yml", "".join(["# sales\n", lines[0], *lines[2:], "  label: Two\n"]), "adam")
+    (found,) = authors(project.root, [Passage("sales.yml", 2, 3)])
+    assert found.who == "eve"
+
+
+@pytest.mark.parametrize(
+    ("text", "who"),
+    [
+        ("# sales\n- name: one\n  filter: x\n- name: two\n  label: Two\n", "li"),
+        ("# sales\n- name: one\n- name: two\n", "here"),
+        ("- name: zero\n  a: 1\n- name: one\n  filter: y\n- name: two\n", "here"),
+        ("- name: one\n  filter: x\n- name: 2\n  label: Two\n", "li"),
+    ],
+)
+def test_a_passage_that_moves_while_nothing_is_committed_keeps_its_author(project, text, who):
+    git(project, "init", "-q")
+    git(project, "config", "user.email", "here")
+    commit(project, "sales.yml", "- name: zero\n- name: one\n  filter: x\n- name: two\n", "li")
+    commit(project, "sales.yml", "- name: zero\n- name: one\n  filter: x\n- name: 2\n", "eve")
+    (project.root / "sales.yml").write_text(text, encoding="utf-8")
+    lines = text.splitlines()
+    first = lines.index("- name: one") + 1
+    last = first + ("filter" in text)
+    (found,) = authors(project.root, [Passage("sales.yml", first, last)])
+    assert found.who == who
+
+
 def test_a_change_that_is_not_committed_is_that_of_who_works_here(project):
     git(project, "init", "-q")
     git(project, "config", "user.email", "here@example.com")
