@@ -23,6 +23,11 @@ _KEPT = (
 ABANDONED = "publication abandoned"
 
 
+def short_commit(commit: str) -> str:
+    """Shorten a commit; its + says that files differed from it."""
+    return commit[:12] + "+" * commit.endswith("+")
+
+
 @dataclass
 class Book:
     """The ledger, read once with every link checked."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from plumbline.audit.book import Book
+from plumbline.audit.book import Book, short_commit
 from plumbline.audit.explain_calculation import Calculation, calculate, exact
 from plumbline.audit.explain_figure import Asked, Figure, Key, find_key
 from plumbline.audit.explain_origin import Origin, OriginReader, read_rows
@@ -221,9 +221,10 @@ class _Explainer:
             lineage = read_lineage(self.project or Project(self.home.root), self.home)
             publication, newest = _facts(made), _facts(self.current)
             if publication.publication_id != newest.publication_id:
+                code = short_commit(publication.code_commit) or "a commit that was not recorded"
                 self.notes.append(
                     f"The tables are those of the models as they are now; {publication.publication_id} was "
-                    f"made by the code of {publication.code_commit or 'a commit that was not recorded'}."
+                    f"made by the code of {code}."
                 )
             return lineage, ""
         except PlumblineError as error:

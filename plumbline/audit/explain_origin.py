@@ -6,11 +6,14 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from plumbline.audit.explain_figure import ALL, Key
 from plumbline.definitions import Definitions
+from plumbline.gate.decide import CERTIFIED, resting_on
 from plumbline.lineage import EVERY, ROWS, Lineage, Part
+from plumbline.quarantine.reasons import kind_in_sql, kind_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -20,6 +23,8 @@ LAYERS = ("marts", "intermediate", "staging", "landing", "other")
 # Checks of which rows there are, though they name columns.
 _OF_ROWS = ("uniqueness", "timeliness")
 _FAILED = ("failed", "error")
+# What is told beside failed checks of a figure that is certified: so the gate has found.
+UNTOUCHED = "None of the rows that break a rule can have changed this figure."
 
 
 @dataclass(frozen=True)
@@ -216,15 +221,16 @@ class OriginReader:
                 )
 
     def _reasons(self) -> Mapping[tuple[str, str], list[tuple[str, int]]]:
-        """Count the reasons; what they quote of the rows is left out."""
+        """Count the reasons; what they quote of the rows is left out where there are several."""
         found: dict[tuple[str, str], list[tuple[str, int]]] = {}
         rows = self._rows(
             "SELECT system, table_name, min(reason) AS reason, count(*) AS rows FROM {}.rejected_row"
-            r" GROUP BY system, table_name, regexp_replace(reason, '''[^'']*''|[0-9]+', '', 'g')"
+            f" GROUP BY system, table_name, {kind_in_sql('reason')}"
             " ORDER BY count(*) DESC, 3"
         )
         for row in rows:
-            found.setdefault((row["system"], row["table_name"]), []).append((row["reason"], row["rows"]))
+            reason = row["reason"] if row["rows"] == 1 else kind_of(row["reason"])
+            found.setdefault((row["system"], row["table_name"]), []).append((reason, row["rows"]))
         return found
 
     def _checks(self, parts: Collection[Part]) -> Iterator[Check]:
@@ -242,7 +248,7 @@ class OriginReader:
         """Tell whether a check is about something that the figure rests on."""
         table = row["table_name"]
         if table.startswith("candidates."):
-            return self._is_own(table.removeprefix("candidates."))
+            return self._is_own(table.removeprefix("candidates.")) and not self._is_of_others(row)
         if row["quality_dimension"] in _OF_ROWS and table.lower() in tables:
             return True
         named = [(table, name) for name in (row["column_name"] or "").split(", ")]
@@ -265,6 +271,23 @@ class OriginReader:
             set(self.key.dimensions),
             self.key.grain,
         )
+
+    def _is_of_others(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether figures broke a rule, and this one neither did nor rests on one that did."""
+        if row["verdict"] not in _FAILED:
+            return False
+        if self._verdict == CERTIFIED:
+            return True
+        examples = json.loads(row["examples"] or "[]")
+        named = {example.get("metric") for example in examples}
+        if None in named or row["unexpected"] is None or len(examples) < row["unexpected"]:
+            return False
+        return self.key.metric not in resting_on(self.definitions, named)
+
+    @cached_property
+    def _verdict(self) -> str:
+        """Give the verdict on the figure in the generation that it was made in."""
+        return str((self.key.of(self.connection) or {}).get("verdict") or "")
 
     def _rows(self, sql: str, *given: object) -> list[dict[str, Any]]:
         """Read rows of a published table; none where the generation does not have it."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from plumbline.audit.explain_calculation import exact
-from plumbline.audit.explain_origin import LAYERS, Check, blocking
+from plumbline.audit.explain_origin import LAYERS, UNTOUCHED, Check, blocking
 from plumbline.audit.page import facts, page, shown
 from plumbline.quality.report.markup import Child, Html, element, joined
 from plumbline.quality.report.widgets import (
@@ -339,7 +339,7 @@ def _set_aside(explanation: Explanation) -> Html:
         ("Duplicates", "重复", "num"),
         ("Superseded", "被更新", "num"),
         ("Set aside", "隔离", "num"),
-        ("Why, as in one row", "原因示例", ""),
+        ("Why", "原因", ""),
     )
     rows = []
     for table in explanation.origin.set_aside:
@@ -363,11 +363,16 @@ def _checks(explanation: Explanation) -> Html:
             "checks", "Checks", "质量检查", "", blank("None of them is known to be about this figure.")
         )
     counts = explanation.origin.counts
+    made, shown = explanation.published.made_in, explanation.published.publication_id
+    run = f"the run of {made}" if made != shown else "the run"
     note = (
-        f"Expectations of the run on the tables and columns of the lineage: {counts['passed']:,} passed, "
+        f"Expectations of {run} on the tables and columns of the lineage: {counts['passed']:,} passed, "
         f"{counts['failed']:,} failed, {counts['warned']:,} warned, {counts['skipped']:,} skipped."
     )
-    failed = joined(_failed(check) for check in blocking(checks)) or blank("Nothing failed. 全部通过。")
+    told = [_failed(check) for check in blocking(checks)]
+    if told and explanation.figure.verdict == "certified":
+        told.insert(0, blank(f"{UNTOUCHED} 违反规则的行都不会改变这个数字。"))
+    failed = joined(told) or blank("Nothing failed. 全部通过。")
     tables: dict[str, list[Check]] = {}
     for check in checks:
         tables.setdefault(check.table, []).append(check)

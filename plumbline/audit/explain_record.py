@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from plumbline.audit.book import Book
+from plumbline.audit.book import Book, short_commit
 from plumbline.audit.explain_calculation import exact
 from plumbline.audit.explain_figure import Key, members_of
 from plumbline.audit.explain_origin import read_rows
@@ -71,7 +71,7 @@ def lines_about(book: Book, metric: str, publication: Record | None, run_id: str
 
 
 def _published(body: Mapping[str, Any]) -> str:
-    who, code = body["operator"] or "nobody named", (body["code_commit"] or "not recorded")[:12]
+    who, code = body["operator"] or "nobody named", short_commit(body["code_commit"] or "") or "not recorded"
     return f"{body['publication_id']} as of {body['as_of']}, by {who}, code {code}"
 
 

@@ -13,7 +13,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from plumbline.audit.book import Book
+from plumbline.audit.book import Book, short_commit
 from plumbline.audit.explain_origin import read_rows
 from plumbline.errors import PlumblineError, StorageError
 from plumbline.indicators.sight import EVER, in_months
@@ -154,7 +154,7 @@ def _publications(given: _Reporting) -> Section:
                 body["as_of"],
                 body["run_id"],
                 body["operator"],
-                (body["code_commit"] or "")[:12],
+                short_commit(body["code_commit"] or ""),
                 body["holds"],
                 record.seq,
             )

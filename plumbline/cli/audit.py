@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plumbline.cli.parser import whole_number
+from plumbline.cli.parser import counting_number
 
 if TYPE_CHECKING:
     from plumbline.audit import Difference, Proof
@@ -65,7 +65,7 @@ def register(subparsers: Any) -> None:
         epilog="Examples: plumb audit log --last 5; plumb audit log --kind publication --format json",
     )
     logging.add_argument("--kind", help="only records of this kind, as publication or load")
-    logging.add_argument("--last", type=whole_number, metavar="N", help="only the newest N")
+    logging.add_argument("--last", type=counting_number, metavar="N", help="only the newest N")
     logging.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
     logging.set_defaults(run=log)
     from plumbline.cli import explain, replay, report
@@ -120,23 +120,22 @@ def log(options: argparse.Namespace) -> int:
     _, witnessing = opened(options)
     found: Iterable[Record] = witnessing.ledger.records(options.kind)
     if options.last is not None:
-        found = deque(found, maxlen=max(options.last, 0))
+        found = deque(found, maxlen=options.last)
     if options.format == "json":
         print(json.dumps([record.as_json() for record in found], ensure_ascii=False, indent=2))
     else:
-        print("\n".join(_table(found)))
+        print("\n".join(_table(found, options.kind)))
     return 0
 
 
 def opened(options: argparse.Namespace) -> tuple[Home, Witnessing]:
     """Open the ledger of a company, or of a copy of its state; a copy may be where there is no project."""
-    from plumbline.cli.company import home_of
     from plumbline.errors import ConfigurationError
     from plumbline.governance.trust import Trust, load_trust
     from plumbline.ledger import witnessed_ledger
-    from plumbline.project import Home, Project
+    from plumbline.project import Project
 
-    home = Home(options.home.resolve()) if options.home else home_of(options.company)
+    home = home_in(options)
     try:
         trust = load_trust(Project.find(), options.company)
     except ConfigurationError as error:
@@ -144,6 +143,19 @@ def opened(options: argparse.Namespace) -> tuple[Home, Witnessing]:
             raise
         trust = Trust(options.company)
     return home, witnessed_ledger(home, trust)
+
+
+def home_in(options: argparse.Namespace) -> Home:
+    """Give the state of a company, or the copy of it that was named; UsageError where there is none."""
+    from plumbline.cli.company import home_of
+    from plumbline.errors import UsageError
+    from plumbline.project import Home
+
+    if options.home is None:
+        return home_of(options.company)
+    if not options.home.is_dir():
+        raise UsageError("there is no such directory", where=f"--home {options.home}")
+    return Home(options.home.resolve())
 
 
 def project_or_none() -> Project | None:
@@ -180,7 +192,7 @@ def _difference(difference: Difference) -> Iterator[str]:
             yield f"  {'what to do' if name == 'todo' else name}: {text}"
 
 
-def _table(records: Iterable[Record]) -> Iterable[str]:
+def _table(records: Iterable[Record], kind: str | None) -> Iterable[str]:
     from plumbline.cli.text import Column, render_table
 
     columns = [Column("record", right=True), Column("at"), Column("kind"), Column("about"), Column("hash")]
@@ -188,4 +200,4 @@ def _table(records: Iterable[Record]) -> Iterable[str]:
         (str(record.seq), f"{record.at[:19]}Z", record.kind, record.subject, record.hash[:12])
         for record in records
     ]
-    return render_table(columns, rows) if rows else ["nothing is recorded"]
+    return render_table(columns, rows) if rows else [f"no {kind or 'record'} is recorded"]

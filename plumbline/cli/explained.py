@@ -7,6 +7,7 @@ from decimal import Decimal
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from plumbline.audit.book import short_commit
 from plumbline.audit.explain_calculation import exact
 from plumbline.cli.summary import show_value
 from plumbline.cli.text import Column, pad, paint, render_table
@@ -99,7 +100,7 @@ def _definition(explanation: Explanation) -> Iterator[str]:
         None, (told.owner, told.level, told.unit and f"in {told.unit}", f"version {told.version}")
     )
     yield from _pair("owner", "; ".join(told_of))
-    code = f", code {told.code_commit[:12]}" if told.code_commit else ""
+    code = f", code {short_commit(told.code_commit)}" if told.code_commit else ""
     yield from _pair("written in", f"{told.defined_in or 'not recorded'}{code}; SHA-256 {told.sha256[:16]}…")
 
 
@@ -150,7 +151,7 @@ def _extracts(explanation: Explanation, full: bool) -> Iterator[str]:
     if not extracts:
         return
     rows = sum(extract.rows for extract in extracts)
-    yield f"Extracts: {len(extracts)} loads with {rows:,} rows"
+    yield f"Extracts: {len(extracts)} load{'s' * (len(extracts) > 1)} with {rows:,} rows"
     if full:
         columns = [
             Column("table"),
@@ -189,14 +190,18 @@ def _source(name: str, loads: list[Extract]) -> tuple[str, ...]:
 
 
 def _checks(explanation: Explanation, full: bool) -> Iterator[str]:
-    from plumbline.audit.explain_origin import blocking
+    from plumbline.audit.explain_origin import UNTOUCHED, blocking
 
     origin = explanation.origin
     if not origin.checks:
         return
     counts = ", ".join(f"{count} {name}" for name, count in origin.counts.items())
-    yield f"Checks of what it rests on: {counts}"
+    made, shown = explanation.published.made_in, explanation.published.publication_id
+    when = f", in the run of {made}" if made != shown else ""
+    yield f"Checks of what it rests on{when}: {counts}"
     failed = blocking(origin.checks)
+    if failed and explanation.figure.verdict == "certified":
+        yield f"  {UNTOUCHED}"
     for check in failed if full else failed[:_FAILED]:
         yield from _failed(check)
     if len(failed) > _FAILED and not full:

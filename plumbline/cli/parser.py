@@ -98,6 +98,14 @@ def whole_number(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
 
 
+def counting_number(text: str) -> int:
+    """Read a whole number of 1 or more, for `type=`."""
+    number = whole_number(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is less than 1")
+    return number
+
+
 def options_among(words: Iterable[str]) -> list[str]:
     """Give the words that are options of `plumb query` without their dashes."""
     known = {"by", "where", "from", "to", "grain", "order", "limit", "compare", "format", "company"}

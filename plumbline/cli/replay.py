@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plumbline.cli.parser import whole_number
+from plumbline.cli.parser import counting_number
 
 if TYPE_CHECKING:
     from plumbline.audit.replay import Replay
@@ -47,7 +47,9 @@ def register(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "publication", nargs="?", metavar="PUBLICATION", help="as demo-000012 (default: the current one)"
     )
-    parser.add_argument("--threads", type=whole_number, metavar="N", help="default: PLUMBLINE_THREADS, or 2")
+    parser.add_argument(
+        "--threads", type=counting_number, metavar="N", help="default: PLUMBLINE_THREADS, or 2"
+    )
     parser.add_argument(
         "--at-commit",
         action="store_true",
@@ -62,6 +64,7 @@ def register(commands: Any) -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Print what came out; exit code 6 when anything differs."""
     from plumbline.audit.replay import find_publication, replay
+    from plumbline.cli.audit import home_in
     from plumbline.cli.progress import TerminalProgress
     from plumbline.cli.run import function_of
     from plumbline.ledger import Ledger
@@ -69,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     from plumbline.publication import Shelf
     from plumbline.runs import install_progress
 
-    project, home = Project.find(), _home(options)
+    project, home = Project.find(), home_in(options)
     asked = find_publication(Ledger(home.ledger), Shelf(home.published.resolve()), options.publication)
     if options.at_commit:
         return _run_at_commit(project, home, asked.body, options)
@@ -126,13 +129,6 @@ def _checked_out(project: Project, body: Mapping[str, Any]) -> Iterator[Path]:
             yield place / prefix
         finally:
             subprocess.run([*git, "worktree", "remove", "--force", str(place)], capture_output=True)
-
-
-def _home(options: argparse.Namespace) -> Home:
-    from plumbline.cli.company import home_of
-    from plumbline.project import Home
-
-    return Home(options.home.resolve()) if options.home else home_of(options.company)
 
 
 def _threads(options: argparse.Namespace) -> int:

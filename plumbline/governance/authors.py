@@ -44,9 +44,9 @@ def passages_of_check(root: Path, stage: str, table: str) -> Iterator[Passage]:
     others = (file for file in sorted((root / _SUITES).glob("*.py")) if file.stem not in _STAGES)
     for file in (own, *others):
         if file.is_file():
-            path = file.relative_to(root).as_posix()
-            found = [Passage(path, *lines) for lines in _lines_of_suites(file, {table, name})]
-            yield from found or [Passage(path)] * (file == own)
+            name_of_file = file.relative_to(root).as_posix()
+            found = [Passage(name_of_file, *lines) for lines in _lines_of_suites(file, {table, name})]
+            yield from found or [Passage(name_of_file)] * (file == own)
     for suffix in ("sql", "yml"):
         for path in sorted((root / "models").rglob(f"{name}.{suffix}")):
             yield Passage(path.relative_to(root).as_posix())

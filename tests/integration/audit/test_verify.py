@@ -199,7 +199,24 @@ def test_the_log_shows_the_newest_records_of_a_kind(plumb, copy):
     (record,) = json.loads(told.out)
     assert (code, record["subject"], record["body"]["generation"]) == (0, "demo-000002", 2)
     assert "demo-000001" in plumb("log", "--kind", "publication")[1].out
-    assert plumb("log", "--kind", "restatement")[1].out == "nothing is recorded\n"
+    assert plumb("log", "--kind", "restatement")[1].out == "no restatement is recorded\n"
+
+
+@pytest.mark.parametrize(
+    "command", [("log", "--last", "0"), ("log", "--last", "-1"), ("replay", "--threads", "0")]
+)
+def test_less_than_one_is_no_number_of_records_or_threads(plumb, capsys, command):
+    with pytest.raises(SystemExit) as ended:
+        plumb(*command)
+    assert ended.value.code == 2
+    assert "is less than 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["verify"], ["log"], ["explain", "net_sales"], ["report"], ["replay"]])
+def test_a_copy_that_is_not_there_is_told(plumb, tmp_path, command):
+    code, told = plumb(*command, "--home", tmp_path / "none")
+    assert code == 2
+    assert f"--home {tmp_path / 'none'}: there is no such directory" in told.err
 
 
 def test_an_unknown_kind_is_told(plumb):

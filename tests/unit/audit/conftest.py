@@ -57,8 +57,8 @@ INSERT INTO quarantine.reconciliation VALUES ('erp', 'sales_order_header', 13, 1
 CREATE TABLE quarantine.rejected_rows (system VARCHAR, table_name VARCHAR, load BIGINT, row_number BIGINT,
     row_key VARCHAR, reason VARCHAR);
 INSERT INTO quarantine.rejected_rows VALUES
-    ('erp', 'sales_order_header', 2, 4, '4', 'order_date ''2025-02-30'' is no date'),
-    ('erp', 'sales_order_header', 2, 7, '7', 'order_date ''2025-13-01'' is no date'),
+    ('erp', 'sales_order_header', 2, 4, '4', 'order_date ''2025-02-30'' is not a date'),
+    ('erp', 'sales_order_header', 2, 7, '7', 'order_date ''2025-13-01'' is not a date'),
     ('erp', 'sales_order_header', 2, 9, '9', 'orphan: no customer 12');
 """
 

@@ -245,7 +245,7 @@ def test_a_breakdown_rests_on_more_extracts(published: Audited) -> None:
 def test_rows_set_aside_are_told_with_their_reasons(published: Audited) -> None:
     (table,) = published.explain("sales", "2025-02").origin.set_aside
     assert (table.landed, table.quarantined) == (13, 3)
-    assert table.reasons == (("order_date '2025-02-30' is no date", 2), ("orphan: no customer 12", 1))
+    assert table.reasons == (("order_date … is not a date", 2), ("orphan: no customer 12", 1))
 
 
 def test_without_lineage_the_sources_are_those_of_the_definition(changed: Audited) -> None:
@@ -273,6 +273,44 @@ def test_only_checks_of_what_the_figure_rests_on_count(company: Audited, check, 
     company.checked(failed(**{"verdict": "passed", "protects": ()} | check))
     company.day()
     assert len(company.explain("sales", "2025-02").origin.checks) == is_about
+
+
+@pytest.mark.parametrize(
+    ("check", "is_about"),
+    [
+        ({"examples": ({"metric": "costs"},), "unexpected": 1}, False),
+        ({"examples": ({"metric": "sales"},), "unexpected": 1}, True),
+        ({"examples": ({"metric": "costs"},), "unexpected": 2}, True),
+        ({"examples": ({"order_id": 1},), "unexpected": 1}, True),
+        ({"examples": (), "unexpected": None}, True),
+    ],
+)
+def test_a_check_of_all_figures_that_others_broke_is_not_about_this_one(
+    company: Audited, check, is_about
+) -> None:
+    failure = failed(table="candidates.indicator_value", column="value", severity="warning", **check)
+    company.checked(failure)
+    company.day(failed(column="amount", severity="warning"))
+    found = company.explain("sales", "2025-02")
+    assert found.figure.verdict == "certified_with_warnings"
+    assert found.origin.counts["warned"] == is_about
+
+
+def test_what_rests_on_a_figure_that_broke_a_check_is_told(company: Audited) -> None:
+    examples = ({"metric": "costs"},)
+    company.checked(
+        failed(table="candidates.indicator_value", column="value", examples=examples, unexpected=1)
+    )
+    company.day(failed(column="cost"))
+    assert company.explain("margin", "2025-02").origin.counts["failed"] == 1
+
+
+def test_no_check_of_all_figures_is_told_to_have_failed_beside_a_certified_one(company: Audited) -> None:
+    company.checked(failed(table="candidates.indicator_value", column="value", severity="warning"))
+    company.day()
+    found = company.explain("sales", "2025-02")
+    assert found.figure.verdict == "certified"
+    assert found.origin.checks == ()
 
 
 def test_failed_checks_are_spelled_out(company: Audited) -> None:

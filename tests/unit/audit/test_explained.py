@@ -2,15 +2,18 @@
 
 import json
 import re
+from datetime import date
 from html.parser import HTMLParser
 
 import pytest
 
+from plumbline.audit.book import short_commit
 from plumbline.audit.explain_page import render_page
 from plumbline.cli.explain import _member, write_out
 from plumbline.cli.explained import tell
 from plumbline.errors import StorageError, UsageError
 from tests.unit.audit.conftest import Audited
+from tests.unit.gate.conftest import failed
 
 VOID = {"meta", "link", "br", "hr", "img", "use", "path", "circle"}
 
@@ -60,6 +63,30 @@ def test_text_begins_with_figure_and_verdict(poisoned: Audited) -> None:
     assert lines[1].split() == ["value", "64"]
     told = " ".join(" ".join(lines[2:6]).split())
     assert "held since 2025-03-11 06:00 UTC: the last good figure, of shop-000001, is shown" in told
+
+
+def test_checks_of_a_held_figure_are_those_of_the_run_that_made_it(company: Audited) -> None:
+    company.checked(failed(column="cost", verdict="passed"))
+    company.day(as_of=date(2025, 3, 1))
+    company.day(failed(column="cost"))
+    found = company.explain("costs", "2024-01")
+    lines = list(tell(found))
+    assert "Checks of what it rests on, in the run of shop-000001: 1 passed, 0 failed" in "\n".join(lines)
+    assert "Expectations of the run of shop-000001 on the tables" in Outline(render_page(found)).text
+    assert any(line.startswith("Extracts: 1 load with ") for line in lines)
+
+
+def test_failed_checks_beside_a_certified_figure_are_said_not_to_have_changed_it(company: Audited) -> None:
+    company.checked(failed(column="amount"))
+    company.day()
+    found = company.explain("sales", "2025-02")
+    assert "None of the rows that break a rule can have changed this figure." in "\n".join(tell(found))
+    assert "违反规则的行都不会改变这个数字" in Outline(render_page(found)).text
+
+
+def test_a_commit_from_which_files_differed_keeps_its_mark() -> None:
+    assert short_commit("0123456789abcdef+") == "0123456789ab+"
+    assert short_commit("0123456789abcdef") == "0123456789ab"
 
 
 def test_text_tells_that_a_figure_differs(changed: Audited) -> None:
