@@ -107,8 +107,12 @@ def pytest_collection_finish():
 
 
 def pytest_sessionfinish():
-    """Let everything go in good order: DuckDB tells of what is still there when the process ends."""
+    """Let everything go in good order: DuckDB tells of what is still there when the process ends.
+
+    It would be there as long as Hypothesis counts the time of the search for garbage, until the very end.
+    """
     gc.unfreeze()
+    gc.callbacks[:] = [call for call in gc.callbacks if not call.__module__.startswith("hypothesis.")]
 
 
 def _turn(item):
