@@ -185,7 +185,7 @@ def old_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     python = str(directory / "bin" / "python")
     try:
         for command in (["uv", "venv", directory], ["uv", "pip", "install", "-p", python, "duckdb==1.1.3"]):
-            subprocess.run(command, check=True, capture_output=True, timeout=60)
+            subprocess.run(command, check=True, capture_output=True, timeout=300)
     except (OSError, subprocess.SubprocessError):
         pytest.skip("DuckDB 1.1 cannot be installed here; set PLUMBLINE_DUCKDB_1 to a Python that has it")
     return python
