@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from plumbline.compiler.graph import Graph
-    from plumbline.compiler.plan import Plan
+    from plumbline.compiler.plan import Key, Plan, Scan
     from plumbline.compiler.request import Request
     from plumbline.compiler.sizes import Sizes
     from plumbline.definitions import Definitions, GroupBy
@@ -83,7 +83,9 @@ def explain(
         asked = ", ".join(item.column for item in request.group_by)
         return Explanation(f"members of {asked}", _compile(definitions, request, dialect, sizes))
     planned = plan(definitions, _graph(definitions), request, dialect)
-    return Explanation(outline(planned, definitions), _compile(definitions, request, dialect, sizes, planned))
+    first: dict[Scan, tuple[Key, ...]] = {}
+    sql = _compile(definitions, request, dialect, sizes, planned, first)
+    return Explanation(outline(planned, definitions, first), sql)
 
 
 def _definitions(path: Path) -> Definitions:
@@ -93,14 +95,20 @@ def _definitions(path: Path) -> Definitions:
 
 
 def _compile(
-    definitions: Definitions, request: Request, dialect: str, sizes: Sizes | None, planned: Plan | None = None
+    definitions: Definitions,
+    request: Request,
+    dialect: str,
+    sizes: Sizes | None,
+    planned: Plan | None = None,
+    first: dict[Scan, tuple[Key, ...]] | None = None,
 ) -> str:
     from plumbline.compiler.dialects import DIALECTS, fitted
 
     if dialect not in DIALECTS:
         todo = did_you_mean(dialect, list(DIALECTS)) or f"Known: {', '.join(DIALECTS)}."
         raise DefinitionError(f"unknown dialect {dialect!r}", todo=todo, code="unknown-dialect")
-    tree = fitted(statement(definitions, request, dialect, planned=planned, sizes=sizes), dialect)
+    asked = statement(definitions, request, dialect, planned=planned, sizes=sizes, first=first)
+    tree = fitted(asked, dialect)
     return tree.sql(dialect=dialect, pretty=True, copy=False)
 
 
@@ -111,6 +119,7 @@ def statement(
     above: tuple[str, ...] = (),
     planned: Plan | None = None,
     sizes: Sizes | None = None,
+    first: dict[Scan, tuple[Key, ...]] | None = None,
 ) -> exp.Select:
     """Give the statement that answers a request, as a syntax tree; `above` are the metrics it filters."""
     from plumbline.compiler.generate import generate
@@ -132,7 +141,7 @@ def statement(
     if not request.metrics:
         return members(graph, request, dialect, subquery)
     planned = planned or plan(definitions, graph, request, dialect)
-    return generate(planned, graph, dialect, subquery, sizes)
+    return generate(planned, graph, dialect, subquery, sizes, first)
 
 
 def _graph(definitions: Definitions) -> Graph:

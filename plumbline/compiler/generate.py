@@ -18,17 +18,25 @@ from plumbline.compiler.expressions import (
     with_join,
 )
 from plumbline.compiler.graph import Graph
-from plumbline.compiler.plan import Beside, Cell, Fill, Formula, Node, Plan, Ratio, Scan, leaves
+from plumbline.compiler.plan import Beside, Cell, Fill, Formula, Key, Node, Plan, Ratio, Scan, leaves
 from plumbline.compiler.relations import Writer
 from plumbline.compiler.rows import Subquery
 from plumbline.compiler.sizes import Sizes
 
 
 def generate(
-    plan: Plan, graph: Graph, dialect: str, subquery: Subquery, sizes: Sizes | None = None
+    plan: Plan,
+    graph: Graph,
+    dialect: str,
+    subquery: Subquery,
+    sizes: Sizes | None = None,
+    first: dict[Scan, tuple[Key, ...]] | None = None,
 ) -> exp.Select:
-    """Give one SELECT with the keys first, then the metrics, in the order asked for."""
-    writer = Writer(graph, dialect, subquery, sizes)
+    """Give one SELECT with the keys first, then the metrics, in the order asked for.
+
+    `first` is filled with the keys by which rows of a scan are added up before they are joined.
+    """
+    writer = Writer(graph, dialect, subquery, sizes, first={} if first is None else first)
     for cell in plan.cells:
         writer.ask(cell)
     relations = plan.relations

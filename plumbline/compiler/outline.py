@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from string import ascii_uppercase
+from types import MappingProxyType
 
 from plumbline.compiler.plan import (
     Beside,
@@ -44,9 +45,14 @@ _BARE = re.compile(r"[\w.]+")
 _AGGREGATES = {"count_distinct": "count(distinct {})", "average": "avg({})", "sum_boolean": "count_if({})"}
 
 
-def outline(plan: Plan, definitions: Definitions) -> str:
-    """Give the plan as text: formulas first, then the passes, named A, B, C … in the order of the columns."""
-    return "\n".join(_Outline.of(plan, definitions).lines(plan))
+def outline(
+    plan: Plan, definitions: Definitions, first: Mapping[Scan, tuple[Key, ...]] = MappingProxyType({})
+) -> str:
+    """Give the plan as text: formulas first, then the passes, named A, B, C … in the order of the columns.
+
+    `first` has the keys by which rows of a scan are added up before those of the result are told.
+    """
+    return "\n".join(_Outline.of(plan, definitions, first).lines(plan))
 
 
 @dataclass(frozen=True)
@@ -54,16 +60,17 @@ class _Outline:
     definitions: Definitions
     letters: Mapping[Relation, str]
     names: Mapping[Cell, str]
+    first: Mapping[Scan, tuple[Key, ...]]
 
     @classmethod
-    def of(cls, plan: Plan, definitions: Definitions) -> _Outline:
+    def of(cls, plan: Plan, definitions: Definitions, first: Mapping[Scan, tuple[Key, ...]]) -> _Outline:
         letters = {relation: _letter(number) for number, relation in enumerate(plan.relations)}
         names: dict[Cell, str] = {}
         for cell in plan.cells:
             base = f"{letters[cell.relation]}.{cell.value.measure.name}"
             taken = sum(name == base or name.startswith(f"{base}#") for name in names.values())
             names[cell] = f"{base}#{taken + 1}" if taken else base
-        return cls(definitions, letters, names)
+        return cls(definitions, letters, names, first)
 
     def lines(self, plan: Plan) -> Iterator[str]:
         for name, node in plan.outputs.items():
@@ -122,6 +129,8 @@ class _Outline:
         parts += [*_shifts(scan.shifts), *_where(scan.conditions)]
         if scan.snapshot:
             parts.append(_snapshot(scan.snapshot))
+        if keys := self.first.get(scan):
+            parts.append(f"added up first by {', '.join(_first(key, scan) for key in keys)}")
         return "; ".join(parts)
 
     def key(self, key: Key, scan: Scan) -> str:
@@ -135,6 +144,13 @@ class _Outline:
     def table(self, model: str) -> str:
         parts = self.definitions.models[model].relation.replace('"', "").split(".")
         return ".".join(parts[-2:])
+
+
+def _first(key: Key, scan: Scan) -> str:
+    """Name a key by which rows are added up first: one of the result, or what leads to one."""
+    if key in scan.keys:
+        return key.name
+    return "__".join([*(hop.entity for hop in key.column.path), key.column.name])
 
 
 def _letter(number: int) -> str:

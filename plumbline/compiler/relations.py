@@ -66,10 +66,14 @@ class Writer:
     subquery: Subquery
     sizes: Sizes | None = None
     tables: dict[str, exp.Query] = field(default_factory=dict)
+    # Keys by which the rows of a scan are added up before those of the result are told.
+    first: dict[Scan, tuple[Key, ...]] = field(default_factory=dict)
     _asked: dict[Relation, dict[Value, None]] = field(default_factory=dict)
     _written: dict[Relation, str] = field(default_factory=dict)
     _columns: dict[Value, str] = field(default_factory=dict)
     _spines: dict[Hashable, str] = field(default_factory=dict)
+    # The scan of the plan that is being written.
+    _at: Scan | None = None
 
     # -- what is asked for
 
@@ -125,13 +129,14 @@ class Writer:
     # -- scans
 
     def _scan(self, scan: Scan) -> str:
-        values = tuple(self._asked[scan])
         if scan.snapshot:
-            return self._snapshot(scan, values)
-        return self.add(f"{scan.model}_rows", self._aggregated(scan, values))
+            self._at = scan
+            return self._snapshot(scan, tuple(self._asked[scan]))
+        return self.add(f"{scan.model}_rows", self.scan_query(scan))
 
     def scan_query(self, scan: Scan) -> exp.Select:
         """Give the statement of a scan alone."""
+        self._at = scan
         return self._aggregated(scan, tuple(self._asked[scan]))
 
     def _aggregated(self, scan: Scan, values: Sequence[Value]) -> exp.Select:
@@ -173,6 +178,7 @@ class Writer:
         """Aggregate rows by member of a dimension first, then what each value picks of them."""
         parts = {value: replace(value, conditions=shared) for value in values}
         by_member = replace(scan, keys=(*scan.keys, Key(MEMBER, picked)))
+        self._note_first(by_member.keys)
         source = self._aggregated(by_member, tuple(dict.fromkeys(parts.values())))
         limits = [self._picking(value, shared) for value in values]
         totals = [
@@ -203,6 +209,7 @@ class Writer:
             for value in values
         }
         first = tuple(dict.fromkeys(parts.values()))
+        self._note_first(early.keys)
         source = self._of_rows(replace(scan, keys=early.keys), first, _shared(first))
         sums = Sums(self.graph, scan, self.dialect, self.subquery, early=early, sums=source)
         keys = [_key(key.name, sums.key(key)) for key in scan.keys]
@@ -218,6 +225,10 @@ class Writer:
         asked = [limit.copy() for limit in limits if limit is not None]
         where = [_any(asked)] if len(asked) == len(limits) else []
         return _grouped(_where(sums.source(select), where), keys)
+
+    def _note_first(self, keys: tuple[Key, ...]) -> None:
+        if self._at:
+            self.first[self._at] = keys
 
     def _total_of_sums(
         self, value: Value, part: exp.Expr, limit: exp.Expr | None, scan: Scan, shared: Sequence[Condition]

@@ -141,7 +141,9 @@ def _given(
         conditions=question.where,
         discreet=sight.role is not None,
         notes=partial(notes, Asked(edition, source, question, resolved, held, limited_to)),
-        plan=lambda: explain(source.manifest, _asked(resolved)).plan,
+        plan=lambda: (
+            explain(source.manifest, _asked(resolved), sizes=None if covered else edition.sizes).plan
+        ),
         published_table=covered.table if covered else "",
         adds_up=covered is not None and covered.adds_up,
         metrics=resolved.metrics,

@@ -191,7 +191,8 @@ def _meant_by(vocabulary: Vocabulary, resolved: Resolved, text: str) -> Iterator
     with suppress(DefinitionError):
         yield vocabulary.metric(text)
     with suppress(DefinitionError):
-        yield vocabulary.group_by(text, resolved.metrics).column
+        grain = resolved.time.grain if resolved.time else ""
+        yield vocabulary.group_by(text, resolved.metrics, grain).column
 
 
 def _ordering(vocabulary: Vocabulary, resolved: Resolved, text: str) -> str:

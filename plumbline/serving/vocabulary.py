@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,8 @@ _PERIODS = {
 _GRAIN_OF = {word: grain for grain, words in _PERIODS.items() for word in words}
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[^\W\d]\w*|.""", re.DOTALL)
 
+# Not 10 % 3, which is what is left over.
+_PER_CENT = re.compile(r"(\d+(?:\.\d+)?)\s*[%％](?!\s*[\d(.])")
 _CJK = range(0x2E80, 0xA000)
 _BEYOND = re.compile(r"--|/\*|;|\bselect\b", re.IGNORECASE)
 _KEYWORDS = {
@@ -265,7 +268,7 @@ class Vocabulary:
             read = read_template(template)
             names = bare_names(read, "duckdb")
         except DefinitionError as error:
-            raise bad_condition(text, self._blank_in(text) or error.why) from None
+            raise bad_condition(text, self._blank_in(text) or _per_cent_in(text) or error.why) from None
         self.sight.require(read.references, text)
         for name in names:
             if name in self.known and name not in metrics:
@@ -344,6 +347,16 @@ def is_chinese(texts: Iterable[str]) -> bool:
 def _plain(text: str) -> str:
     """Fold case, width, blanks and underscores, which people write as they like."""
     return re.sub(r"[\s_\-]+", "", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _per_cent_in(text: str) -> str:
+    """Say how a share is written as a number; '' where none stands in a condition as per cent."""
+    code = "".join(token for token in _TOKEN.findall(text) if token[0] not in "'\"")
+    found = _PER_CENT.search(code)
+    if not found:
+        return ""
+    share = (Decimal(found[1]) / 100).normalize()
+    return f"A share is written as a number: {share:f} for {found[1]}%."
 
 
 def _require_comparison(text: str, tokens: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plumbline.compiler import compile
+from plumbline.compiler import compile, explain
 from plumbline.compiler.sizes import Members, Sizes, Table
 from tests.benchmarks import bazaar
 from tests.unit.definitions import shop
@@ -93,6 +93,30 @@ def test_a_filter_of_one_metric_on_what_is_joined_is_asked_of_the_sums(
 
 def test_what_is_counted_has_the_type_of_a_count(manifest: Path) -> None:
     assert "CAST(SUM(orders.order_count) AS BIGINT) AS orders" in written(manifest, "orders", MONTH)
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [
+        ("product__category", "added up first by product"),
+        (MONTH, "added up first by order_date"),
+        (f"{MONTH} order__channel", "added up first by order__channel, order_date"),
+        (f"{MONTH} customer__region__region_name", "added up first by customer__region, order_date"),
+        ("customer", ""),
+    ],
+)
+def test_the_plan_in_words_tells_by_what_rows_are_added_up_first(manifest: Path, by: str, words: str) -> None:
+    query = {"metrics": ["sales"], "group_by": by.split()}
+    told = explain(manifest, query, sizes=sizes()).plan
+    (line,) = (line for line in told.splitlines() if line.startswith("A  "))
+    assert line.partition("; ")[2] == words
+    assert "added up" not in explain(manifest, query).plan
+
+
+def test_the_plan_in_words_tells_the_members_that_filters_pick_from(manifest: Path) -> None:
+    metrics = [f"sales_of_channel_{number}" for number in range(6)]
+    told = explain(manifest, {"metrics": metrics, "group_by": [MONTH]}).plan
+    assert "; added up first by metric_time__month, channel\n" in told
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,16 @@ def test_a_column_to_order_by_that_is_not_there_says_which_are(published, order,
     assert error.todo.startswith(hint)
 
 
+def test_metric_time_is_the_period_that_was_asked_for(published):
+    for order in ("metric_time", "-metric_time"):
+        table = query(published.home, ["net_sales"], grain="year", order=[order])
+        assert table.column_names[0] == "metric_time__year"
+    error = told(published, "net_sales", grain="year", order=["metric_time__day"])
+    assert error.todo.startswith(
+        "metric_time__day is not asked for: ask for it too. It has metric_time__year"
+    )
+
+
 def test_values_of_a_dimension_that_the_metric_lacks_are_refused(published):
     with open_generation(published.home) as source, pytest.raises(DefinitionError) as caught:
         list_values(source, "lead__channel", ["net_sales"])

@@ -3,9 +3,9 @@
 import pytest
 
 from plumbline.compiler import early
-from plumbline.serving import Question, edition
+from plumbline.serving import Question, edition, open_generation
 from plumbline.serving.desk import Desk
-from plumbline.serving.door import query
+from plumbline.serving.door import ask, query
 
 BY_CHANNEL = Question(("net_sales", "orders"), ("order__channel", "metric_time__month"))
 SUMS = "sums of moments"
@@ -36,6 +36,16 @@ def test_a_server_answers_from_sums_what_it_answers_from_rows(shop, large_rows, 
     rows = asked(shop)
     assert SUMS not in rows.sql
     assert sums.rows() == rows.rows()
+
+
+@pytest.mark.usefixtures("gain")
+def test_the_plan_in_words_is_that_of_the_sql(shop, monkeypatch):
+    shop.publish()
+    for most, is_first in ((edition.MANY, False), (0, True)):
+        monkeypatch.setattr(edition, "MANY", most)
+        with open_generation(shop.home) as source:
+            answer = ask(shop.home, source, BY_CHANNEL)
+            assert ("added up first by" in answer.plan) is (SUMS in answer.sql) is is_first
 
 
 @pytest.mark.usefixtures("gain")
