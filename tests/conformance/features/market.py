@@ -367,6 +367,7 @@ METRICS = [
     metric("shop_notes", measure="noted", where=SHOP),
     metric("phone_largest_sale", measure="largest_sale", where=PHONE),
     metric("retail_sales", measure="sales", where="{{ Dimension('customer__segment') }} = 'retail'"),
+    metric("trade_orders", measure="orders", where="{{ Dimension('customer__segment') }} = 'trade'"),
     metric(
         "retail_or_web_sales",
         measure="sales",

@@ -95,6 +95,13 @@ def test_of_a_metric(market: Market) -> None:
     )
 
 
+def test_of_two_metrics_on_what_is_joined_leave_out_what_meets_neither(market: Market) -> None:
+    assert market.ask("retail_sales trade_orders", "metric_time__month") == market.sql(f"""
+        SELECT date_trunc('month', order_date), sum(CASE WHEN segment = 'retail' THEN amount END),
+            sum(CASE WHEN segment = 'trade' THEN 1 END)
+        FROM {WITH_CUSTOMERS} WHERE segment IN ('retail', 'trade') GROUP BY 1""")
+
+
 def test_of_a_measure_and_of_its_metric_both_hold(market: Market) -> None:
     assert market.ask("big_web_sales", "metric_time__year") == market.sql("""
         SELECT date_trunc('year', order_date), sum(amount) FROM market.orders
