@@ -10,8 +10,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from plumbline.errors import PlumblineError
+from plumbline.serving.sql.flattening import flattened
 from plumbline.serving.sql.joining import Joined
-from plumbline.serving.sql.names import METRICS, Book, Relation
+from plumbline.serving.sql.names import METRICS, Book, Names, Relation
 from plumbline.serving.sql.refusal import SqlRefusal
 from plumbline.serving.sql.shape import MEASURES, Asked, Shape
 from plumbline.serving.sql.spans import Select, read_tokens, selects, statements
@@ -63,6 +64,7 @@ def plan(text: str, book: Book, types: Types) -> Plan | None:
         tokens = read_tokens(text)
     except SqlRefusal as refusal:
         return Plan((refusal,)) if _calls_measure_text(text) else None
+    text, tokens = _flat(text, tokens, book)
     pieces: list[str | Asked | PlumblineError] = []
     at = 0
     for statement in statements(tokens):
@@ -70,6 +72,23 @@ def plan(text: str, book: Book, types: Types) -> Plan | None:
             pieces += [text[at : select.start], *_answered(select, relation, statement, book, types)]
             at = select.end
     return Plan((*pieces, text[at:])) if pieces else None
+
+
+def _flat(text: str, tokens: list[Token], book: Book) -> tuple[str, list[Token]]:
+    """Write SELECTs over metrics that are nested to choose, rename and filter columns as one each."""
+    while written := next(filter(None, (_flatter(text, each, book) for each in statements(tokens))), None):
+        text, tokens = written, read_tokens(written)
+    return text, tokens
+
+
+def _flatter(text: str, statement: Sequence[Token], book: Book) -> str | None:
+    shadowed = _named_by_with(statement)
+
+    def names(select: Select) -> Names | None:
+        relation = _relation(select, book, shadowed)
+        return Names(book, relation, ()) if relation else None
+
+    return flattened(text, statement, names)
 
 
 def _over_metrics(text: str, statement: Sequence[Token], book: Book) -> Iterator[tuple[Select, Relation]]:

@@ -322,7 +322,7 @@ class Shape:
         for part in list(self._parts())[len(self.tree.expressions) :]:
             self._edit(part)
         for node, (_, end) in zip(self.tree.expressions, self.select.items(), strict=True):
-            if name := _output_name(node):
+            if name := output_name(node):
                 self.edits.append(Edit(end, end, f" AS {quoted(name)}"))
 
     def _edit(self, node: exp.Expr) -> None:
@@ -586,7 +586,7 @@ def _argument(node: exp.Expr) -> str:
     )
 
 
-def _output_name(node: exp.Expr) -> str:
+def output_name(node: exp.Expr) -> str:
     """Name a result that has no alias as it would be called: after its column or its metric."""
     from sqlglot import exp
 
@@ -595,5 +595,5 @@ def _output_name(node: exp.Expr) -> str:
     if _is_measure(node):
         return _argument(node)
     if isinstance(node, exp.Cast | exp.Paren):
-        return _output_name(node.this)
+        return output_name(node.this)
     return "sum" if isinstance(node, exp.Sum) else ""

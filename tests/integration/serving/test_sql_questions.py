@@ -42,6 +42,81 @@ def test_expressions_over_measures_are_postgresqls_own(ana: Session) -> None:
     assert (round(each, 4), added, many) == (Decimal("86.0000"), Decimal("431.00"), "many")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Power BI, DirectQuery.
+        'select "_"."product__category" as "c1", "_"."a0" from (select "rows"."product__category" as'
+        ' "product__category", sum("rows"."net_sales") as "a0" from (select "product__category", "net_sales"'
+        ' from "metrics" "$Table") "rows" group by "product__category") "_" where not "_"."a0" is null'
+        " order by 1 limit 1000001",
+        # Filtered and renamed, twice.
+        "SELECT f.a, SUM(f.b) FROM (SELECT g.c AS a, g.d AS b FROM (SELECT m.product__category AS c,"
+        " net_sales AS d FROM metrics m WHERE true) AS g) AS f GROUP BY f.a ORDER BY f.a",
+        "SELECT a AS month, MEASURE(b) AS a FROM (SELECT product__category AS a, net_sales AS b FROM metrics)"
+        " AS f GROUP BY month ORDER BY month",
+        "WITH x AS (SELECT a, SUM(b) FROM (SELECT product__category AS a, net_sales AS b FROM metrics) f"
+        " GROUP BY a) SELECT * FROM x ORDER BY a",
+    ],
+)
+def test_nested_selects_that_only_choose_and_rename_are_one_question(
+    ana: Session, sold: Shop, text: str
+) -> None:
+    assert rows(ana, text) == sold.sql(
+        f"SELECT category, sum(net_amount) {LINES} GROUP BY 1 ORDER BY 1 NULLS LAST"
+    )
+
+
+def test_conditions_of_nested_selects_all_count(ana: Session, sold: Shop) -> None:
+    text = (
+        "SELECT a, SUM(b) AS b FROM (SELECT m.product__category AS a, m.net_sales AS b, m.metric_time AS t"
+        " FROM metrics AS m WHERE m.metric_time < DATE '2026-02-01' OR false) AS f"
+        " WHERE t >= %s OR false GROUP BY a ORDER BY a"
+    )
+    found = rows(ana, text, (date(2025, 2, 1),))
+    assert found == sold.sql(
+        f"SELECT category, sum(net_amount) {LINES} WHERE order_date >= '2025-02-01' AND"
+        " order_date < '2026-02-01' GROUP BY 1 ORDER BY 1 NULLS LAST"
+    )
+
+
+def test_a_nested_select_keeps_the_names_of_its_columns(ana: Session) -> None:
+    text = "SELECT A, SUM(b) FROM (SELECT product__category AS a, net_sales AS b FROM metrics) f GROUP BY A"
+    found = ana.execute(text)
+    assert found.description is not None
+    assert [column.name for column in found.description] == ["a", "sum"]
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer"),
+    [
+        ("SELECT DISTINCT product__category AS a, net_sales AS b FROM metrics", "a, SUM(b)"),
+        ("SELECT product__category AS a, net_sales AS b FROM metrics LIMIT 3", "a, SUM(b)"),
+        ("SELECT upper(product__category) AS a, net_sales AS b FROM metrics", "a, SUM(b)"),
+        ("SELECT order__channel AS a, average_order_value AS b FROM metrics", "a, SUM(b)"),
+        ("SELECT product__category AS a, net_sales AS b FROM metrics", "a, COUNT(*)"),
+        ("SELECT product__category AS a, net_sales AS b FROM metrics", "a, MAX(b)"),
+    ],
+)
+def test_nested_selects_without_an_exact_answer_are_refused(ana: Session, inner: str, outer: str) -> None:
+    with pytest.raises(psycopg.Error) as raised:
+        rows(ana, f"SELECT {outer} FROM ({inner}) AS f GROUP BY a")
+    assert raised.value.sqlstate in ("0A000", "42803")
+    assert rows(ana, "SELECT 1") == [(1,)]
+
+
+def test_a_nested_total_is_an_answer_of_its_own(ana: Session) -> None:
+    text = "SELECT COUNT(*), MAX(b) = (SELECT MEASURE(net_sales) FROM metrics) FROM ({}) AS f"
+    assert rows(ana, text.format("SELECT net_sales AS b FROM metrics")) == [(1, True)]
+
+
+def test_a_nested_select_hides_the_columns_that_it_does_not_choose(ana: Session) -> None:
+    with pytest.raises(psycopg.Error) as raised:
+        rows(ana, "SELECT order__channel, SUM(b) FROM (SELECT net_sales AS b FROM metrics) f GROUP BY 1")
+    assert raised.value.sqlstate in ("0A000", "42703")
+    assert rows(ana, "SELECT 1") == [(1,)]
+
+
 def test_months_are_cut_by_date_trunc(ana: Session) -> None:
     text = "SELECT date_trunc('month', metric_time) AS m, MEASURE(orders) FROM metrics GROUP BY 1 ORDER BY m"
     assert rows(ana, text) == [
