@@ -92,8 +92,23 @@ def report(home: Home, witnessing: Witnessing, company: str, period: Period | No
     period = period or Period()
     reporting = _Reporting(home, book, period)
     sections = tuple(section(reporting) for section in SECTIONS)
+    if past := _not_over(reporting):
+        reporting.notes.insert(0, past)
     broken = f"line {book.breaks[0].line}: {book.breaks[0].what}" if book.breaks else ""
     return Report(company, period.start, period.end, sections, tuple(reporting.notes), broken)
+
+
+def _not_over(given: _Reporting) -> str:
+    """Say that the period ends, or even begins, behind the newest record."""
+    every = (record for kind in given.book.records.values() for record in kind)
+    days = [date.fromisoformat(record.at[:10]) for record in every]
+    start, end = given.period.start, given.period.end
+    if not days or end is None or end <= max(days):
+        return ""
+    told = f"the newest record of the ledger is of {max(days)}."
+    if start is not None and start > max(days):
+        return f"Nothing is recorded of this period: {told}"
+    return f"The period may not be over: {told}"
 
 
 @dataclass

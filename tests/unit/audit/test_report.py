@@ -176,6 +176,22 @@ def test_what_is_gone_is_told(past: Past) -> None:
     assert "What single checks found is not told: nothing is published yet." in notes
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "told"),
+    [
+        ("2025-01", "2025-01", ""),
+        ("2025-04", "2030-03", "The period may not be over: the newest record of the ledger is of "),
+        ("2030-01", "2030-03", "Nothing is recorded of this period: the newest record of the ledger is of "),
+        ("2030-01", None, ""),
+    ],
+)
+def test_a_period_that_is_not_over_is_said_to_be_so(past: Past, start, end, told) -> None:
+    newest = past.records[-1].at[:10]
+    found = report(past.home, past.witnessing, "shop", read_period(start, end))
+    notes = [note for note in found.notes if "newest record" in note]
+    assert notes == ([f"{told}{newest}."] if told else [])
+
+
 def test_without_a_ledger_there_is_no_report(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="there is no ledger"):
         report(Home(tmp_path), Witnessing(Ledger(tmp_path / "ledger")), "shop")
