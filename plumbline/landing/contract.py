@@ -84,7 +84,7 @@ class _Reader(FileReader):
         self._raise()
 
     def _table(self, system: str, table: Mapping[str, Any], place: Place) -> TableContract:
-        meta = self._meta(table, place, (*_LABELS, "key", "version"))
+        meta, said = self._meta(table, place, (*_LABELS, "key", "version"))
         columns = {}
         for below, column in self._each(table, "columns", place):
             name = str(column.get("name"))
@@ -92,12 +92,11 @@ class _Reader(FileReader):
                 self._complain((*below, "name"), f"column {name!r} is declared twice", todo="Remove one.")
             columns[name] = self._column(name, column, below)
         key, version = meta.get("key") or (), meta.get("version")
-        named = [*(key if isinstance(key, list) else [key] if key else ()), *([version] if version else ())]
-        for name in named:
+        keys = tuple(key) if isinstance(key, list | tuple) else (key,)
+        for which, name in [*(("key", name) for name in keys), *([("version", version)] if version else ())]:
             if name not in columns:
-                which = "version" if name == version else "key"
                 self._complain(
-                    _meta_place(table, place, which),
+                    (*said, which),
                     f"`{which}` of table {table.get('name')!r} names {name!r}, which is no column of it",
                     todo=did_you_mean(str(name), list(columns)) or "Declare the column, or mend the name.",
                 )
@@ -105,17 +104,17 @@ class _Reader(FileReader):
             system=system,
             name=str(table.get("name")),
             columns=tuple(columns.values()),
-            key=tuple(key) if isinstance(key, list) else (key,) if key else (),
+            key=keys,
             version=version,
             where=self.file.where(*place),
         )
 
     def _column(self, name: str, column: Mapping[str, Any], place: Place) -> Column:
-        meta = self._meta(column, place, (*_LABELS, "type", *_FLAGS))
+        meta, said = self._meta(column, place, (*_LABELS, "type", *_FLAGS))
         kind = str(meta.get("type", "text"))
         if kind not in TYPES:
             self._complain(
-                _meta_place(column, place, "type"),
+                (*said, "type"),
                 f"column {name!r} has the unknown type {kind!r}",
                 todo=did_you_mean(kind, list(TYPES)) or f"Types are {', '.join(TYPES)}.",
                 code="unknown-type",
@@ -123,7 +122,7 @@ class _Reader(FileReader):
         for flag in _FLAGS:
             if not isinstance(meta.get(flag, False), bool):
                 self._complain(
-                    _meta_place(column, place, flag),
+                    (*said, flag),
                     f"`{flag}` of column {name!r} cannot be {meta[flag]!r}",
                     todo="It is true or false.",
                 )
@@ -145,7 +144,10 @@ class _Reader(FileReader):
             elif found:
                 yield below, found
 
-    def _meta(self, node: Mapping[str, Any], place: Place, known: tuple[str, ...]) -> Mapping[str, Any]:
+    def _meta(
+        self, node: Mapping[str, Any], place: Place, known: tuple[str, ...]
+    ) -> tuple[Mapping[str, Any], Place]:
+        """Give what stands under `meta`, and where that is."""
         config = self._mapping(node.get("config"), (*place, "config"))
         where = (*place, "config", "meta") if config.get("meta") else (*place, "meta")
         meta = self._mapping(config.get("meta") or node.get("meta"), where)
@@ -153,9 +155,4 @@ class _Reader(FileReader):
         for key in meta:
             if key not in known and (hint := did_you_mean(str(key), list(known))):
                 self._complain((*where, key), f"unknown key {key!r}", todo=hint, code="unknown-key")
-        return meta
-
-
-def _meta_place(node: Mapping[str, Any], place: Place, key: str) -> Place:
-    in_config = bool((node.get("config") or {}).get("meta"))
-    return (*place, *(("config",) if in_config else ()), "meta", key)
+        return meta, where

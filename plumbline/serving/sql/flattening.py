@@ -31,6 +31,8 @@ class Inner:
 
 def flattened(text: str, statement: Sequence[Token], names: Callable[[Select], Names | None]) -> str | None:
     """Write one nested SELECT over metrics and the one around it as one; None where there is none."""
+    if sum(token.text.upper() == "SELECT" for token in statement) < 2:
+        return None
     found = selects(text, statement)
     for outer in found:
         inner = next((each for each in found if _is_source(outer, each)), None)
@@ -103,9 +105,10 @@ def _inner(select: Select, tree: exp.Select, names: Names) -> Inner | None:
     edits = []
     clause = select.clauses.get("where")
     for column in tree.args["where"].find_all(exp.Column) if clause else ():
-        if not _is_of(column, name):
+        place = select.place_of(column)
+        if not _is_of(column, name) or place is None:
             return None
-        edits.append(Edit(*_place(select, column), quoted(_name(column))))
+        edits.append(Edit(*place, quoted(_name(column))))
     where = edited(select.text, clause.start, clause.end, edits) if clause else ""
     schema = table.args.get("db")
     parts = [part for part in (schema, table.this) if part is not None]
@@ -135,9 +138,9 @@ def _edits(outer: Select, tree: exp.Select, alias: str, inner: Inner) -> list[Ed
         return None
     edits = []
     for column in _columns(tree):
-        if not _is_of(column, alias):
+        name, place = _name(column), outer.place_of(column)
+        if not _is_of(column, alias) or place is None:
             return None
-        name, place = _name(column), _place(outer, column)
         is_bare = not column.table and name in results
         if is_bare and isinstance(column.parent, exp.Ordered) and column.find_ancestor(exp.Window) is None:
             continue
@@ -187,10 +190,3 @@ def folded(name: exp.Expr) -> str:
 
 def _name(column: exp.Expr) -> str:
     return folded(column.this)
-
-
-def _place(select: Select, column: exp.Column) -> tuple[int, int]:
-    """Give the place of a column in the whole text, with what qualifies it."""
-    start = min(part.meta["start"] for part in column.parts)
-    end = max(part.meta["end"] for part in column.parts) + 1
-    return select.start + start, select.start + end

@@ -418,13 +418,9 @@ class Shape:
         self.edits.append(Edit(*place, text))
 
     def _place(self, column: exp.Column) -> tuple[int, int]:
-        """Give the place of a column in the whole text, with what qualifies it."""
-        parts = [part for part in column.parts if "start" in part.meta]
-        if not parts:
-            raise no_statement(f"the place of {column.name} is not known")
-        start = min(part.meta["start"] for part in parts)
-        end = max(part.meta["end"] for part in parts) + 1
-        return self.select.start + start, self.select.start + end
+        if place := self.select.place_of(column):
+            return place
+        raise no_statement(f"the place of {column.name} is not known")
 
     def _place_of_call(self, node: exp.Expr) -> tuple[int, int]:
         from sqlglot import exp

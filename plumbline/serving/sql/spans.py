@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from plumbline.serving.sql.refusal import SqlRefusal
 
 if TYPE_CHECKING:
-    from sqlglot import Token
+    from sqlglot import Token, exp
     from sqlglot.dialects.dialect import Dialect
 
 _CLAUSES = {
@@ -104,6 +104,15 @@ class Select:
             if first and (named := _named(tokens[index : index + 3])):
                 found.append(named)
         return found
+
+    def place_of(self, column: exp.Column) -> tuple[int, int] | None:
+        """Give the place of a column in the whole text, with what qualifies it; None where it has none."""
+        parts = [part for part in column.parts if "start" in part.meta]
+        if not parts:
+            return None
+        start = min(part.meta["start"] for part in parts)
+        end = max(part.meta["end"] for part in parts) + 1
+        return self.start + start, self.start + end
 
     def closing(self, opened: int) -> int:
         """Give the place behind the parenthesis that closes the first one opened at or behind a place."""
