@@ -181,17 +181,15 @@ def _explain(answer: Answer) -> None:
     print(f"-- {_origin(answer)}", file=sys.stderr)
 
 
-def _origin(answer: Answer, verdict: str = "") -> str:
+def _origin(answer: Answer) -> str:
     publication = answer.publication
     if publication is None:
         return "private warehouse: not checked, not published"
-    told = f"publication {publication.publication_id}, as of {publication.as_of}"
-    return f"{told}, {verdict}" if verdict else told
+    return f"publication {publication.publication_id}, as of {publication.as_of}"
 
 
 def _print(answer: Answer, style: str, *, chinese: bool) -> None:
     from plumbline.serving import formats
-    from plumbline.serving.notes import verdict
 
     names = [column.name for column in answer.columns]
     if style in {"parquet", "arrow"}:
@@ -212,7 +210,9 @@ def _print(answer: Answer, style: str, *, chinese: bool) -> None:
             print(line)
     notes = answer.notes(rows)
     if style == "table":
-        print(f"{_count(len(rows))} · {_origin(answer, verdict(notes))}", file=sys.stderr)
+        # Of another verdict the notes tell.
+        certified = ", certified" if answer.verdict == "certified" else ""
+        print(f"{_count(len(rows))} · {_origin(answer)}{certified}", file=sys.stderr)
     for note in notes:
         print(note, file=sys.stderr)
 

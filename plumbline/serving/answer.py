@@ -81,6 +81,7 @@ class Answer:
         conditions: Sequence[str],
         discreet: bool = False,
         notes: Callable[[Rows, Sequence[date]], list[str]],
+        verdict: Callable[[], str],
         plan: Callable[[], str],
         published_table: str = "",
         adds_up: bool = False,
@@ -91,6 +92,7 @@ class Answer:
         self._conditions = tuple(conditions)
         self._discreet = discreet
         self._notes = notes
+        self._verdict = verdict
         self._plan = plan
         self._written = statement
         self.columns = columns
@@ -162,6 +164,11 @@ class Answer:
     def notes(self, rows: Rows) -> list[str]:
         """Say what a reader should know: cut periods, ranges without data, members that do not exist."""
         return self._notes(rows, self.partial(rows))
+
+    @property
+    def verdict(self) -> str:
+        """The verdict on the figures: certified, certified_with_warnings, held, stale; '' if unpublished."""
+        return self._verdict()
 
     def partial(self, rows: Rows) -> list[date]:
         """Give the first days of the periods that are counted in part only, in order."""

@@ -26,7 +26,7 @@ from plumbline.serving.compare import (
 )
 from plumbline.serving.covering import Covering, bounds, covering, is_whole, reaches
 from plumbline.serving.edition import Edition, sentence
-from plumbline.serving.notes import Asked, notes
+from plumbline.serving.notes import Asked, notes, verdict
 from plumbline.serving.periods import Period, read_period
 from plumbline.serving.reader import Source, open_generation, open_live, open_publication
 from plumbline.serving.resolve import Question, Resolved, resolve
@@ -134,13 +134,15 @@ def _given(
 ) -> Answer:
     sight = edition.vocabulary(role).sight
     limited_to = sight.limit_in_words() if resolved.limits else ""
+    asked = Asked(edition, source, question, resolved, held, limited_to)
     return Answer(
         source,
         statement,
         columns,
         conditions=question.where,
         discreet=sight.role is not None,
-        notes=partial(notes, Asked(edition, source, question, resolved, held, limited_to)),
+        notes=partial(notes, asked),
+        verdict=partial(verdict, asked),
         plan=lambda: (
             explain(source.manifest, _asked(resolved), sizes=None if covered else edition.sizes).plan
         ),

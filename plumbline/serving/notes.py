@@ -77,10 +77,14 @@ def notes(asked: Asked, rows: Sequence[tuple[Any, ...]], partial: Sequence[date]
     return [*found, *_warned(asked)]
 
 
-def verdict(notes: Sequence[str]) -> str:
-    """Give the verdict on the figures of an answer in a word; none where its notes tell of another."""
-    others = (_WITH_WARNINGS, *(f"{each} since " for each in ("held", "stale")))
-    return "" if any(note.startswith(others) for note in notes) else "certified"
+def verdict(asked: Asked) -> str:
+    """Give the verdict on the figures of an answer: certified, certified_with_warnings, held or stale."""
+    if asked.held:
+        return asked.held.verdict
+    if not asked.source.publication:
+        return ""
+    is_warned = asked.edition.waivers(asked.resolved.metrics) or _warnings_on(asked)
+    return "certified_with_warnings" if is_warned else "certified"
 
 
 def _limited(asked: Asked) -> Iterator[str]:
@@ -113,7 +117,7 @@ def _warned(asked: Asked) -> Iterator[str]:
     """Say which warnings failed on the figures; those that are waived are told with who waived them."""
     if not asked.source.publication or asked.held:
         return
-    reasons = [text for text in warnings_on(asked.edition.warnings, asked.resolved) if _WAIVED not in text]
+    reasons = _warnings_on(asked)
     if reasons and asked.limited_to:
         # Reasons count rows, also those that a role with limited rows does not see.
         yield _WITH_WARNINGS
@@ -121,6 +125,11 @@ def _warned(asked: Asked) -> Iterator[str]:
     yield from (f"{_WITH_WARNINGS}: {reason}" for reason in reasons[:_NAMED])
     if len(reasons) > _NAMED:
         yield f"{_WITH_WARNINGS}: {len(reasons) - _NAMED} more; `plumb audit explain` tells all"
+
+
+def _warnings_on(asked: Asked) -> list[str]:
+    """Give the reasons of warnings that nobody has waived."""
+    return [text for text in warnings_on(asked.edition.warnings, asked.resolved) if _WAIVED not in text]
 
 
 def _without_figures(asked: Asked, rows: Sequence[tuple[Any, ...]]) -> list[str]:
