@@ -19,27 +19,27 @@ from orchestration.defs.resources import Session, row_count, teams
 from orchestration.lint import require_sound_definitions
 from orchestration.parsed import digest_parsed, keep_compiled
 from plumbline.errors import ConfigurationError
-from plumbline.landing import changed_tables, note_built
+from plumbline.landing import begins_after, changed_tables, note_built
 from plumbline.warehouse import connect
 
 # The step that rests on all models.
 CANDIDATES = "candidates"
 _BUILT = {"model", "seed"}
-# The marts of what happened on a day, and that day.
-_FACTS = {
-    "orders": "order_date",
-    "sales_quotas": "quota_date",
-    "store_traffic": "traffic_date",
-    "leads": "created_date",
-    "opportunities": "created_date",
-    "tickets": "opened_date",
-    "calls": "call_date",
-    "purchase_orders": "order_date",
-    "work_orders": "start_date",
-    "work_order_steps": "actual_start_date",
-    "machine_days": "run_date",
-    "approval_steps": "started_date",
-    "budgets": "finance_date",
+# The marts of what happened on a day, that day, and the source column that it comes from.
+FACTS = {
+    ("orders", "order_date"): ("erp", "sales_order_header", "OrderDate"),
+    ("sales_quotas", "quota_date"): ("crm", "sales_person_quota_history", "QuotaDate"),
+    ("store_traffic", "traffic_date"): ("crm", "store_traffic", "TrafficDate"),
+    ("leads", "created_date"): ("crm", "lead", "CreatedDate"),
+    ("opportunities", "created_date"): ("crm", "opportunity", "CreatedDate"),
+    ("tickets", "opened_date"): ("crm", "service_ticket", "OpenedAt"),
+    ("calls", "call_date"): ("crm", "call_center", "Date"),
+    ("purchase_orders", "order_date"): ("erp", "purchase_order_header", "OrderDate"),
+    ("work_orders", "start_date"): ("erp", "work_order", "StartDate"),
+    ("work_order_steps", "actual_start_date"): ("erp", "work_order_routing", "ActualStartDate"),
+    ("machine_days", "run_date"): ("erp", "machine_run_time", "RunDate"),
+    ("approval_steps", "started_date"): ("oa", "approval_step", "StartedAt"),
+    ("budgets", "finance_date"): ("oa", "fact_finance", "Date"),
 }
 _workers: list[DbtWorker] = []
 _begun: list[Begun] = []
@@ -232,6 +232,7 @@ def _begin(session: Session) -> Begun:
     findings = require_sound_definitions(session.project, session.prepared, session.home)
     full = session.must_rebuild
     assert session.registered
+    _require_landed_data(session)
     command = [*BUILD, "--full-refresh"] if full else _changes(session)
     session.state.write(session.state_file, transforming=True)
     # The manifest stands written since the parsing, and nobody reads what else dbt would write.
@@ -262,11 +263,24 @@ def _note_built(session: Session) -> None:
         note_built(connection)
 
 
+def _require_landed_data(session: Session) -> None:
+    """Refuse, before anything is built, a day before all that has landed; what is not certain goes on.
+
+    Of a later day than that of the run before nothing is asked: there were data then.
+    """
+    if "" < session.state.as_of <= session.as_of.isoformat():
+        return
+    with connect(session.home.warehouse) as connection:
+        first = begins_after(connection, FACTS.values(), session.as_of)
+    if first is not None:
+        raise _before_data(session, f"The first day in what has landed is about {first}.")
+
+
 def _require_data(session: Session) -> None:
     """Refuse to go on when every fact lies after the as-of date."""
     until = f"date '{session.as_of.isoformat()}'"
     facts = " union all ".join(
-        f"(select 1 from marts.{name} where {day} <= {until} limit 1)" for name, day in _FACTS.items()
+        f"(select 1 from marts.{name} where {day} <= {until} limit 1)" for name, day in FACTS
     )
     with connect(session.home.warehouse) as connection:
         there, first = connection.execute(
@@ -274,10 +288,14 @@ def _require_data(session: Session) -> None:
             " (select min(order_date) from staging.stg_erp__sales_order_header)"
         ).fetchall()[0]
     if not there and first is not None and first > session.as_of:
-        raise ConfigurationError(
-            f"there is no data on or before {session.as_of}",
-            where="--as-of",
-            why=f"The first order is of {first}.",
-            todo="Choose a later date. What is published stays as it is.",
-            code="before-data",
-        )
+        raise _before_data(session, f"The first order is of {first}.")
+
+
+def _before_data(session: Session, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"there is no data on or before {session.as_of}",
+        where="--as-of",
+        why=why,
+        todo="Choose a later date. What is published stays as it is.",
+        code="before-data",
+    )

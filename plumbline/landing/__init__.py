@@ -5,6 +5,7 @@ sources file → connector → inspection → Parquet + manifest → one rename 
 """
 
 from plumbline.landing.contract import Column, TableContract, load_contract
+from plumbline.landing.days import begins_after
 from plumbline.landing.land import land_system
 from plumbline.landing.manifests import ControlTotal, Cursor, Manifest, current_loads, visible_loads
 from plumbline.landing.outcomes import ExtractOutcome, OpenRefusal, SystemResult, TableOutcome
@@ -37,6 +38,7 @@ __all__ = [
     "TableOutcome",
     "TableSource",
     "asked_day",
+    "begins_after",
     "changed_tables",
     "current_loads",
     "land_system",

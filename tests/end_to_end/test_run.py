@@ -94,13 +94,18 @@ def test_a_company_whose_extracts_nobody_named_is_refused(company, tmp_path):
     assert "there is no extract" in done.stderr
 
 
-def test_a_day_before_the_first_data_is_refused(company):
-    before = generation(company)
+def test_a_day_before_the_first_data_is_refused_before_anything_is_built(company):
+    before, state = generation(company), company / "demo" / "runs" / "state.json"
+    known = state.read_bytes()
     done = plumb("run", "--as-of", "2001-01-01", "--data", company / "demo" / "data", home=company)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "2001-01-01" in done.stderr
+    assert "there is no data on or before 2001-01-01 [before-data]" in done.stderr
     assert "Traceback" not in done.stderr
     assert generation(company) == before
+    assert state.read_bytes() == known
+    with duckdb.connect(str(company / "demo" / "warehouse.duckdb"), read_only=True) as warehouse:
+        [(orders,)] = warehouse.execute("select count(*) from marts.orders").fetchall()
+    assert orders > 1_000
 
 
 def start(home, *arguments):
