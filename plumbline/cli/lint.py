@@ -18,10 +18,10 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "lint",
         help="find what is missing or contradictory in the metric definitions and the targets",
-        description="Check the declared sources; owners, units, levels, labels, sources, dates and unknown "
-        "keys of all metrics; that each of them and each saved query can be calculated from the marts; the "
-        "targets and thresholds under seeds/. Files are read as they are now: where one has changed, dbt "
-        "reads them first.",
+        description="Check the declared sources; the columns of the marts; owners, units, levels, labels, "
+        "sources, dates and unknown keys of all metrics; that each of them and each saved query can be "
+        "calculated from the marts; the targets and thresholds under seeds/. Files are read as they are now: "
+        "where one has changed, dbt reads them first.",
         epilog="Exit codes: 0 nothing found; 2 findings, one per line with file and line, or files that "
         "cannot be read.",
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from plumbline.definitions import Definitions
 from plumbline.governance.additivity import Growth, growth
+from plumbline.governance.contracts import incomplete_models
 from plumbline.governance.determinism import unstable_models
 from plumbline.governance.findings import Finding
 from plumbline.governance.keys import unknown_keys
@@ -49,6 +50,7 @@ def lint(
         upstream=_upstream(definitions, manifest) if manifest else None,
         unknown_keys=tuple(unknown_keys(Path(definitions.root), definitions.files)),
         unstable=tuple(unstable_models(manifest)) if manifest else (),
+        incomplete=tuple(incomplete_models(Path(definitions.root), manifest)) if manifest else (),
         types=_types(manifest) if manifest else {},
     )
     found = (finding for rule in rules for finding in rule(context))

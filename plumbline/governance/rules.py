@@ -28,7 +28,8 @@ class Context:
     """What the rules look at.
 
     `upstream` gives the sources that feed a mart, `sources` all declared ones, `unstable` the functions in
-    models whose result is not fixed, `types` the column types of each relation.
+    models whose result is not fixed, `incomplete` what is found of models whose columns nothing tells,
+    `types` the column types of each relation.
     """
 
     definitions: Definitions
@@ -37,6 +38,7 @@ class Context:
     upstream: Mapping[str, Collection[str]] | None = None
     unknown_keys: tuple[UnknownKey, ...] = ()
     unstable: tuple[Unstable, ...] = ()
+    incomplete: tuple[Finding, ...] = ()
     types: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
@@ -218,6 +220,11 @@ def results_are_fixed(context: Context) -> Iterator[Finding]:
         yield Finding(model.location, text, todo, "not-deterministic")
 
 
+def models_with_contracts_are_described(context: Context) -> Iterator[Finding]:
+    """A mart says in a YAML file which columns it has, and of which types."""
+    yield from context.incomplete
+
+
 RULES: tuple[Rule, ...] = (
     keys_are_known,
     inputs_exist,
@@ -231,6 +238,7 @@ RULES: tuple[Rule, ...] = (
     saved_queries_are_labelled,
     dimensions_are_labelled,
     results_are_fixed,
+    models_with_contracts_are_described,
 )
 
 

@@ -64,6 +64,18 @@ def written_mistakes(root: Path) -> list[Finding]:
     return sorted(found, key=lambda finding: (finding.location.file, finding.location.line))
 
 
+def written_models(root: Path) -> dict[str, Location]:
+    """Give the name of every model that has an entry in the YAML of models/, and where it stands."""
+    found = {}
+    for path in _files(root / "models"):
+        node = _read(path, root)
+        if node is not None and not isinstance(node, Finding):
+            for section, item in _items(node):
+                if section == "models":
+                    found[_name(item)] = Location(_place(path, root), item.start_mark.line + 1)
+    return found
+
+
 def _files(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.y*ml"))
 
