@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -175,20 +176,31 @@ def test_a_full_disk_keeps_the_old_generation(home, small_disk, kilobytes_left):
     assert not list(small_disk.rglob(".tmp-*"))
 
 
+def installers(python: Path) -> Iterator[tuple[list[object], list[object]]]:
+    """Give ways to make a virtual environment of that Python, and to install into it; the quickest first."""
+    directory = python.parents[1]
+    venv, options = [sys.executable, "-m", "venv", "--clear"], ["--retries=1", "--disable-pip-version-check"]
+    yield ["uv", "venv", directory], ["uv", "pip", "install", "--python", python]
+    yield (
+        [*venv, "--without-pip", directory],
+        [sys.executable, "-m", "pip", "--python", python, "install", *options],
+    )
+    yield [*venv, directory], [python, "-m", "pip", "install", *options]
+
+
 @pytest.fixture(scope="session")
 def old_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A Python with DuckDB 1.1, as BI drivers have it: PLUMBLINE_DUCKDB_1, or a new virtual environment."""
     named = os.environ.get("PLUMBLINE_DUCKDB_1")
     if named:
         return named
-    directory = tmp_path_factory.mktemp("old")
-    python = str(directory / "bin" / "python")
-    try:
-        for command in (["uv", "venv", directory], ["uv", "pip", "install", "-p", python, "duckdb==1.1.3"]):
-            subprocess.run(command, check=True, capture_output=True, timeout=300)
-    except (OSError, subprocess.SubprocessError):
-        pytest.skip("DuckDB 1.1 cannot be installed here; set PLUMBLINE_DUCKDB_1 to a Python that has it")
-    return python
+    python = tmp_path_factory.mktemp("old") / "bin" / "python"
+    for make, install in installers(python):
+        with suppress(OSError, subprocess.SubprocessError):
+            for command in (make, [*install, "duckdb==1.1.3"]):
+                subprocess.run(command, check=True, capture_output=True, timeout=300)
+            return str(python)
+    pytest.skip("DuckDB 1.1 cannot be installed here; set PLUMBLINE_DUCKDB_1 to a Python that has it")
 
 
 def test_older_clients_can_read_what_is_published(home, old_python):
