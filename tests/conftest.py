@@ -9,6 +9,7 @@ from hypothesis import settings
 from plumbline.project import Home, Project
 from tests.built_once import built_once
 from tests.companies import ADVENTUREWORKS, ROOT, run_adventureworks, run_built_in_company
+from tests.ending import end_all_with_this_process
 
 os.environ.setdefault("PLUMBLINE_DEMO_SCALE", "0.25")
 os.environ["PLUMBLINE_PROJECT"] = str(ROOT)
@@ -81,6 +82,12 @@ settings.load_profile("short")
 # build one company each, so that no process waits for what another builds.
 ORDER = ("end_to_end", "integration", "conformance", "unit")
 BUILDERS = ("test_adventureworks", "test_agents", "test_remote", "test_documents", "test_deciding")
+
+
+def pytest_configure(config):
+    """Let nothing that tests start outlive a pytest that is ended; what xdist starts belongs to it, too."""
+    if not hasattr(config, "workerinput"):
+        end_all_with_this_process()
 
 
 @pytest.hookimpl(wrapper=True)
