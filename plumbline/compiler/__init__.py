@@ -125,16 +125,16 @@ def statement(
     from plumbline.compiler.generate import generate
     from plumbline.compiler.members import members
     from plumbline.compiler.planner import circular, plan
-    from plumbline.compiler.request import Request
+    from plumbline.compiler.request import Request, meant
 
     graph = _graph(definitions)
 
     def subquery(metric: str, by: tuple[GroupBy, ...]) -> exp.Select:
         if metric not in definitions.metrics:
-            hint = did_you_mean(metric, list(definitions.metrics)) or "`plumb list metrics` names them all."
+            hint = meant(definitions, metric)
             raise DefinitionError(f"unknown metric {metric!r} in a filter", todo=hint, code="unknown-metric")
         if metric in above:
-            raise circular(definitions.metrics[metric])
+            raise circular(definitions, definitions.metrics[metric])
         request = Request(metrics=(metric,), group_by=by)
         return statement(definitions, request, dialect, (*above, metric), sizes=sizes)
 

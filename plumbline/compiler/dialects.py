@@ -203,7 +203,7 @@ def _compared_in_lists(tree: exp.Expr) -> None:
 def part_of(value: exp.Expr, part: str, dialect: str) -> exp.Expr:
     """Take a number out of a date: year, quarter, month, day, dow (Monday is 1), doy."""
     if part not in PARTS:
-        todo = did_you_mean(part, list(PARTS)) or f"Known: {', '.join(PARTS)}."
+        todo = f"{did_you_mean(part, list(PARTS))} Known: {', '.join(PARTS)}.".strip()
         raise DefinitionError(f"{part!r} is no part of a date", todo=todo, code="unknown-date-part")
     if (part, dialect) in _COUNTED:
         name, less = _COUNTED[part, dialect]

@@ -69,6 +69,10 @@ _VALUES = {
     *("true", "false", "null", "current_date", "current_time", "current_timestamp", "current_user"),
     *("localtime", "localtimestamp"),
 }
+_COMPARING = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In, exp.Like, exp.ILike)
+# A year, a month or a quarter alone.
+_PERIOD = re.compile(r"\d{1,4}([-/]\d{1,2}|-?q\d)?")
+_MOMENTS = ("now", "today", "yesterday", "tomorrow", "epoch", "infinity", "-infinity")
 _PLACEHOLDER = re.compile(r"__reference_(\d+)__")
 
 
@@ -330,6 +334,49 @@ def _limit(part: exp.Expr) -> list[tuple[str, exp.Expr]]:
     else:
         return []
     return [(sign, value) for sign, value in found if is_date(value)]
+
+
+def require_moments(template: Template, times: Sequence[bool], dialect: str) -> None:
+    """Refuse a filter that compares a time with what is none; `times` tells which references are times."""
+    if not any(times):
+        return
+    for part in parsed(template.sql, dialect).find_all(*_COMPARING):
+        sides = [
+            value
+            for values in part.args.values()
+            for value in (values if isinstance(values, list) else [values])
+        ]
+        found = next((item for item in sides if _refers(item, times)), None)
+        wrong = found and next(
+            (item for item in sides if isinstance(item, exp.Expr) and _no_moment(item)), None
+        )
+        if not found or not (wrong or isinstance(part, exp.Like | exp.ILike)):
+            continue
+        name = _as_written(found.name, template)
+        why = f"It compares {name} with {wrong.sql(dialect)}." if wrong else f"{name} is a time, not a text."
+        raise DefinitionError(
+            f"the condition {template.text!r} compares a time with what is none",
+            why=why,
+            todo="Write the first day of the period, or a moment, in single quotes: '2026-01-31'.",
+            code="bad-condition",
+        )
+
+
+def _refers(part: object, times: Sequence[bool]) -> bool:
+    found = isinstance(part, exp.Column) and _PLACEHOLDER.fullmatch(part.name)
+    return times[int(found[1])] if found else False
+
+
+def _no_moment(part: exp.Expr) -> bool:
+    """Whether a literal can be no moment on any engine: a number, a word, a year alone, February 30."""
+    if not isinstance(part, exp.Literal):
+        return isinstance(part, exp.Boolean)
+    text = part.name.strip().lower()
+    if not part.is_string or _PERIOD.fullmatch(text):
+        return True
+    if day := _DATE.match(text):
+        return not _is_day(day[0][:10])
+    return text not in _MOMENTS and not any(character.isdigit() for character in text)
 
 
 def picks_members(template: Template, dialect: str) -> bool:

@@ -13,8 +13,9 @@ from plumbline.definitions import (
     Entity,
     GroupBy,
     SemanticModel,
+    where_defined,
 )
-from plumbline.errors import DefinitionError, did_you_mean
+from plumbline.errors import DefinitionError, closest, did_you_mean
 
 _KEYS = ("primary", "unique", "natural")
 # A name may leave out the start of its way; longer ways are not searched for what was left out.
@@ -106,7 +107,7 @@ class Graph:
         end = item.name.rpartition("__")[2]
         if end in self.definitions.entities and self.leads([model], end):
             item = replace(item, name=end)
-        return self.resolve([model], item, metric)[model]
+        return self.resolve([model], item, f"Metric({metric!r})")[model]
 
     def with_calendar(self, item: GroupBy) -> GroupBy:
         """Read a grain of the company's own calendar at the end of a name."""
@@ -198,22 +199,43 @@ class Graph:
         possible = self.names(models)
         known = {*self.definitions.dimensions, *self.definitions.entities}
         if not any(name == item.name or name.endswith(f"__{item.name}") for name in known):
+            if item.name in self.definitions.metrics:
+                return DefinitionError(
+                    f"{item.name!r} is a metric, not a dimension",
+                    where=asked,
+                    todo="Ask for it under `metrics`; a condition compares metrics that are asked for.",
+                    code="unknown-dimension",
+                )
             last = "__".join(item.name.split("__")[-2:])
             if last not in known:
-                hint = did_you_mean(item.name, [*possible, *known])
                 return DefinitionError(
                     f"unknown dimension {item.name!r}",
                     where=asked,
-                    todo=hint or "`plumb list dimensions` names them all.",
+                    todo=(self._suggested(item.name, possible) if asked else "")
+                    or self._suggested(item.name, sorted(known))
+                    or "`plumb list dimensions` names them all.",
                     code="unknown-dimension",
                 )
         away = [model for model in models if not self.search(model, item.name)] or list(models)
         return DefinitionError(
-            f"cannot group {asked or item.name}" if asked else f"cannot reach {item.name}",
+            f"cannot group or filter by {item.name!r}",
+            where=asked,
             why=f"No join leads from {' and '.join(away)} to {item.name!r} without repeating rows.",
             todo=f"Possible: {', '.join(possible[:_NAMED])}{', …' if len(possible) > _NAMED else ''}.",
             code="unreachable-dimension",
         )
+
+    def _suggested(self, name: str, known: Sequence[str]) -> str:
+        """Suggest names that are spelt nearly so, or have the word in them, and where these are defined."""
+        found = closest(name, list(known)) or [text for text in known if name in text][:3]
+        if not found:
+            return ""
+        models = {model.primary_entity: model.name for model in self.definitions.models.values()}
+        keys = (text.rpartition("__")[0].rpartition("__")[2] for text in found)
+        named = dict.fromkeys(models[key] for key in keys if key in models)
+        places = filter(None, (where_defined(self.definitions, "semantic_models", model) for model in named))
+        where = ", ".join(places)
+        return f"Did you mean {' or '.join(map(repr, found))}?{f' Defined in {where}.' if where else ''}"
 
     def names(self, models: Sequence[str]) -> list[str]:
         """Name what all the models can be grouped by, over up to two joins."""

@@ -13,6 +13,7 @@ from plumbline.compiler.expressions import (
     common,
     filled_in,
     named,
+    require_moments,
     selected,
     with_own_names,
     with_references,
@@ -25,7 +26,7 @@ from plumbline.compiler.request import Request, require_once
 from plumbline.compiler.rows import Rows, Subquery, between
 from plumbline.compiler.spines import finest, met, on_spine, spine_of, spine_rows
 from plumbline.compiler.templates import Reference, Template, read_template
-from plumbline.definitions import METRIC_TIME, GroupBy
+from plumbline.definitions import METRIC_TIME, TIMES, GroupBy
 from plumbline.errors import DefinitionError
 
 _SPINE = "time_spine"
@@ -86,6 +87,9 @@ class _Members:
             Condition(item, tuple(self._meant(part, model, found) for part in item.references))
             for item in templates
         ]
+        for condition in conditions:
+            is_moment = [part.is_time and part.grain in TIMES and not part.part for part in condition.columns]
+            require_moments(condition.template, is_moment, self.dialect)
         return self._of_model(model, found, conditions, bool(times))
 
     def _meant(self, part: Reference, model: str, found: Mapping[GroupBy, Column]) -> Column:
@@ -223,10 +227,10 @@ def _ways(graph: Graph, model: str, items: Sequence[GroupBy]) -> Iterator[Mappin
             return
         if start and any(name[start] not in keys for name in names):
             continue
+        known = [replace(item, name="__".join(name[start:])) for item, name in zip(items, names, strict=True)]
+        if not all(graph.leads([model], graph.with_calendar(short).name) for short in known):
+            continue
         try:
-            known = [
-                replace(item, name="__".join(name[start:])) for item, name in zip(items, names, strict=True)
-            ]
             yield {
                 item: graph.resolve([model], short, "")[model]
                 for item, short in zip(items, known, strict=True)
@@ -238,16 +242,14 @@ def _ways(graph: Graph, model: str, items: Sequence[GroupBy]) -> Iterator[Mappin
 def _apart(graph: Graph, items: Sequence[GroupBy]) -> DefinitionError:
     """Tell a name that nothing has from names that no model has together."""
     for item in items:
-        found = []
-        for model in graph.definitions.models:
+        name = graph.with_calendar(item).name
+        leading = [model for model in graph.definitions.models if graph.search(model, name)]
+        for model in leading or list(graph.definitions.models)[:1]:
             try:
-                found.append(graph.resolve([model], item, ""))
+                graph.resolve([model], item, "")
             except DefinitionError as error:
-                if error.code not in ("unknown-dimension", "unreachable-dimension"):
+                if leading or error.code == "unknown-dimension":
                     return error
-                unknown = error
-        if not found and unknown.code == "unknown-dimension":
-            return unknown
     return DefinitionError(
         f"no model leads to all of {', '.join(item.column for item in items)}",
         todo="Ask for fewer dimensions, or add a metric, whose model says how they belong together.",

@@ -15,6 +15,7 @@ from plumbline.compiler.expressions import (
     limits,
     makes_values,
     parsed,
+    require_moments,
     with_own_names,
     with_references,
 )
@@ -43,8 +44,25 @@ from plumbline.compiler.plan import (
 )
 from plumbline.compiler.request import Request, require_once
 from plumbline.compiler.templates import Reference, Template, read_template
-from plumbline.definitions import METRIC_TIME, TIMES, Definitions, GroupBy, Measure, MeasureInput, Metric
+from plumbline.definitions import (
+    METRIC_TIME,
+    TIMES,
+    Definitions,
+    Dimension,
+    GroupBy,
+    Measure,
+    MeasureInput,
+    Metric,
+    NonAdditive,
+    SemanticModel,
+    where_defined,
+)
 from plumbline.errors import DefinitionError, did_you_mean
+
+# How many metrics a message names.
+_NAMED = 4
+_CHOICES = ("min", "max")
+_TYPES = ("simple", "ratio", "derived", "cumulative", "conversion")
 
 
 @dataclass(frozen=True)
@@ -91,7 +109,8 @@ class _Planner:
         return Plan(keys, outputs, order, self.request.limit, columns, shown, known, aliases)
 
     def _asked(self) -> str:
-        metrics = ", ".join(self.request.metrics)
+        more = len(self.request.metrics) - _NAMED
+        metrics = ", ".join(self.request.metrics[:_NAMED]) + (f" and {more} more" if more > 0 else "")
         by = ", ".join(item.column for item in self.request.group_by)
         return f"{metrics} by {by}" if by else metrics
 
@@ -156,11 +175,14 @@ class _Planner:
         if metric is None:
             raise DefinitionError(
                 f"metric {parent.name!r} takes {name!r}, which is no metric",
-                where=str(parent.location),
+                where=self._place(parent),
                 todo=did_you_mean(name, list(self.definitions.metrics)) or "Name one of the metrics.",
                 code="unknown-metric",
             )
         return metric
+
+    def _place(self, metric: Metric) -> str:
+        return where_defined(self.definitions, "metrics", metric.name)
 
     def _measure(self, taken: MeasureInput, metric: Metric) -> Measure:
         measure = self.definitions.measure(taken.name)
@@ -168,7 +190,7 @@ class _Planner:
             known = [item.name for model in self.definitions.models.values() for item in model.measures]
             raise DefinitionError(
                 f"metric {metric.name!r} takes {taken.name!r}, which is no measure",
-                where=str(metric.location),
+                where=self._place(metric),
                 todo=did_you_mean(taken.name, known) or "Name a measure of one of the semantic models.",
                 code="unknown-measure",
             )
@@ -182,7 +204,7 @@ class _Planner:
     def _models(self, metric: Metric, above: tuple[str, ...] = ()) -> Iterator[str]:
         """Give the models whose rows the result groups: of a conversion, that of the first event."""
         if metric.name in above:
-            raise circular(metric)
+            raise circular(self.definitions, metric)
         if metric.type == "conversion":
             yield self._model(self._measure(metric.measures[0], metric))
             return
@@ -227,18 +249,27 @@ class _Planner:
         """Read the names of output columns, written without braces, as references."""
         return with_references(template, self.definitions.calendar, self.dialect)
 
-    def _filter(self, read: Template, models: Sequence[str], grain: str, own: bool = False) -> Filter:
+    def _filter(
+        self, read: Template, models: Sequence[str], grain: str, own: bool = False, of: str = ""
+    ) -> Filter:
         """Read a filter; the time of the metrics without a grain has that of what brings the filter."""
+        named = {reference.item for reference in read.references}
         template = self._with_columns(read)
         references = tuple(
             replace(item, item=replace(item.item, grain=grain)) if _is_bare_time(item) else item
             for item in template.references
         )
         template = replace(template, references=references)
-        columns = tuple(self._meant(reference, models) for reference in template.references)
+        try:
+            asked = f"metric {of!r}, filter {read.text}" if of else read.text
+            columns = tuple(self._meant(item, models, asked) for item in template.references)
+            require_moments(template, [*map(_is_moment, template.references, columns)], self.dialect)
+        except DefinitionError as error:
+            bare = {item.item.name for item in template.references if item.item not in named}
+            raise _quoted(error, bare) from None
         return Filter(template, columns, own)
 
-    def _meant(self, reference: Reference, models: Sequence[str]) -> Mapping[str, Column]:
+    def _meant(self, reference: Reference, models: Sequence[str], asked: str) -> Mapping[str, Column]:
         """Give what a reference means for each model; the time of the metrics is known by measure only."""
         if reference.metric:
             return {
@@ -248,12 +279,12 @@ class _Planner:
         item = self.graph.with_calendar(reference.item)
         if item.name == METRIC_TIME:
             return {}
-        return self.graph.resolve(models, item, self._asked())
+        return self.graph.resolve(models, item, asked)
 
     def _own(self, texts: Iterable[str], measure: Measure, metric: Metric) -> tuple[Filter, ...]:
         model, grain = self._model(measure), self._default_grain(metric)
         found = map(read_template, dict.fromkeys(texts))
-        return tuple(self._filter(item, [model], grain, own=True) for item in found)
+        return tuple(self._filter(item, [model], grain, own=True, of=metric.name) for item in found)
 
     def _conditions(self, filters: Iterable[Filter], measure: Measure) -> tuple[Condition, ...]:
         return tuple(dict.fromkeys(self._condition(item, measure) for item in filters))
@@ -275,7 +306,7 @@ class _Planner:
         if dimension is None:
             raise DefinitionError(
                 f"measure {measure.name!r} has no time to aggregate by",
-                where=str(model.location),
+                where=where_defined(self.definitions, "semantic_models", model.name),
                 todo="Name a time dimension under `defaults: agg_time_dimension`.",
                 code="no-time",
             )
@@ -360,7 +391,14 @@ class _Planner:
                 return self._cumulative(metric, filters, shifts)
             case "conversion":
                 return self._conversion(metric, filters, shifts)
-        return self._derived(metric, filters, shifts, alone)
+            case "derived" | "ratio":
+                return self._derived(metric, filters, shifts, alone)
+        raise DefinitionError(
+            f"metric {metric.name!r} is of no known type: {metric.type!r}",
+            where=self._place(metric),
+            todo=did_you_mean(metric.type, list(_TYPES)) or f"Known: {', '.join(_TYPES)}.",
+            code="unknown-type",
+        )
 
     def _derived(
         self, metric: Metric, filters: tuple[Filter, ...], shifts: tuple[Shift, ...], alone: bool
@@ -372,7 +410,7 @@ class _Planner:
             models = list(dict.fromkeys(self._models(child)))
             grain = self._default_grain(metric)
             texts = (*metric.filters, *item.filters)
-            more = (self._filter(read_template(text), models, grain) for text in texts)
+            more = (self._filter(read_template(text), models, grain, of=metric.name) for text in texts)
             shift = Shift(item.offset_window, item.offset_to_grain)
             chain = (*shifts, shift) if shift != Shift() else shifts
             inputs.append((item.column, self._node(child, (*filters, *more), chain, alone=alone)))
@@ -465,8 +503,7 @@ class _Planner:
         if not told:
             return Cell(scan, Value(measure, conditions))
         model = self.definitions.models[scan.model]
-        dimension = model.dimension(told.dimension)
-        assert dimension is not None
+        dimension = self._snapshot_time(model, measure, told)
         base = dimension.grain or "day"
         is_time = dimension.name == scan.time.name
         moment = Column(
@@ -483,6 +520,29 @@ class _Planner:
         snapshot = Snapshot(moment, told.choice, groupings, periods)
         return Cell(
             replace(scan, conditions=(*scan.conditions, *conditions), snapshot=snapshot), Value(measure)
+        )
+
+    def _snapshot_time(self, model: SemanticModel, measure: Measure, told: NonAdditive) -> Dimension:
+        """Give the time by which a snapshot is taken; refuse a snapshot that is not defined soundly."""
+        dimension = model.dimension(told.dimension)
+        times = [item.name for item in model.dimensions if item.type == "time"]
+        entities = [item.name for item in model.entities]
+        if dimension is None or dimension.type != "time":
+            why, hint = f"{told.dimension!r} is no time of {model.name}.", did_you_mean(told.dimension, times)
+            todo = hint or f"Its times: {', '.join(times) or 'none'}."
+        elif told.choice not in _CHOICES:
+            why, todo = f"`window_choice` is {told.choice!r}.", "Write min for the first, max for the last."
+        elif away := next((name for name in told.groupings if name not in entities), ""):
+            why = f"`window_groupings` names {away!r}, which is no entity of {model.name}."
+            todo = did_you_mean(away, entities) or f"Its entities: {', '.join(entities)}."
+        else:
+            return dimension
+        raise DefinitionError(
+            f"the `non_additive_dimension` of measure {measure.name!r} cannot be so",
+            where=where_defined(self.definitions, "semantic_models", model.name),
+            why=why,
+            todo=todo,
+            code="bad-snapshot",
         )
 
     # -- shifts
@@ -533,7 +593,7 @@ class _Planner:
             if grain and grain not in TIMES:
                 raise DefinitionError(
                     f"{metric.name!r} looks back by {grain!r}, which is no length of time",
-                    where=str(metric.location),
+                    where=self._place(metric),
                     todo=did_you_mean(grain, list(TIMES)) or f"Known: {', '.join(TIMES)}.",
                     code="unknown-grain",
                 )
@@ -544,6 +604,7 @@ class _Planner:
         self._check_lengths(metric)
         taken = metric.measures[0]
         measure = self._measure(taken, metric)
+        self._check_adds_up(metric, measure)
         everything = (*self._own((*taken.filters, *metric.filters), measure, metric), *filters)
         keys = self._keys(measure)
         times = [key.column for key in keys if key.is_time]
@@ -577,6 +638,17 @@ class _Planner:
             fill=taken.fill_nulls_with,
         )
         return Cell(relation, Value(measure))
+
+    def _check_adds_up(self, metric: Metric, measure: Measure) -> None:
+        """Refuse the running total of a stock: what is there on Monday and on Tuesday are the same things."""
+        if measure.non_additive:
+            raise DefinitionError(
+                f"the running total {metric.name!r} adds up {measure.name!r} over time",
+                where=self._place(metric),
+                why=f"{measure.name!r} has a `non_additive_dimension`: its periods do not add up.",
+                todo="Take the measure by a simple metric: it gives the last snapshot of each period.",
+                code="not-additive",
+            )
 
     def _before(
         self, metric: Metric, shifts: tuple[Shift, ...], base: str, conditions: tuple[Condition, ...]
@@ -665,7 +737,7 @@ class _Planner:
             known = [part.name for part in described.entities] + [part.name for part in described.dimensions]
             raise DefinitionError(
                 f"{metric.name!r} follows {name!r}, which {model} does not have",
-                where=str(metric.location),
+                where=self._place(metric),
                 todo=did_you_mean(name, known) or f"It has: {', '.join(known)}.",
                 code="unknown-entity",
             )
@@ -679,16 +751,33 @@ def _moves(smallest: str, shift: Shift) -> bool:
     return not (smallest == "week" and (shift.to_grain or unit != "week"))
 
 
+def _is_moment(reference: Reference, columns: Mapping[str, Column]) -> bool:
+    """Whether a reference is a time at a grain that every engine knows, or without one."""
+    item = reference.item
+    is_time = item.name == METRIC_TIME or any(column.is_time for column in columns.values())
+    return is_time and not reference.metric and not item.part and item.grain in ("", *TIMES)
+
+
 def _is_bare_time(reference: Reference) -> bool:
     item = reference.item
     return item.name == METRIC_TIME and not (item.grain or item.part)
 
 
-def circular(metric: Metric) -> DefinitionError:
+def _quoted(error: DefinitionError, names: Iterable[str]) -> DefinitionError:
+    """Add to an unknown name that stands in a condition without braces that it may have been a value."""
+    values = (name for name in names if "__" not in name)
+    name = next((name for name in values if error.what == f"unknown dimension {name!r}"), "")
+    if not name:
+        return error
+    why = f"A value stands in single quotes: '{name}'."
+    return DefinitionError(error.what, where=error.where, why=why, todo=error.todo, code=error.code)
+
+
+def circular(definitions: Definitions, metric: Metric) -> DefinitionError:
     """Tell that a metric is made of itself."""
     return DefinitionError(
         f"metric {metric.name!r} needs its own value",
-        where=str(metric.location),
+        where=where_defined(definitions, "metrics", metric.name),
         todo="Take it out of its inputs and filters, and out of those of the metrics that it takes.",
         code="circular-metric",
     )

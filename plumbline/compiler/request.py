@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.compiler.templates import read_reference
-from plumbline.definitions import METRIC_TIME, Definitions, GroupBy, Metric, parse_group_by
+from plumbline.definitions import (
+    METRIC_TIME,
+    Definitions,
+    GroupBy,
+    Metric,
+    parse_group_by,
+    project_of,
+    where_defined,
+)
 from plumbline.errors import DefinitionError, closest, did_you_mean
 
 _KEYS = (
@@ -24,6 +32,10 @@ _KEYS = (
     "min_max_only",
     "apply_group_by",
 )
+_TEXTS = {
+    "where": "Write conditions: \"{{ Dimension('product__category') }} = 'Bikes'\".",
+    "order_by": "Write names of columns, with `-` first for a descending order: '-net_sales'.",
+}
 _DESCRIBED = ("name", "grain", "date_part", "alias")
 
 
@@ -69,9 +81,12 @@ def read_request(definitions: Definitions, query: Mapping[str, Any]) -> Request:
     """Check a query and resolve its saved query; raises DefinitionError with the closest names."""
     if not (definitions.metrics or definitions.models):
         raise _nothing_defined(definitions)
+    if not isinstance(query, Mapping):
+        raise _wrong(f"{query!r} is no query", "Write {'metrics': ['net_sales']}.", "bad-query")
     for key in query:
         if key not in _KEYS:
-            raise _wrong(f"unknown key {key!r} in the query", did_you_mean(key, list(_KEYS)), "unknown-key")
+            hint = did_you_mean(str(key), list(_KEYS)) or f"Known: {', '.join(_KEYS)}."
+            raise _wrong(f"unknown key {key!r} in the query", hint, "unknown-key")
     aliases = tuple(_aliases(definitions, query))
     given = dict(aliases).values()
     request = Request(
@@ -82,8 +97,8 @@ def read_request(definitions: Definitions, query: Mapping[str, Any]) -> Request:
         limit=_limit(query.get("limit")),
         time_constraint=_time_constraint(query.get("time_constraint")),
         range=_range(query.get("range")),
-        min_max_only=bool(query.get("min_max_only")),
-        apply_group_by=bool(query.get("apply_group_by", True)),
+        min_max_only=_flag(query, "min_max_only", False),
+        apply_group_by=_flag(query, "apply_group_by", True),
         aliases=aliases,
     )
     if query.get("saved_query"):
@@ -93,7 +108,21 @@ def read_request(definitions: Definitions, query: Mapping[str, Any]) -> Request:
 
 def _texts(query: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = query.get(key) or ()
-    return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
+    found = (value,) if isinstance(value, str) else value
+    is_list = isinstance(found, Iterable) and not isinstance(found, Mapping)
+    texts = tuple(found) if is_list else ()
+    if not is_list or not all(isinstance(item, str) for item in texts):
+        raise _wrong(f"{key!r} is no text and no list of texts: {value!r}", _TEXTS[key], "bad-query")
+    return texts
+
+
+def _flag(query: Mapping[str, Any], key: str, default: bool) -> bool:
+    value = query.get(key)
+    if value is None:
+        return default
+    if not isinstance(value, int):
+        raise _wrong(f"{key!r} is neither true nor false: {value!r}", "Give True or False.", "bad-query")
+    return bool(value)
 
 
 def _listed(value: Any) -> Sequence[Any]:
@@ -105,6 +134,8 @@ def _listed(value: Any) -> Sequence[Any]:
     for item in found:
         if isinstance(item, Mapping):
             _require_described(item)
+        elif not isinstance(item, str | GroupBy):
+            raise _wrong(f"{item!r} is no name", "Give names.", "bad-query")
     return found
 
 
@@ -216,7 +247,8 @@ def _range(value: Any) -> tuple[str, str] | None:
 def _with_saved_query(definitions: Definitions, request: Request, name: str) -> Request:
     saved = definitions.saved_queries.get(name)
     if not saved:
-        hint = did_you_mean(name, list(definitions.saved_queries))
+        hint = _suggested(definitions, "saved_queries", closest(name, list(definitions.saved_queries)))
+        hint = hint or "`plumb list saved-queries` names them all."
         raise _wrong(f"unknown saved query {name!r}", hint, "unknown-saved-query")
     if request.metrics or request.group_by:
         todo = "Ask for the saved query alone, with `where`, `order_by` or `limit` if need be."
@@ -240,7 +272,7 @@ def _checked(definitions: Definitions, request: Request) -> Request:
         raise _wrong("the query names no metric", "Give at least one under `metrics`.", "no-metric")
     for name in request.metrics:
         if name not in definitions.metrics:
-            raise _wrong(f"unknown metric {name!r}", _meant(definitions, name), "unknown-metric")
+            raise _wrong(f"unknown metric {name!r}", meant(definitions, name), "unknown-metric")
     if request.range and request.time_constraint:
         raise _wrong("the query has a range and a time constraint", "Give one of them.", "bad-query")
     if request.metrics and (request.min_max_only or not request.apply_group_by):
@@ -260,15 +292,23 @@ def require_once(names: Iterable[str]) -> None:
             raise _wrong(f"{name!r} is asked for twice", "Ask for it once.", "asked-twice")
 
 
-def _meant(definitions: Definitions, text: str) -> str:
+def meant(definitions: Definitions, text: str) -> str:
     """Suggest the metrics that people call so, or those that are spelt nearly so, and where they are."""
     words = text.casefold().replace("_", " ")
     called = [metric.name for metric in definitions.metrics.values() if words in _words_for(metric)]
     found = called[:3] or closest(text, list(definitions.metrics))
     if not found:
         return "`plumb list metrics` names them all."
-    where = ", ".join(str(definitions.metrics[name].location) for name in found)
-    return f"Did you mean {' or '.join(map(repr, found))}? Defined in {where}."
+    return _suggested(definitions, "metrics", found)
+
+
+def _suggested(definitions: Definitions, section: str, names: Sequence[str]) -> str:
+    """Suggest names, and tell where they are defined."""
+    if not names:
+        return ""
+    places = filter(None, (where_defined(definitions, section, name) for name in names))
+    where = ", ".join(dict.fromkeys(places))
+    return f"Did you mean {' or '.join(map(repr, names))}?{f' Defined in {where}.' if where else ''}"
 
 
 def _words_for(metric: Metric) -> set[str]:
@@ -281,7 +321,7 @@ def _nothing_defined(definitions: Definitions) -> DefinitionError:
     """Tell an empty manifest, and where definitions stand in a form that dbt 1.11 leaves out."""
     return DefinitionError(
         "the semantic manifest defines no metrics and no semantic models",
-        where=_newer_form(Path(definitions.root)) if definitions.root else "",
+        where=_newer_form(root) if (root := project_of(definitions)) else "",
         why="dbt 1.11 ignores the newer form, in which `semantic_model:` stands under a model.",
         todo="Write `semantic_models:` and `metrics:` at the top of a YAML file, and run `plumb run`.",
         code="empty-manifest",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from plumbline.definitions import TIMES, GroupBy, parse_group_by
+from plumbline.definitions import METRIC_TIME, TIMES, GroupBy, parse_group_by
 from plumbline.errors import DefinitionError, did_you_mean
 
 _CALL = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -67,7 +67,7 @@ def read_template(text: str) -> Template:
         )
 
     def take(found: re.Match[str]) -> str:
-        references.append(read_reference(found[1]))
+        references.append(_require_members(read_reference(found[1]), found[1]))
         return placeholder(len(references) - 1)
 
     return Template(text, _CALL.sub(take, text), tuple(references))
@@ -80,12 +80,26 @@ def read_reference(text: str) -> Reference:
         return _read_call(call)
     except (SyntaxError, ValueError) as error:
         reason = str(error) if type(error) is ValueError else "it is no call."
-        raise DefinitionError(
-            f"cannot read {text.strip()!r}",
-            why=reason,
-            todo="Write it like Dimension('product__category') or TimeDimension('metric_time', 'month').",
-            code="bad-reference",
-        ) from None
+        raise _unreadable(text, reason) from None
+
+
+def _unreadable(text: str, why: str) -> DefinitionError:
+    return DefinitionError(
+        f"cannot read {text.strip()!r}",
+        why=why,
+        todo="Write it like Dimension('product__category'), TimeDimension('metric_time', 'month')"
+        " or Metric('orders', group_by=['customer']).",
+        code="bad-reference",
+    )
+
+
+def _require_members(reference: Reference, text: str) -> Reference:
+    """Refuse a metric in a filter that has no members, or periods, instead of members of a key."""
+    if reference.metric and not reference.by:
+        raise _unreadable(text, "Metric needs group_by: the keys whose members have a value each.")
+    if any(item.name == METRIC_TIME for item in reference.by):
+        raise _unreadable(text, "A metric in a filter has a value for each member of a key, not each period.")
+    return reference
 
 
 def _read_call(node: ast.expr) -> Reference:
@@ -100,7 +114,14 @@ def _read_call(node: ast.expr) -> Reference:
 
 
 def _values(node: ast.Call) -> list[Any]:
-    return [ast.literal_eval(item) for item in node.args]
+    return [_value(item) for item in node.args]
+
+
+def _value(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise ValueError(f"{ast.unparse(node)} stands in no quotes.") from None
 
 
 def _arguments(kind: str, node: ast.Call) -> dict[str, Any]:
@@ -112,7 +133,7 @@ def _arguments(kind: str, node: ast.Call) -> dict[str, Any]:
         if keyword.arg not in names:
             hint = did_you_mean(str(keyword.arg), list(names))
             raise ValueError(f"{kind} has no argument {keyword.arg!r}. {hint}".strip())
-        given[keyword.arg] = ast.literal_eval(keyword.value)
+        given[keyword.arg] = _value(keyword.value)
     if names[0] not in given:
         raise ValueError(f"{kind} needs {names[0]}.")
     return given

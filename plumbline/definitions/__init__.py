@@ -1,6 +1,7 @@
 """The governed definitions: what metrics/ says, loaded from dbt's semantic manifest without dbt."""
 
 from plumbline.definitions.load import load, loaded, parse_group_by
+from plumbline.definitions.locate import project_of, where_defined
 from plumbline.definitions.model import (
     GRAINS,
     METRIC_TIME,
@@ -46,4 +47,6 @@ __all__ = [
     "load",
     "loaded",
     "parse_group_by",
+    "project_of",
+    "where_defined",
 ]

@@ -35,6 +35,8 @@ from plumbline.errors import DefinitionError
 _GROUP_BY = re.compile(r"""\s*(Dimension|TimeDimension|Entity)\s*\((.*)\)\s*""", re.DOTALL)
 _TEXT = re.compile(r"""['"]([^'"]*)['"]""")
 _PART = "extract_"
+# What every manifest has, of whatever version.
+_PARTS = ("metrics", "semantic_models", "saved_queries", "project_configuration")
 
 
 _kept: dict[str, tuple[tuple[int, int], Definitions]] = {}
@@ -57,8 +59,15 @@ def loaded(semantic_manifest: Path) -> Definitions:
 
 def load(semantic_manifest: Path, project: Path | None = None) -> Definitions:
     """Load the definitions; with the project's root they also know their file and line."""
-    raw = json.loads(_read(semantic_manifest))
+    raw = _read(semantic_manifest)
     written = read_files(project) if project else Written()
+    try:
+        return _definitions(raw, written, semantic_manifest, project)
+    except KeyError as error:
+        raise _damaged(semantic_manifest, f"Something in it has no {error}.") from None
+
+
+def _definitions(raw: dict[str, Any], written: Written, manifest: Path, project: Path | None) -> Definitions:
     measures = _own_measures(raw["metrics"])
     metrics = {item["name"]: _metric(item, written) for item in _sorted(raw["metrics"])}
     return Definitions(
@@ -72,13 +81,14 @@ def load(semantic_manifest: Path, project: Path | None = None) -> Definitions:
         digest=_digest(raw),
         files=written.files,
         root=str(project or ""),
+        manifest=str(manifest),
         raw=raw,
     )
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> dict[str, Any]:
     try:
-        return path.read_bytes()
+        raw = json.loads(path.read_bytes())
     except OSError as error:
         raise DefinitionError(
             "there is no semantic manifest",
@@ -87,6 +97,24 @@ def _read(path: Path) -> bytes:
             todo="Run `plumb run`, or `dbt parse`, first.",
             code="no-manifest",
         ) from None
+    except ValueError as error:
+        raise _damaged(path, f"It is no JSON: {error}.") from None
+    if not isinstance(raw, dict):
+        raise _damaged(path, "It holds no mapping.")
+    missing = [key for key in _PARTS if key not in raw]
+    if missing:
+        raise _damaged(path, f"It has no {' and no '.join(map(repr, missing))}.")
+    return raw
+
+
+def _damaged(path: Path, why: str) -> DefinitionError:
+    return DefinitionError(
+        "this is no semantic manifest",
+        where=str(path),
+        why=why,
+        todo="Name target/semantic_manifest.json; `plumb run`, or `dbt parse`, writes it anew.",
+        code="damaged-manifest",
+    )
 
 
 def _sorted(items: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from plumbline.definitions.model import Location
+from plumbline.definitions.model import Definitions, Location
 
 _SECTION = re.compile(r"(\w+):")
 _ITEM = re.compile(r"( *)- (?:name: *|\{ *name: *)[\"']?([\w.]+)")
@@ -28,7 +28,7 @@ def read_files(project: Path) -> Written:
     files: list[str] = []
     places: dict[tuple[str, str], Location] = {}
     meta: dict[str, Mapping[str, Any]] = {}
-    for path in sorted((project / "metrics").rglob("*.y*ml")):
+    for path in _files(project):
         name = path.relative_to(project).as_posix()
         lines = path.read_text(encoding="utf-8").splitlines()
         files.append(name)
@@ -36,6 +36,35 @@ def read_files(project: Path) -> Written:
             places.setdefault((section, item), Location(name, number))
         meta |= _saved_query_meta(lines)
     return Written(tuple(files), places, meta)
+
+
+def _files(project: Path) -> list[Path]:
+    return sorted((project / "metrics").rglob("*.y*ml"))
+
+
+def where_defined(definitions: Definitions, section: str, name: str) -> str:
+    """Tell file and line of a definition for a message; '' where its project is not at hand.
+
+    `section` is metrics, semantic_models or saved_queries. Definitions that were loaded without a project
+    know no places: the project is looked for above their manifest.
+    """
+    if definitions.root:
+        found = getattr(definitions, "models" if section == "semantic_models" else section).get(name)
+        return str(found.location) if found else ""
+    root = project_of(definitions)
+    for path in _files(root) if root else ():
+        for found, item, number in _items(path.read_text(encoding="utf-8", errors="replace").splitlines()):
+            if (found, item) == (section, name):
+                return f"{path.relative_to(str(root)).as_posix()}:{number}"
+    return ""
+
+
+def project_of(definitions: Definitions) -> Path | None:
+    """Find the project that definitions belong to: theirs, or the one above their manifest."""
+    if definitions.root:
+        return Path(definitions.root)
+    above = Path(definitions.manifest).resolve().parents if definitions.manifest else ()
+    return next((root for root in above if (root / "dbt_project.yml").is_file()), None)
 
 
 def _items(lines: list[str]) -> Iterator[tuple[str, str, int]]:

@@ -21,7 +21,7 @@ class Location:
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True)
@@ -288,6 +288,8 @@ class Definitions:
     digest: str
     files: tuple[str, ...] = ()
     root: str = ""
+    # The file that they were read from.
+    manifest: str = field(default="", compare=False)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property

@@ -73,6 +73,37 @@ QUESTIONS: list[tuple[dict[str, Any], str, str]] = [
     ({"metrics": ["sales"], "range": ["2024-03-01", "2024-02-01"]}, "bad-range", "first"),
     ({"metrics": ["sales"], "where": ["slaes > 1"]}, "unknown-dimension", "plumb list"),
     ({"metrics": ["sales"], "order_by": ["-sale"]}, "unknown-order", "'sales'"),
+    ({"metrics": ["sales"], "where": 5}, "bad-query", "conditions"),
+    ({"metrics": ["sales"], "where": {"order__channel": "web"}}, "bad-query", "conditions"),
+    ({"metrics": ["sales"], "order_by": 5}, "bad-query", "columns"),
+    ({"metrics": [None]}, "bad-query", "names"),
+    ({"group_by": ["order__channel"], "min_max_only": "false"}, "bad-query", "True or False"),
+    ({"metrics": ["sales"], "where": ["{{ Metric('orders') }} > 1"]}, "bad-reference", "group_by"),
+    (
+        {"metrics": ["sales"], "where": ["{{ Metric('orders', ['metric_time']) }} > 1"]},
+        "bad-reference",
+        "member of a key",
+    ),
+    (
+        {"metrics": ["sales"], "where": ["{{ Dimension(order__channel) }} = 'web'"]},
+        "bad-reference",
+        "order__channel stands in no quotes",
+    ),
+    ({"metrics": ["sales"], "where": ["orders > 1"]}, "unknown-dimension", "under `metrics`"),
+    ({"metrics": ["sales"], "where": ['order__channel = "web"']}, "unknown-dimension", "quotes: 'web'"),
+    (
+        {"metrics": ["sales"], "where": ["{{ TimeDimension('metric_time', 'month') }} = 'May'"]},
+        "bad-condition",
+        "metric_time__month with 'May'",
+    ),
+    ({"metrics": ["sales"], "where": ["metric_time__month >= 2024"]}, "bad-condition", "with 2024"),
+    ({"metrics": ["sales"], "where": ["metric_time__day < '2024-02-30'"]}, "bad-condition", "first day"),
+    ({"metrics": ["sales"], "where": ["metric_time__day LIKE '2024%'"]}, "bad-condition", "not a text"),
+    (
+        {"group_by": ["customer__segment"], "where": ["customer__joined_on = 'May'"]},
+        "bad-condition",
+        "with 'May'",
+    ),
     ({"metrics": ["sales"], "limit": -1}, "bad-limit", "0 or more"),
     ({"metrics": ["sales"], "limit": "3"}, "bad-limit", "0 or more"),
     ({"metrics": ["sales"], "time_constraint": ["2024-01-01"]}, "bad-time-constraint", "ISO"),
@@ -151,6 +182,32 @@ def _with_unknown_offset(told: dict[str, Any]) -> None:
     params["metrics"][0]["offset_window"]["granularity"] = "mont"
 
 
+def _stock(told: dict[str, Any]) -> dict[str, Any]:
+    models = (item for item in told["semantic_models"] for item in item["measures"])
+    found: dict[str, Any] = next(item for item in models if item["name"] == "last_stock_by_store")
+    return found
+
+
+def _with_unknown_snapshot(told: dict[str, Any]) -> None:
+    _stock(told)["non_additive_dimension"]["name"] = "store"
+
+
+def _with_unknown_choice(told: dict[str, Any]) -> None:
+    _stock(told)["non_additive_dimension"]["window_choice"] = "last"
+
+
+def _with_unknown_grouping(told: dict[str, Any]) -> None:
+    _stock(told)["non_additive_dimension"]["window_groupings"] = ["stroe"]
+
+
+def _adding_up_a_stock(told: dict[str, Any]) -> None:
+    _metric(told, "sales_month_to_date")["type_params"]["measure"]["name"] = "last_stock"
+
+
+def _with_unknown_type(told: dict[str, Any]) -> None:
+    _metric(told, "sales")["type"] = "simpel"
+
+
 def _made_of_itself(told: dict[str, Any]) -> None:
     _metric(told, "net_sales")["type_params"]["metrics"][0]["name"] = "net_share"
 
@@ -173,6 +230,11 @@ def _filtered_by_itself(told: dict[str, Any]) -> None:
         (_with_unknown_offset, "sales_1_month_ago", "unknown-grain", "'month'"),
         (_made_of_itself, "net_share", "circular-metric", "inputs"),
         (_filtered_by_itself, "web_sales", "circular-metric", "filters"),
+        (_with_unknown_snapshot, "last_stock_by_store", "bad-snapshot", "Its times"),
+        (_with_unknown_choice, "last_stock_by_store", "bad-snapshot", "max for the last"),
+        (_with_unknown_grouping, "last_stock_by_store", "bad-snapshot", "'store'"),
+        (_adding_up_a_stock, "sales_month_to_date", "not-additive", "simple metric"),
+        (_with_unknown_type, "sales", "unknown-type", "'simple'"),
         (_without_spines, "orders_filled", "no-time-spine", "time_spine"),
     ],
 )

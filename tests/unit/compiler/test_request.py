@@ -84,8 +84,38 @@ def test_a_query_over_nothing_says_what_to_run(tmp_path: Path) -> None:
 def test_a_metric_is_suggested_by_what_people_call_it(manifest: Path) -> None:
     with pytest.raises(DefinitionError) as caught:
         compile(manifest, {"metrics": ["销售额"]}, "duckdb")
-    assert "Did you mean 'sales'?" in caught.value.todo
-    assert "Defined in" in caught.value.todo
+    assert caught.value.todo == "Did you mean 'sales'?"
+
+
+def test_a_suggestion_tells_where_it_is_defined(tmp_path: Path) -> None:
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "dbt_project.yml").touch()
+    (tmp_path / "metrics" / "shop.yml").write_text(
+        "metrics:\n  - name: sales\nsemantic_models:\n  - name: products\n", encoding="utf-8"
+    )
+    path = shop.write(tmp_path / "semantic_manifest.json")
+    for query, place in (
+        ({"metrics": ["slaes"]}, "Defined in metrics/shop.yml:2."),
+        ({"metrics": ["sales"], "group_by": ["product__categry"]}, "Defined in metrics/shop.yml:4."),
+    ):
+        with pytest.raises(DefinitionError) as caught:
+            compile(path, query, "duckdb")
+        assert place in caught.value.todo, str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "\ufeff{", '{"metrics": []}'])
+def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "semantic_manifest.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DefinitionError) as caught:
+        compile(path, {"metrics": ["sales"]}, "duckdb")
+    assert caught.value.code == "damaged-manifest"
+
+
+def test_a_query_that_is_none_is_refused(manifest: Path) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        compile(manifest, ["sales"], "duckdb")  # type: ignore[arg-type]
+    assert caught.value.code == "bad-query"
 
 
 def _nothing() -> dict[str, Any]:
