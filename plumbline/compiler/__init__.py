@@ -150,4 +150,7 @@ def _graph(definitions: Definitions) -> Graph:
     if definitions.digest not in _graphs:
         _graphs.clear()
         _graphs[definitions.digest] = Graph(definitions)
-    return _graphs[definitions.digest]
+    graph = _graphs[definitions.digest]
+    # The same definitions may stand in another file, which messages name.
+    graph.definitions = definitions
+    return graph
