@@ -130,10 +130,24 @@ class Company:
         return ask(self._home, self._source, question, self._definitions)
 
     def explain(
-        self, metrics: Texts, *, by: Texts = (), where: Texts = (), grain: str | None = None
+        self,
+        metrics: Texts,
+        *,
+        by: Texts = (),
+        where: Texts = (),
+        start: Day = None,
+        end: Day = None,
+        grain: str | None = None,
+        order: Texts = (),
+        limit: int | None = None,
+        compare: str | None = None,
     ) -> Explained:
-        """Tell how figures come about: formulas, passes over rows, SQL, and the marts; nothing is read."""
-        question = Question(_texts(metrics), _texts(by), _texts(where), grain=grain)
+        """Tell how figures come about, asked as `query` is: formulas, passes over rows, SQL, and the marts.
+
+        Nothing is read.
+        """
+        asked = (_texts(by), _texts(where), _day(start), _day(end), grain, _texts(order), limit, compare)
+        question = Question(_texts(metrics), *asked)
         answer = self.ask(question)
         return Explained(answer.plan, answer.sql, answer.tables)
 

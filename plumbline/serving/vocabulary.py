@@ -241,7 +241,8 @@ class Vocabulary:
             return token
         text = token.strip('"')
         item = parse_group_by(text)
-        dimension = self.splits.get(item.name)
+        # The whole way to a dimension, `customer__territory__name`, ends with its name.
+        dimension = self.splits.get("__".join(item.name.split("__")[-2:]))
         if dimension is None and item.name != METRIC_TIME and item.name not in self.keys:
             called = [] if token.upper() in _KEYWORDS else self._dimensions_called(text, metrics)
             if text in metrics or not called:

@@ -80,6 +80,14 @@ def test_an_explanation_tells_formulas_passes_sql_and_marts(company):
     assert "SELECT" in told.sql
 
 
+def test_an_explanation_takes_what_a_question_does(company):
+    told = company.explain(
+        "net_sales", by="category", start="2026-01", end="2026-01", order="-net_sales", limit=7
+    )
+    assert "2026-01-01" in told.sql
+    assert "LIMIT 7" in told.sql
+
+
 def test_the_library_is_that_of_the_command_line(company):
     metrics = {entry["name"]: entry for entry in company.metrics()}
     assert metrics["leads"]["reason"] == "no extract of crm.lead"

@@ -16,6 +16,12 @@ def told(shop, *metrics, **question):
         return answer.notes(answer.rows())
 
 
+def test_a_condition_may_name_the_whole_way_to_a_dimension(published):
+    for name in ("product__category", "order_line__product__category"):
+        table = query(published.home, ["net_sales"], by=["product__category"], where=[f"{name} = 'Bikes'"])
+        assert table.column("product__category").to_pylist() == ["Bikes"]
+
+
 def test_a_metric_filters_the_result(published):
     for condition in ("net_sales > 100", "净销售额 > 100", '"Net sales" > 100', "revenue > 100"):
         table = query(published.home, ["net_sales"], by=["product__category"], where=[condition])
