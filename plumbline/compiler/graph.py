@@ -91,7 +91,11 @@ class Graph:
         if not nearest:
             raise self._unknown(models, item, asked)
         if len(nearest) > 1:
-            raise _ambiguous(item, [found[0].name for found in nearest], asked)
+            raise _ambiguous(item, [found[0].name for found in nearest], "Both are as near.", asked)
+        if alone := self._alone(models, item.name, nearest[0]):
+            without = [model for model in models if not self._has(model, item.name, alone.name)]
+            why = f"No way leads from {' and '.join(without)} to {alone.name!r}."
+            raise _ambiguous(item, [alone.name, nearest[0][0].name], why, asked)
         columns = {
             model: self._at_grain(found.column, item, asked)
             for model, found in zip(models, nearest[0], strict=True)
@@ -100,7 +104,8 @@ class Graph:
 
     def leads(self, models: Sequence[str], name: str) -> bool:
         """Tell whether a name means one thing for all models; `resolve` tells why it does not."""
-        return len(self._nearest(models, name)) == 1
+        nearest = self._nearest(models, name)
+        return len(nearest) == 1 and not self._alone(models, name, nearest[0])
 
     def member_of(self, model: str, item: GroupBy, metric: str) -> Column:
         """Find the key by which rows have a metric of its members: where the metric names a way, its end."""
@@ -118,6 +123,23 @@ class Graph:
         shared = self._shared(models, name)
         shortest = min((len(found[0].links) for found in shared), default=0)
         return [found for found in shared if len(found[0].links) == shortest]
+
+    def _alone(self, models: Sequence[str], name: str, shared: Sequence[Found]) -> Found | None:
+        """Give what a name means for one of the models alone, where it is something nearer."""
+        if shared[0].name == name:
+            return None
+        found = (self.search(model, name)[0] for model in models)
+        return next(
+            (
+                item
+                for item, common in zip(found, shared, strict=True)
+                if len(item.links) < len(common.links) and item.column != common.column
+            ),
+            None,
+        )
+
+    def _has(self, model: str, name: str, full: str) -> bool:
+        return any(found.name == full for found in self.search(model, name))
 
     def _shared(self, models: Sequence[str], name: str) -> list[tuple[Found, ...]]:
         """Give what the name may mean, by the way to it, where all models have that way."""
@@ -295,11 +317,11 @@ def _ends_with(links: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     return not wanted or links[-len(wanted) :] == wanted
 
 
-def _ambiguous(item: GroupBy, names: list[str], asked: str) -> DefinitionError:
+def _ambiguous(item: GroupBy, names: list[str], why: str, asked: str) -> DefinitionError:
     return DefinitionError(
         f"{item.name!r} may mean {' or '.join(sorted(names))}",
         where=asked,
-        why="Both are as near.",
+        why=why,
         todo="Write the one that you mean in full.",
         code="ambiguous-dimension",
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from plumbline.definitions import Definitions
+from plumbline.errors import DefinitionError
 from plumbline.governance import lint
 from plumbline.indicators import build_candidates
 from plumbline.indicators.questions import all_questions
@@ -81,6 +82,16 @@ def test_descriptions_begin_with_the_business_and_say_what_an_empty_one_is(defin
 def test_a_fixed_metric_can_be_split_as_agreed(company: Company, metric: str, by: str) -> None:
     assert company.query(metric, by) == []
     assert company.query(metric, f"metric_time__month {by}") == []
+
+
+def test_a_name_that_is_nearer_for_one_metric_alone_must_be_written_in_full(company: Company) -> None:
+    """An order has a territory of its own, beside that of its customer; a ticket has its customer's."""
+    with pytest.raises(DefinitionError) as caught:
+        company.query("orders tickets", "territory__name")
+    assert caught.value.code == "ambiguous-dimension"
+    assert "customer__territory__name or territory__name" in str(caught.value)
+    assert company.query("orders tickets", "customer__territory__name") == []
+    assert company.query("tickets", "territory__name") == []
 
 
 def test_every_question_of_a_run_fits_the_marts(company: Company, definitions: Definitions) -> None:

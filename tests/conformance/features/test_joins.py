@@ -86,6 +86,13 @@ def test_a_name_with_two_ways_is_refused_and_both_are_named(market: Market, name
     assert "in full" in caught.value.todo
 
 
+@pytest.mark.one_engine
+def test_the_same_element_under_a_longer_name_is_no_other(market: Market) -> None:
+    assert market.ask("orders quantity", "customer__segment") == market.ask(
+        "orders quantity", "order__customer__segment"
+    )
+
+
 def test_a_name_may_leave_out_the_start_of_its_way(market: Market) -> None:
     assert market.ask("quantity", "customer__segment") == market.sql("""
         SELECT segment, sum(quantity) FROM market.lines LEFT JOIN market.orders USING (order_id)
