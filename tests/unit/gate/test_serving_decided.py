@@ -7,7 +7,6 @@ import pytest
 from plumbline.gate import waived, write_waivers
 from plumbline.gate.waive import Waiver
 from plumbline.serving import Question, ask, open_generation
-from plumbline.serving.notes import verdict
 from tests.unit.gate.conftest import Company, failed
 from tests.unit.gate.test_restate import Days
 
@@ -62,7 +61,9 @@ def test_a_warning_is_told_beside_what_rests_on_it(company):
     told = "certified with warnings: marts.orders: cost is never empty: 2 of 12 rows break it"
     notes = answered(company, "costs")[2]
     assert told in notes
-    assert verdict(notes) == ""
+    with open_generation(company.home, sealed=True) as source:
+        assert ask(company.home, source, Question(("costs",))).verdict == "certified_with_warnings"
+        assert ask(company.home, source, Question(("orders",))).verdict == "certified"
     assert answered(company, "orders")[2] == []
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from plumbline.errors import DefinitionError
 from plumbline.serving import Answer, Question, ask, open_generation
-from plumbline.serving.notes import verdict
 from tests.unit.gate.conftest import Company, failed
 
 
@@ -29,7 +28,7 @@ def test_what_is_not_held_is_answered_from_the_newest_figures(
     assert answer.publication is not None
     assert answer.publication.publication_id == "shop-000002"
     assert notes == []
-    assert verdict(notes) == "certified"
+    assert answer.verdict == "certified"
 
 
 def test_a_held_figure_is_answered_as_it_was_last_good(company: Company, poison: Callable[[], None]) -> None:
@@ -44,7 +43,7 @@ def test_a_held_figure_is_answered_as_it_was_last_good(company: Company, poison:
         "held since 2025-03-11 06:00 UTC: marts.orders: cost is never empty: 2 of 12 rows break it",
         "these are the last good figures, of publication shop-000001, as of 2025-03-01",
     ]
-    assert verdict(notes) == ""
+    assert answer.verdict == "held"
 
 
 def test_a_breakdown_nobody_published_is_held_by_what_it_reads(
