@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.end_to_end.test_run import published
-from tests.end_to_end.undecided import COST, LI, WANG
+from tests.end_to_end.undecided import COST, LI, WAIVED, WANG
 from tests.end_to_end.young import assert_proved, home_of, ledger_of
 from tests.postgres import running
 
@@ -24,7 +24,7 @@ where metric = 'net_sales' and grain = 'month' and dimensions = '' and period_st
 CAMPAIGN_COST = """
 select sum(value) from published.indicator_value
 where metric = 'campaign_cost' and grain = 'year' and dimensions = ''"""
-ON_COSTS = {"campaign_cost", "campaign_budget_use", "cost_per_lead", "campaign_roi"}
+ON_COSTS = {"campaign_cost", "campaign_budget_use", "cost_per_lead"}
 CONFLICTS = """
 select open_rows, gone_rows, released_rows from published.quarantine_reason
 where table_name = 'campaign' and reason like 'conflict%'"""
@@ -96,6 +96,17 @@ def test_what_a_failed_check_touches_is_held_and_the_rest_is_published(undecided
     assert ", certified" not in undecided.told("query", "campaign_cost")
     assert ", certified" in undecided.told("query", "orders")
     assert "Held back: " in undecided.told("status")
+
+
+def test_a_waiver_lets_one_metric_through_and_stands_beside_it(undecided):
+    assert WAIVED not in held(undecided)
+    shown = "select distinct verdict, reason like '%waived by Li Na%' from published.indicator_value"
+    assert ask(undecided, f"{shown} where metric = $metric and reason is not null", metric=WAIVED) == [
+        ("certified_with_warnings", True)
+    ]
+    assert "waived by Li Na" in undecided.told("query", WAIVED)
+    [waiver] = json.loads(undecided.told("waiver", "list", "--format", "json"))
+    assert (waiver["metric"], waiver["state"]) == (WAIVED, "valid")
 
 
 def test_a_run_without_news_still_says_by_its_exit_code_what_is_held(again):

@@ -4,13 +4,20 @@ import json
 import shutil
 import sqlite3
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.companies import plumb
+from plumbline.gate.waive import new_waiver
+from plumbline.governance.trust import load_trust
+from plumbline.ledger import witnessed_ledger
+from plumbline.project import Home, Project
+from tests.companies import ROOT, plumb
 from tests.end_to_end.young import DAYS
 
 COST = 1_000_000
 LI, WANG = "li.na@demo.example", "wang.fang@demo.example"
+CHECK = {"table": "staging.stg_crm__campaign", "expectation": "at most 5 % of the rows are quarantined"}
+WAIVED = "campaign_roi"
 
 
 def rewrite(database):
@@ -40,6 +47,16 @@ def send_twice(path):
     path.write_text("\n".join([other, first, *others]) + "\n", encoding="utf-8")
 
 
+def waive(base):
+    """Let one metric through of those that the conflict will hold."""
+    trust = load_trust(Project(ROOT), "demo")
+    witnessing = witnessed_ledger(Home(base / "demo"), trust)
+    until = datetime.now(UTC).date() + timedelta(days=7)
+    why = {"reason": "the cost was checked by hand", "until": until, "involved": ()}
+    new_waiver(witnessing.ledger, trust, trust.person(LI), **CHECK, metric=WAIVED, **why)
+    witnessing.show(strict=True)
+
+
 @dataclass(frozen=True)
 class Undecided:
     """The company, its extracts of that day, and the first day of the month that is another."""
@@ -56,6 +73,7 @@ class Undecided:
         shutil.copytree(young.extracts[DAYS[1]], extracts)
         (place / "month").write_text(rewrite(extracts / "erp.sqlite"), encoding="utf-8")
         send_twice(extracts / "crm" / "Crm_Campaign.jsonl")
+        waive(base)
         (place / "told").write_text(cls.at(place).run(user=WANG, code=3), encoding="utf-8")
 
     @classmethod
