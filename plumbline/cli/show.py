@@ -79,7 +79,10 @@ def _list(source: Source, options: argparse.Namespace) -> None:
         _print_json(entries)
         return
     if options.kind == "values":
-        entries = [{name: "(none)" if value is None else value for name, value in e.items()} for e in entries]
+        # As a condition takes them: a key is no figure.
+        entries = [
+            {name: "(none)" if value is None else str(value) for name, value in e.items()} for e in entries
+        ]
     if options.kind == "saved-queries":
         entries = [{**entry, "metrics": len(entry["metrics"])} for entry in entries]
     for line in _table(entries):

@@ -128,6 +128,12 @@ def test_list_the_values_of_a_dimension(plumb):
     assert json.loads(out)[0] == {"metric_time__year": "2025-01-01"}
 
 
+def test_keys_are_listed_as_a_condition_takes_them(plumb, monkeypatch):
+    found = [{"customer": 12383}, {"customer": None}]
+    monkeypatch.setattr("plumbline.serving.library.list_values", lambda *_: found)
+    assert plumb("list", "values", "customer")[1].splitlines()[2:] == ["12383", "(none)"]
+
+
 def test_values_of_no_dimension_and_a_dimension_of_other_lists_are_refused(plumb):
     assert plumb("list", "values")[0] == 2
     assert plumb("list", "metrics", "category")[0] == 2
