@@ -8,7 +8,7 @@ with plumbline.open_company("demo") as company:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from plumbline.definitions import Definitions, load
+from plumbline.errors import UsageError
 from plumbline.project import Home, Project
 from plumbline.publication import Publication
 from plumbline.serving import library
@@ -89,7 +90,7 @@ class Company:
 
     def dimensions(self, metrics: Texts = ()) -> list[dict[str, Any]]:
         """List what all of these metrics (none: any) can be split by: name, label, label_zh, type."""
-        return library.list_dimensions(self._source, list(_texts(metrics)))
+        return library.list_dimensions(self._source, list(_texts("metrics", metrics)))
 
     def entities(self) -> list[dict[str, Any]]:
         """List the keys that metrics can be split by: name."""
@@ -122,8 +123,8 @@ class Company:
         `grain` is day to year; `order` names columns, with `-` first for descending; `compare` is previous or
         year-ago. Money is decimal, whole days are dates, counts are int64.
         """
-        asked = (_texts(by), _texts(where), _day(start), _day(end), grain, _texts(order), limit, compare)
-        return self.ask(Question(_texts(metrics), *asked)).arrow()
+        question = _question(metrics, by, where, start, end, grain, order, limit, compare)
+        return self.ask(question).arrow()
 
     def ask(self, question: Question) -> Answer:
         """Answer a question with all that belongs to it: rows, labels, notes, plan and SQL."""
@@ -146,8 +147,7 @@ class Company:
 
         Nothing is read.
         """
-        asked = (_texts(by), _texts(where), _day(start), _day(end), grain, _texts(order), limit, compare)
-        question = Question(_texts(metrics), *asked)
+        question = _question(metrics, by, where, start, end, grain, order, limit, compare)
         answer = self.ask(question)
         return Explained(answer.plan, answer.sql, answer.tables)
 
@@ -158,19 +158,66 @@ class Company:
 
         With `metrics`, the dimension is the one that these can be split by.
         """
-        sql = library.values_sql(self._source, dimension, _texts(metrics), _texts(where), limit=limit)
+        told = _text("dimension", dimension) or "", _texts("metrics", metrics), _texts("where", where)
+        sql = library.values_sql(self._source, *told, limit=_number(limit))
         return self._source.connection.sql(sql).to_arrow_table()
 
     def span(self, dimension: str, *, metrics: Texts = (), where: Texts = ()) -> pa.Table:
         """Give the first and the last member of a dimension: one row, `<name>__min` and `<name>__max`."""
-        sql = library.values_sql(self._source, dimension, _texts(metrics), _texts(where), ends=True)
+        told = _text("dimension", dimension) or "", _texts("metrics", metrics), _texts("where", where)
+        sql = library.values_sql(self._source, *told, ends=True)
         return self._source.connection.sql(sql).to_arrow_table()
 
 
-def _texts(given: Texts) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given or ())
+def _question(
+    metrics: Texts,
+    by: Texts,
+    where: Texts,
+    start: Day,
+    end: Day,
+    grain: str | None,
+    order: Texts,
+    limit: int | None,
+    compare: str | None,
+) -> Question:
+    return Question(
+        _texts("metrics", metrics),
+        _texts("by", by),
+        _texts("where", where),
+        _day("start", start),
+        _day("end", end),
+        _text("grain", grain),
+        _texts("order", order),
+        _number(limit),
+        _text("compare", compare),
+    )
 
 
-def _day(given: Day) -> str | None:
+def _texts(name: str, given: Texts) -> tuple[str, ...]:
+    found = (given,) if isinstance(given, str) else given or ()
+    if not isinstance(found, Iterable) or not all(isinstance(item, str) for item in found):
+        raise _wrong(name, given, "Give a text, or a list of texts: 'net_sales', ['net_sales', 'orders'].")
+    return tuple(found)
+
+
+def _text(name: str, given: str | None) -> str | None:
+    if not isinstance(given, str | None):
+        raise _wrong(name, given, "Give a text.")
+    return given
+
+
+def _number(given: int | None) -> int | None:
+    if not isinstance(given, int | None) or isinstance(given, bool):
+        raise _wrong("limit", given, "Give a whole number of rows: 10.")
+    return given
+
+
+def _day(name: str, given: Day) -> str | None:
     """Write a date as text; of a moment, its day."""
+    if not isinstance(given, date | str | None):
+        raise _wrong(name, given, "Give a date, or a day, month, quarter or year as text: '2026-01'.")
     return f"{given:%Y-%m-%d}" if isinstance(given, date) else given
+
+
+def _wrong(name: str, given: object, todo: str) -> UsageError:
+    return UsageError(f"{name!r} cannot be {given!r}", todo=todo, code="bad-query")

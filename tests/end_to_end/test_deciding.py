@@ -86,6 +86,7 @@ def test_what_a_failed_check_touches_is_held_and_the_rest_is_published(undecided
     _, _, told = undecided.words.partition("Held back: ")
     assert "campaign" in told
     assert "the last good figures are shown, of demo-000001" in told
+    assert re.search(r"e\.g\. load \d+, row_number 1, row_key 100, reason conflict: same key", told)
     kept_back = held(undecided)
     assert kept_back.keys() >= ON_COSTS
     assert kept_back.keys().isdisjoint({"headcount", "orders", "work_orders", "purchase_spend", "tickets"})

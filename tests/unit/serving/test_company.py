@@ -42,6 +42,34 @@ def test_chinese_names_are_understood(company):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("limit", "5"),
+        ("limit", True),
+        ("start", 2026),
+        ("by", 5),
+        ("by", [{"name": "category"}]),
+        ("where", 5),
+        ("order", [None]),
+        ("grain", 1),
+        ("compare", ["previous"]),
+    ],
+)
+def test_what_is_of_another_kind_is_refused(company, name, given):
+    for asked in (company.query, company.explain):
+        with pytest.raises(UsageError, match=f"'{name}' cannot be"):
+            asked("net_sales", **{name: given})
+
+
+def test_metrics_and_dimensions_are_texts(company):
+    for ask in (company.query, company.dimensions, lambda given: company.values("category", metrics=given)):
+        with pytest.raises(UsageError, match="'metrics' cannot be"):
+            ask([None])
+    with pytest.raises(UsageError, match="'dimension' cannot be"):
+        company.values(5)
+
+
 def test_dates_may_be_dates_and_nothing_may_be_none(company):
     asked = {"by": None, "start": date(2026, 1, 1), "end": datetime(2026, 2, 28, 12)}
     expected = company.query("net_sales", start="2026-01-01", end="2026-02-28").to_pylist()
