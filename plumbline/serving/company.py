@@ -196,28 +196,32 @@ def _question(
 def _texts(name: str, given: Texts) -> tuple[str, ...]:
     found = (given,) if isinstance(given, str) else given or ()
     if not isinstance(found, Iterable) or not all(isinstance(item, str) for item in found):
-        raise _wrong(name, given, "Give a text, or a list of texts: 'net_sales', ['net_sales', 'orders'].")
+        raise _of_another_kind(
+            name, given, "Give a text, or a list of texts: 'net_sales', ['net_sales', 'orders']."
+        )
     return tuple(found)
 
 
 def _text(name: str, given: str | None) -> str | None:
     if not isinstance(given, str | None):
-        raise _wrong(name, given, "Give a text.")
+        raise _of_another_kind(name, given, "Give a text.")
     return given
 
 
 def _number(given: int | None) -> int | None:
     if not isinstance(given, int | None) or isinstance(given, bool):
-        raise _wrong("limit", given, "Give a whole number of rows: 10.")
+        raise _of_another_kind("limit", given, "Give a whole number of rows: 10.")
     return given
 
 
 def _day(name: str, given: Day) -> str | None:
     """Write a date as text; of a moment, its day."""
     if not isinstance(given, date | str | None):
-        raise _wrong(name, given, "Give a date, or a day, month, quarter or year as text: '2026-01'.")
+        raise _of_another_kind(
+            name, given, "Give a date, or a day, month, quarter or year as text: '2026-01'."
+        )
     return f"{given:%Y-%m-%d}" if isinstance(given, date) else given
 
 
-def _wrong(name: str, given: object, todo: str) -> UsageError:
+def _of_another_kind(name: str, given: object, todo: str) -> UsageError:
     return UsageError(f"{name!r} cannot be {given!r}", todo=todo, code="bad-query")
