@@ -91,11 +91,12 @@ class Graph:
         if not nearest:
             raise self._unknown(models, item, asked)
         if len(nearest) > 1:
-            raise _ambiguous(item, [found[0].name for found in nearest], "Both are as near.", asked)
+            raise _ambiguous(item, [found[0].name for found in nearest], asked)
         if alone := self._alone(models, item.name, nearest[0]):
             without = [model for model in models if not self._has(model, item.name, alone.name)]
             why = f"No way leads from {' and '.join(without)} to {alone.name!r}."
-            raise _ambiguous(item, [alone.name, nearest[0][0].name], why, asked)
+            todo = f"Write {nearest[0][0].name!r}, or ask for the metrics apart."
+            raise _ambiguous(item, [alone.name, nearest[0][0].name], asked, why, todo)
         columns = {
             model: self._at_grain(found.column, item, asked)
             for model, found in zip(models, nearest[0], strict=True)
@@ -317,11 +318,17 @@ def _ends_with(links: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     return not wanted or links[-len(wanted) :] == wanted
 
 
-def _ambiguous(item: GroupBy, names: list[str], why: str, asked: str) -> DefinitionError:
+def _ambiguous(
+    item: GroupBy,
+    names: list[str],
+    asked: str,
+    why: str = "Both are as near.",
+    todo: str = "Write the one that you mean in full.",
+) -> DefinitionError:
     return DefinitionError(
         f"{item.name!r} may mean {' or '.join(sorted(names))}",
         where=asked,
         why=why,
-        todo="Write the one that you mean in full.",
+        todo=todo,
         code="ambiguous-dimension",
     )

@@ -90,6 +90,7 @@ def test_a_name_that_is_nearer_for_one_metric_alone_must_be_written_in_full(comp
         company.query("orders tickets", "territory__name")
     assert caught.value.code == "ambiguous-dimension"
     assert "customer__territory__name or territory__name" in str(caught.value)
+    assert "Write 'customer__territory__name', or ask for the metrics apart." in caught.value.todo
     assert company.query("orders tickets", "customer__territory__name") == []
     assert company.query("tickets", "territory__name") == []
 
