@@ -158,14 +158,17 @@ class Company:
 
         With `metrics`, the dimension is the one that these can be split by.
         """
-        told = _text("dimension", dimension) or "", _texts("metrics", metrics), _texts("where", where)
-        sql = library.values_sql(self._source, *told, limit=_number(limit))
-        return self._source.connection.sql(sql).to_arrow_table()
+        return self._members(dimension, metrics, where, limit=_number(limit))
 
     def span(self, dimension: str, *, metrics: Texts = (), where: Texts = ()) -> pa.Table:
         """Give the first and the last member of a dimension: one row, `<name>__min` and `<name>__max`."""
+        return self._members(dimension, metrics, where, ends=True)
+
+    def _members(
+        self, dimension: str, metrics: Texts, where: Texts, *, limit: int | None = None, ends: bool = False
+    ) -> pa.Table:
         told = _text("dimension", dimension) or "", _texts("metrics", metrics), _texts("where", where)
-        sql = library.values_sql(self._source, *told, ends=True)
+        sql = library.values_sql(self._source, *told, limit=limit, ends=ends)
         return self._source.connection.sql(sql).to_arrow_table()
 
 
