@@ -19,6 +19,7 @@ PlumblineError                 every mistake that a user can mend; shown without
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 
 _UNUSABLE_NUMBERS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
 _DISK_FULL_NUMBERS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -205,5 +206,12 @@ def closest(name: str, candidates: list[str]) -> list[str]:
 
 def did_you_mean(name: str, candidates: list[str]) -> str:
     """Suggest the closest candidates: `Did you mean 'revenue'?`, or nothing."""
-    close = closest(name, candidates)
-    return f"Did you mean {' or '.join(repr(text) for text in close)}?" if close else ""
+    return suggested(closest(name, candidates))
+
+
+def suggested(names: Sequence[str], places: Sequence[str] = ()) -> str:
+    """Suggest names, and tell the places where they are defined; nothing for no names."""
+    if not names:
+        return ""
+    where = f" Defined in {', '.join(places)}." if places else ""
+    return f"Did you mean {' or '.join(map(repr, names))}?{where}"

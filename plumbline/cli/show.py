@@ -38,10 +38,13 @@ def register(subparsers: Any) -> None:
     showing = subparsers.add_parser(
         "show",
         help="tell what a metric means, who owns it and where it comes from",
-        description="Show everything the published library says of one metric.",
-        epilog="Example: plumb show net_sales. The metric may be given by label or synonym, also in Chinese.",
+        description="Show everything the published library says of one metric, or of a published table.",
+        epilog="Examples: plumb show net_sales; plumb show sales_monthly. Labels and synonyms will do, "
+        "also in Chinese.",
     )
-    showing.add_argument("metric", metavar="METRIC", help="name, label or synonym")
+    showing.add_argument(
+        "metric", metavar="METRIC", help="name, label or synonym; or the name of a saved query"
+    )
     for parser in (listing, showing):
         parser.add_argument("--company", default="demo", help="whose library (default: demo)")
         parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
@@ -83,6 +86,8 @@ def _list(source: Source, options: argparse.Namespace) -> None:
         entries = [
             {name: "(none)" if value is None else str(value) for name, value in e.items()} for e in entries
         ]
+    if options.kind == "dimensions":
+        entries = [{name: value for name, value in e.items() if name != "synonyms"} for e in entries]
     if options.kind == "saved-queries":
         entries = [{**entry, "metrics": len(entry["metrics"])} for entry in entries]
     for line in _table(entries):
@@ -111,11 +116,11 @@ def _require_fitting(options: argparse.Namespace) -> None:
 def _show(source: Source, options: argparse.Namespace) -> None:
     from plumbline.serving import library
 
-    entry = library.show_metric(source, options.metric)
+    entry = library.show(source, options.metric)
     if options.format == "json":
         _print_json(entry)
         return
-    targets = entry.pop("targets")
+    targets = entry.pop("targets", [])
     told = [
         (name.replace("_", " "), _text(value)) for name, value in entry.items() if value not in (None, "", [])
     ]

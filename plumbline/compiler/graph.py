@@ -13,9 +13,9 @@ from plumbline.definitions import (
     Entity,
     GroupBy,
     SemanticModel,
-    where_defined,
+    places_of,
 )
-from plumbline.errors import DefinitionError, closest, did_you_mean
+from plumbline.errors import DefinitionError, closest, did_you_mean, suggested
 
 _KEYS = ("primary", "unique", "natural")
 # A name may leave out the start of its way; longer ways are not searched for what was left out.
@@ -251,14 +251,7 @@ class Graph:
     def _suggested(self, name: str, known: Sequence[str]) -> str:
         """Suggest names that are spelt nearly so, or have the word in them, and where these are defined."""
         found = closest(name, list(known)) or [text for text in known if name in text][:3]
-        if not found:
-            return ""
-        models = {model.primary_entity: model.name for model in self.definitions.models.values()}
-        keys = (text.rpartition("__")[0].rpartition("__")[2] for text in found)
-        named = dict.fromkeys(models[key] for key in keys if key in models)
-        places = filter(None, (where_defined(self.definitions, "semantic_models", model) for model in named))
-        where = ", ".join(places)
-        return f"Did you mean {' or '.join(map(repr, found))}?{f' Defined in {where}.' if where else ''}"
+        return suggested(found, places_of(self.definitions, "dimensions", found))
 
     def names(self, models: Sequence[str]) -> list[str]:
         """Name what all the models can be grouped by, over up to two joins."""

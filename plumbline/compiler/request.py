@@ -15,10 +15,10 @@ from plumbline.definitions import (
     GroupBy,
     Metric,
     parse_group_by,
+    places_of,
     project_of,
-    where_defined,
 )
-from plumbline.errors import DefinitionError, closest, did_you_mean
+from plumbline.errors import DefinitionError, closest, did_you_mean, suggested
 
 _KEYS = (
     "metrics",
@@ -247,7 +247,8 @@ def _range(value: Any) -> tuple[str, str] | None:
 def _with_saved_query(definitions: Definitions, request: Request, name: str) -> Request:
     saved = definitions.saved_queries.get(name)
     if not saved:
-        hint = _suggested(definitions, "saved_queries", closest(name, list(definitions.saved_queries)))
+        close = closest(name, list(definitions.saved_queries))
+        hint = suggested(close, places_of(definitions, "saved_queries", close))
         hint = hint or "`plumb list saved-queries` names them all."
         raise _wrong(f"unknown saved query {name!r}", hint, "unknown-saved-query")
     if request.metrics or request.group_by:
@@ -299,22 +300,11 @@ def meant(definitions: Definitions, text: str) -> str:
     found = called[:3] or closest(text, list(definitions.metrics))
     if not found:
         return "`plumb list metrics` names them all."
-    return _suggested(definitions, "metrics", found)
-
-
-def _suggested(definitions: Definitions, section: str, names: Sequence[str]) -> str:
-    """Suggest names, and tell where they are defined."""
-    if not names:
-        return ""
-    places = filter(None, (where_defined(definitions, section, name) for name in names))
-    where = ", ".join(dict.fromkeys(places))
-    return f"Did you mean {' or '.join(map(repr, names))}?{f' Defined in {where}.' if where else ''}"
+    return suggested(found, places_of(definitions, "metrics", found))
 
 
 def _words_for(metric: Metric) -> set[str]:
-    told = metric.governance
-    names = (metric.label, told.label_zh, *told.synonyms, *told.synonyms_zh)
-    return {name.casefold().replace("_", " ") for name in names}
+    return {name.casefold().replace("_", " ") for name in metric.words}
 
 
 def _nothing_defined(definitions: Definitions) -> DefinitionError:

@@ -1,7 +1,7 @@
 """The governed definitions: what metrics/ says, loaded from dbt's semantic manifest without dbt."""
 
 from plumbline.definitions.load import load, loaded, parse_group_by
-from plumbline.definitions.locate import project_of, where_defined
+from plumbline.definitions.locate import places_of, project_of, where_defined
 from plumbline.definitions.model import (
     GRAINS,
     METRIC_TIME,
@@ -47,6 +47,7 @@ __all__ = [
     "load",
     "loaded",
     "parse_group_by",
+    "places_of",
     "project_of",
     "where_defined",
 ]

@@ -352,6 +352,8 @@ def _dimension(item: Mapping[str, Any]) -> Dimension:
         is_partition=bool(item.get("is_partition")),
         validity=next((part for part in ("start", "end") if validity.get(f"is_{part}")), ""),
         person=meta.get("person") is True,
+        synonyms=_texts(meta, "synonyms"),
+        synonyms_zh=_texts(meta, "synonyms_zh"),
     )
 
 

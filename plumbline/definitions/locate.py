@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,19 @@ def where_defined(definitions: Definitions, section: str, name: str) -> str:
             if (found, item) == (section, name):
                 return f"{path.relative_to(str(root)).as_posix()}:{number}"
     return ""
+
+
+def places_of(definitions: Definitions, section: str, names: Iterable[str]) -> list[str]:
+    """Tell where each of the names is defined, once per place; see `where_defined`.
+
+    Of `dimensions`, by full names, it is the place of the semantic model that has them.
+    """
+    if section == "dimensions":
+        models = {model.primary_entity: model.name for model in definitions.models.values()}
+        keys = (name.rpartition("__")[0].rpartition("__")[2] for name in names)
+        return places_of(definitions, "semantic_models", [models[key] for key in keys if key in models])
+    found = (where_defined(definitions, section, name) for name in names)
+    return list(dict.fromkeys(place for place in found if place))
 
 
 def project_of(definitions: Definitions) -> Path | None:

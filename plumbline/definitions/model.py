@@ -140,6 +140,13 @@ class Metric:
     time_grain: str = ""
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """What people call it: its name, labels and synonyms, in English and Chinese."""
+        told = self.governance
+        called = (self.name, self.label, told.label_zh, *told.synonyms, *told.synonyms_zh)
+        return tuple(word for word in dict.fromkeys(called) if word)
+
+    @property
     def numerator(self) -> str:
         """The metric above the line of a ratio, or ''."""
         return self.inputs[0].name if self.type == "ratio" else ""
@@ -174,6 +181,14 @@ class Dimension:
     validity: str = ""
     # whether its members are persons
     person: bool = False
+    synonyms: tuple[str, ...] = ()
+    synonyms_zh: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What people call it: its own name, labels and synonyms, in English and Chinese."""
+        called = (self.name, self.label, self.label_zh, *self.synonyms, *self.synonyms_zh)
+        return tuple(word for word in dict.fromkeys(called) if word)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,9 @@ _META_KEYS = (
 )
 METRIC_META: Known = {**dict.fromkeys(_META_KEYS, _ANY), "owner": _OWNER}
 _ELEMENT_META: Known = {"meta": {"label_zh": _ANY, "person": _ANY}}
+_DIMENSION_META: Known = {
+    "meta": dict.fromkeys(("label_zh", "person", "synonyms", "synonyms_zh"), _ANY),
+}
 _CONVERSION: Known = {
     **dict.fromkeys(("entity", "calculation", "window", "constant_properties"), _ANY),
     "base_measure": _MEASURE_INPUT,
@@ -69,7 +72,7 @@ _MEASURE: Known = {
 _DIMENSION: Known = {
     **dict.fromkeys(("name", "label", "description", "type", "expr", "is_partition"), _ANY),
     "type_params": dict.fromkeys(("time_granularity", "validity_params"), _ANY),
-    "config": _ELEMENT_META,
+    "config": _DIMENSION_META,
 }
 _ENTITY: Known = {
     **dict.fromkeys(("name", "label", "description", "type", "expr", "role"), _ANY),

@@ -127,14 +127,27 @@ def names_mean_one_metric(context: Context) -> Iterator[Finding]:
     """A name, label or synonym belongs to one metric."""
     first: dict[str, Metric] = {}
     for metric in sorted(context.metrics, key=lambda item: (item.location.file, item.location.line)):
-        told = metric.governance
-        texts = (metric.name, metric.label, told.label_zh, *told.synonyms, *told.synonyms_zh)
-        for text in dict.fromkeys(item.strip().casefold() for item in texts if item.strip()):
+        for text in dict.fromkeys(item.strip().casefold() for item in metric.words if item.strip()):
             other = first.setdefault(text, metric)
             if other is not metric:
                 todo = f"Keep it at one of them; {other.name!r} stands at {other.location}."
                 what = f"is called {text!r}, and so is {other.name!r}"
                 yield _finding(metric, what, todo, "shared-name")
+
+
+def words_mean_one_dimension(context: Context) -> Iterator[Finding]:
+    """A label or synonym of a dimension is that of no metric, and of no other dimension of its model."""
+    metrics = {word.casefold(): metric.name for metric in context.metrics for word in metric.words}
+    for model in context.definitions.models.values():
+        first: dict[str, str] = {}
+        for dimension in model.dimensions:
+            for word in dict.fromkeys(text.casefold() for text in dimension.words):
+                other = first.setdefault(word, dimension.name)
+                taken = other if other != dimension.name else metrics.get(word, "")
+                if taken and word != dimension.name:
+                    called = f"dimension {dimension.name!r} of {model.name!r} is called {word!r}"
+                    what = f"{called}, and so is {taken!r}"
+                    yield Finding(model.location, what, "Keep it at one of them.", "shared-name")
 
 
 def sources_are_declared(context: Context) -> Iterator[Finding]:
@@ -233,6 +246,7 @@ RULES: tuple[Rule, ...] = (
     choices_are_known,
     reviews_are_not_overdue,
     names_mean_one_metric,
+    words_mean_one_dimension,
     sources_are_declared,
     sources_feed_the_metric,
     saved_queries_are_labelled,

@@ -131,8 +131,13 @@ def label_column(column: str, labels: Mapping[str, Label]) -> Label | None:
     if part.name == METRIC_TIME and part.grain:
         return Label(column, part.grain.capitalize(), grain_zh, "First day of the period.")
     if part.grain and part.name in labels:
-        found = labels[part.name]
-        return Label(column, f"{found.label or part.name}, {part.grain}", f"{found.label_zh}（{grain_zh}）")
+        told = labels[part.name]
+        return Label(column, f"{told.label or part.name}, {part.grain}", f"{told.label_zh}（{grain_zh}）")
+    key, _, rest = column.partition("__")
+    if found := label_column(rest, labels) if rest else None:
+        # The whole way to a dimension: `customer__territory__name`.
+        of = labels[key].label if key in labels else key
+        return Label(column, f"{found.label or rest} ({of.lower()})", f"{found.label_zh}（{key}）")
     return None
 
 

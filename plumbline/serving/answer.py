@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -204,19 +204,10 @@ class Answer:
         return keys == {name.removeprefix("-") for name in order}
 
     def _arrow_of(self, sql: str, most: int | None) -> pa.Table:
-        import pyarrow as pa
-
         with self._mending():
             found = self._source.connection.sql(sql)
             table = (found if most is None else found.limit(most)).to_arrow_table()
-        for index, (column, kind) in enumerate(zip(self.columns, table.schema.types, strict=True)):
-            wanted = pa.date32() if column.is_date and pa.types.is_timestamp(kind) else None
-            if kind == pa.decimal128(38, 0):
-                # What DuckDB adds up from integers is a HUGEINT, which Arrow knows as a decimal only.
-                wanted = pa.int64()
-            if wanted:
-                table = table.set_column(index, column.name, table.column(index).cast(wanted))
-        return table
+        return in_plain_types(table, {column.name for column in self.columns if column.is_date})
 
     @contextmanager
     def _mending(self) -> Iterator[None]:
@@ -255,6 +246,20 @@ def _bad_condition(conditions: Sequence[str], why: str) -> DefinitionError:
         "number.",
         code="bad-condition",
     )
+
+
+def in_plain_types(table: pa.Table, days: Collection[str]) -> pa.Table:
+    """Make dates of the moments in the columns `days`, and int64 of whole numbers."""
+    import pyarrow as pa
+
+    for index, column in enumerate(table.schema):
+        wanted = pa.date32() if column.name in days and pa.types.is_timestamp(column.type) else None
+        if column.type == pa.decimal128(38, 0):
+            # What DuckDB adds up from integers is a HUGEINT, which Arrow knows as a decimal only.
+            wanted = pa.int64()
+        if wanted:
+            table = table.set_column(index, column.name, table.column(index).cast(wanted))
+    return table
 
 
 def whole_day(value: Any) -> Any:

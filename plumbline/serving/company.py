@@ -20,7 +20,8 @@ from plumbline.errors import UsageError
 from plumbline.project import Home, Project
 from plumbline.publication import Publication
 from plumbline.serving import library
-from plumbline.serving.answer import Answer
+from plumbline.serving.answer import Answer, in_plain_types
+from plumbline.serving.compare import STEPS
 from plumbline.serving.door import ask
 from plumbline.serving.reader import Source, open_generation, open_live
 from plumbline.serving.resolve import Question
@@ -61,7 +62,19 @@ class Company:
 
     def __init__(self, home: Home, source: Source) -> None:
         self._home = home
-        self._source = source
+        self._opened: Source | None = source
+
+    @property
+    def _source(self) -> Source:
+        """What answers; raises UsageError when it was closed."""
+        if self._opened is None:
+            raise UsageError(
+                f"{self._home.root.name!r} is closed",
+                why="It answers until `close`, or the end of its `with`.",
+                todo=f"Open it again: plumbline.open_company({self._home.root.name!r}).",
+                code="closed",
+            )
+        return self._opened
 
     def __enter__(self) -> Company:
         return self
@@ -72,8 +85,10 @@ class Company:
         self.close()
 
     def close(self) -> None:
-        """Let go of the generation."""
-        self._source.close()
+        """Let go of the generation; what is asked afterwards is refused."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
     @property
     def publication(self) -> Publication | None:
@@ -89,7 +104,10 @@ class Company:
         return library.list_metrics(self._source)
 
     def dimensions(self, metrics: Texts = ()) -> list[dict[str, Any]]:
-        """List what all of these metrics (none: any) can be split by: name, label, label_zh, type."""
+        """List what all of these metrics (none: any) can be split by.
+
+        Each has name, label, label_zh, type, synonyms.
+        """
         return library.list_dimensions(self._source, list(_texts("metrics", metrics)))
 
     def entities(self) -> list[dict[str, Any]]:
@@ -101,8 +119,11 @@ class Company:
         return library.list_saved_queries(self._source)
 
     def show(self, metric: str) -> dict[str, Any]:
-        """Give everything the library says of a metric: meaning, owner, formula, targets, dimensions."""
-        return library.show_metric(self._source, metric)
+        """Give everything the library says of a metric: meaning, owner, formula, targets, dimensions.
+
+        Of a saved query: name, label, label_zh, description, domain, metrics, by, where, rows, table.
+        """
+        return library.show(self._source, metric)
 
     def query(
         self,
@@ -156,12 +177,16 @@ class Company:
     ) -> pa.Table:
         """List the members of a dimension in order, as an Arrow table of one column.
 
-        With `metrics`, the dimension is the one that these can be split by.
+        With `metrics`, the dimension is the one that these can be split by, and `metric_time` has the days
+        with a figure of one of them; otherwise `metric_time` is the whole calendar.
         """
         return self._members(dimension, metrics, where, limit=_number(limit))
 
     def span(self, dimension: str, *, metrics: Texts = (), where: Texts = ()) -> pa.Table:
-        """Give the first and the last member of a dimension: one row, `<name>__min` and `<name>__max`."""
+        """Give the first and the last member of a dimension: one row, `<name>__min` and `<name>__max`.
+
+        With `metrics` as for `values`: `metric_time` is then from the first day with a figure to the last.
+        """
         return self._members(dimension, metrics, where, ends=True)
 
     def _members(
@@ -169,7 +194,13 @@ class Company:
     ) -> pa.Table:
         told = _text("dimension", dimension) or "", _texts("metrics", metrics), _texts("where", where)
         sql = library.values_sql(self._source, *told, limit=limit, ends=ends)
-        return self._source.connection.sql(sql).to_arrow_table()
+        table = self._source.connection.sql(sql).to_arrow_table()
+        days = {name for name in table.column_names if _is_period(name)}
+        return in_plain_types(table, days)
+
+
+def _is_period(column: str) -> bool:
+    return column.removesuffix("__min").removesuffix("__max").rpartition("__")[2] in STEPS
 
 
 def _question(

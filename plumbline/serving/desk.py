@@ -322,7 +322,7 @@ class Visit:
         return [dict(entry) for entry in listed[self.role]]
 
     def dimensions(self, metrics: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """List what all of these metrics can be split by: name, label, label_zh, type."""
+        """List what all of these metrics can be split by: name, label, label_zh, type, synonyms."""
         return library.list_dimensions(self._source, metrics, self.words)
 
     def entities(self) -> list[dict[str, Any]]:

@@ -143,13 +143,15 @@ class Edition:
     def vocabulary(self, role: str = "") -> Vocabulary:
         """Give the words that a role may use; without one, those of somebody who sees everything."""
         if role not in self._words:
-            everything = self._words.setdefault("", Vocabulary(self.definitions))
+            # Who asks a server has no files to look into.
+            is_local = self.tables is None
+            everything = self._words.setdefault("", Vocabulary(self.definitions, is_local=is_local))
             if role:
                 from plumbline.access import Policy
 
                 policy = self.policy or Policy(self.home.root.name)
                 sight = sight_of(policy, role, everything)
-                self._words[role] = Vocabulary(self.definitions, sight)
+                self._words[role] = Vocabulary(self.definitions, sight, is_local=is_local)
         return self._words[role]
 
     def require_available(self, metrics: Sequence[str]) -> None:

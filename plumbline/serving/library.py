@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from plumbline.compiler import compile
-from plumbline.definitions import METRIC_TIME, GroupBy, loaded
+from plumbline.definitions import METRIC_TIME, GroupBy, SavedQuery, loaded
 from plumbline.errors import DefinitionError
 from plumbline.indicators.coverage import data_from, read_coverage
 from plumbline.indicators.sight import Days, in_months, together
@@ -15,6 +15,7 @@ from plumbline.publication.sql import identifier, tables_of
 from plumbline.serving.answer import whole_day
 from plumbline.serving.compare import STEPS
 from plumbline.serving.reader import Source
+from plumbline.serving.sight import Sight
 from plumbline.serving.vocabulary import Vocabulary
 
 _WORST = ("held", "stale", "certified_with_warnings")
@@ -110,17 +111,18 @@ def list_dimensions(
     vocabulary = words or Vocabulary(loaded(source.manifest))
     names = vocabulary.dimensions([vocabulary.metric(text) for text in metrics])
     known = vocabulary.splits
-    time = {"name": "metric_time", "label": "Time of the metric", "label_zh": "指标时间", "type": "time"}
+    time = {"name": METRIC_TIME, "label": "Time of the metric", "label_zh": "指标时间", "type": "time"}
     found = [
         {
             "name": name,
             "label": known[name].label,
             "label_zh": known[name].label_zh,
             "type": known[name].type,
+            "synonyms": [*known[name].synonyms, *known[name].synonyms_zh],
         }
         for name in names
     ]
-    return [time, *found]
+    return [{**time, "synonyms": []}, *found]
 
 
 def list_values(
@@ -146,14 +148,21 @@ def values_sql(
     ends: bool = False,
     words: Vocabulary | None = None,
 ) -> str:
-    """Write SQL for the members of a dimension that meet the conditions, or for the first and the last."""
+    """Write SQL for the members of a dimension that meet the conditions, or for the first and the last.
+
+    The time of metrics has the periods in which one of them has a figure.
+    """
     vocabulary = words or Vocabulary(loaded(source.manifest))
     names = [vocabulary.metric(text) for text in metrics]
     item = vocabulary.group_by(dimension, names)
     _require_reachable(vocabulary, names, item)
     conditions = [vocabulary.where(text, ()) for text in where]
     if vocabulary.sight.is_limited:
-        return _values_seen_sql(source, vocabulary, item, names, conditions, limit, ends)
+        asked = [next(iter(names), "") or _first_split_by(vocabulary, item)]
+        conditions += vocabulary.sight.limits(asked)
+        return _values_seen_sql(source, item, asked, conditions, limit, ends)
+    if names and item.name == METRIC_TIME:
+        return _values_seen_sql(source, item, names, conditions, limit, ends)
     query = {
         "group_by": [item.column],
         "where": conditions,
@@ -166,18 +175,15 @@ def values_sql(
 
 def _values_seen_sql(
     source: Source,
-    vocabulary: Vocabulary,
     item: GroupBy,
-    names: Sequence[str],
+    metrics: Sequence[str],
     where: Sequence[str],
     limit: int | None,
     ends: bool,
 ) -> str:
-    """Write SQL for the members that a role sees: those with a figure of a metric that it sees."""
-    metric = next(iter(names), "") or _first_split_by(vocabulary, item)
-    limits = vocabulary.sight.limits([metric])
+    """Write SQL for the members that have a figure of one of the metrics."""
     asked = {"name": item.column, "alias": item.column}
-    query = {"metrics": [metric], "group_by": [asked], "where": [*where, *limits]}
+    query = {"metrics": list(dict.fromkeys(metrics)), "group_by": [asked], "where": list(where)}
     column = identifier(item.column)
     shown = f"min({column}) AS {identifier(item.column + '__min')}, max({column}) AS "
     shown = f"{shown}{identifier(item.column + '__max')}" if ends else f"DISTINCT {column}"
@@ -220,20 +226,40 @@ def list_saved_queries(source: Source, words: Vocabulary | None = None) -> list[
     """List the published wide tables: what they hold, by what they are split, and how many rows."""
     published = _published_tables(source)
     vocabulary = words or Vocabulary(loaded(source.manifest))
-    sight = vocabulary.sight
     listed = [
-        {
-            "name": query.name,
-            "label": query.label,
-            "label_zh": published.get(query.name, ("", None))[0],
-            "metrics": [metric for metric in query.metrics if sight.sees(metric)],
-            "by": [item.published for item in query.group_by if sight.names(item.name)],
-            # How many there are would tell of rows that the role does not see.
-            "rows": None if sight.is_limited else published.get(query.name, ("", None))[1],
-        }
+        _told_of_table(query, published, vocabulary.sight)
         for query in vocabulary.definitions.saved_queries.values()
     ]
     return [entry for entry in listed if entry["metrics"]]
+
+
+def _told_of_table(
+    query: SavedQuery, published: Mapping[str, tuple[str, int]], sight: Sight
+) -> dict[str, Any]:
+    label_zh, rows = published.get(query.name, ("", None))
+    return {
+        "name": query.name,
+        "label": query.label,
+        "label_zh": label_zh,
+        "metrics": [metric for metric in query.metrics if sight.sees(metric)],
+        "by": [item.published for item in query.group_by if sight.names(item.name)],
+        # How many there are would tell of rows that the role does not see.
+        "rows": None if sight.is_limited else rows,
+    }
+
+
+def show(source: Source, text: str, words: Vocabulary | None = None) -> dict[str, Any]:
+    """Show everything the library says of a metric, or of a published table."""
+    vocabulary = words or Vocabulary(loaded(source.manifest))
+    name = "" if text in vocabulary.known else vocabulary.table(text)
+    if not name:
+        return show_metric(source, text, vocabulary)
+    query = vocabulary.definitions.saved_queries[name]
+    told = _told_of_table(query, _published_tables(source), vocabulary.sight)
+    # A condition may name what the role does not see.
+    where = [] if vocabulary.sight.is_limited else [" ".join(text.split()) for text in query.where]
+    read = {"table": f"published.{name}"} if source.publication else {}
+    return {"kind": "saved query", **told, "description": query.description, "where": where, **read}
 
 
 def show_metric(source: Source, text: str, words: Vocabulary | None = None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -58,15 +58,9 @@ class _Asked:
 
 
 def _found(metric: Metric, asked: _Asked) -> Found:
-    names = [name for name in _names(metric) if name]
-    score, called = max(((_named(name, asked), name) for name in names), key=lambda pair: pair[0])
+    score, called = max(((_named(name, asked), name) for name in metric.words), key=lambda pair: pair[0])
     about = " ".join((metric.description, metric.governance.domain, str(metric.governance.owner)))
     return Found(metric, round(min(1.0, score) + _DESCRIBED * _described(about, asked), 4), called)
-
-
-def _names(metric: Metric) -> Sequence[str]:
-    told = metric.governance
-    return (metric.name, metric.label, told.label_zh, *told.synonyms, *told.synonyms_zh)
 
 
 def _named(name: str, asked: _Asked) -> float:

@@ -4,20 +4,46 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from plumbline.errors import DefinitionError, closest, did_you_mean
+from plumbline.errors import DefinitionError, closest, did_you_mean, suggested
 
+_NAMED = 8
 _METRIC_VALUES = "A condition on the value of a metric is on a figure of the answer."
 
 
-def unknown(kind: str, text: str, known: Iterable[str], where: str = "") -> DefinitionError:
-    """Say that no metric, or no dimension, is called so, and which are called nearly so."""
+def unknown(
+    kind: str,
+    text: str,
+    known: Iterable[str],
+    where: str = "",
+    *,
+    defined: Callable[[Sequence[str]], Sequence[str]] = lambda words: (),
+    possible: Sequence[str] = (),
+) -> DefinitionError:
+    """Say that no metric, or no dimension, is called so, and which are called nearly so.
+
+    `defined` tells where those are that are suggested; where none is, some that are `possible` are named.
+    """
+    close = closest(text, list(known))
+    todo = suggested(close, defined(close)) or f"`plumb list {kind}s` names them all."
+    if possible and not close:
+        todo = f"Possible: {_some(possible)}. {todo}"
     return DefinitionError(
         f"unknown {kind} {text!r}",
         where=where,
-        todo=did_you_mean(text, list(known)) or f"`plumb list {kind}s` names them all.",
+        todo=todo,
         code="unknown-metric" if kind == "metric" else "unknown-dimension",
+    )
+
+
+def table_for_metric(text: str, metrics: Sequence[str]) -> DefinitionError:
+    """Say that a published table stands where a metric is expected."""
+    return DefinitionError(
+        f"{text!r} is a published table, not a metric",
+        why=f"It has {_some(metrics)}.",
+        todo=f"`plumb show {text}` tells of it; ask for its metrics, or read published.{text}.",
+        code="unknown-metric",
     )
 
 
@@ -81,7 +107,13 @@ def not_asked_for(condition: str, word: str, name: str, metrics: Sequence[str]) 
 
 
 def unknown_in_condition(
-    condition: str, name: str, dimensions: Iterable[str], metrics: Iterable[str], asked: Sequence[str]
+    condition: str,
+    name: str,
+    dimensions: Iterable[str],
+    metrics: Iterable[str],
+    asked: Sequence[str],
+    *,
+    defined: Callable[[Sequence[str]], Sequence[str]],
 ) -> DefinitionError:
     """Say that a name in a condition is neither a dimension nor a metric, and what it may be instead."""
     of_metrics = [*metrics]
@@ -89,7 +121,7 @@ def unknown_in_condition(
     value = _stands_for_a_value(name, condition)
     hints = [f"A value stands in single quotes: '{name}'."] if value else []
     if close:
-        hints.append(f"Did you mean {' or '.join(map(repr, close))}?")
+        hints.append(suggested(close, defined(close)))
     if not value and set(close[:1]) & set(of_metrics) - set(asked):
         hints.append("A metric is compared only where it is asked for too.")
     return DefinitionError(
@@ -115,6 +147,11 @@ def bad_condition(condition: str, why: str) -> DefinitionError:
         todo="Write `product__category = 'Bikes'`, joined by AND, OR and NOT: no query, no comment.",
         code="bad-condition",
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _called(text: str, name: str) -> str:

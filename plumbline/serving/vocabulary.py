@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from plumbline.definitions import METRIC_TIME, TIMES, Definitions, GroupBy, parse_group_by
+from plumbline.definitions import METRIC_TIME, TIMES, Definitions, GroupBy, parse_group_by, places_of
 from plumbline.errors import DefinitionError
 from plumbline.serving.sight import EVERYTHING, Sight
 from plumbline.serving.unknown import (
@@ -21,6 +21,7 @@ from plumbline.serving.unknown import (
     not_asked_for,
     not_to_compare,
     period_in_condition,
+    table_for_metric,
     unknown,
     unknown_in_condition,
 )
@@ -65,11 +66,15 @@ _KEYWORDS = {
 
 
 class Vocabulary:
-    """Find metrics and dimensions by what people call them; what `sight` hides is nothing's name."""
+    """Find metrics and dimensions by what people call them; what `sight` hides is nothing's name.
 
-    def __init__(self, definitions: Definitions, sight: Sight = EVERYTHING) -> None:
+    Who asks where the project is (`is_local`) is also told where that is defined which is suggested.
+    """
+
+    def __init__(self, definitions: Definitions, sight: Sight = EVERYTHING, *, is_local: bool = True) -> None:
         self.definitions = definitions
         self.sight = sight
+        self._is_local = is_local
         self._found: dict[str, set[str]] = {}
 
     @cached_property
@@ -113,6 +118,17 @@ class Vocabulary:
         if not found and "__" in text and self._is_path(item.name):
             return item
         raise self._no_dimension(text, found, metrics)
+
+    def table(self, text: str) -> str:
+        """Name the one published table of this name or label that has a metric to ask for; '' for none."""
+        word = _plain(text)
+        found = [
+            saved.name
+            for saved in self.definitions.saved_queries.values()
+            if word in map(_plain, (saved.name, saved.label, saved.label_zh))
+            and {*saved.metrics} & {*self.known}
+        ]
+        return self._only(found)
 
     def grain(self, text: str) -> str:
         """Name a grain: `month`, `monthly`, `月`."""
@@ -162,21 +178,13 @@ class Vocabulary:
     def _metrics(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for metric in self.known.values():
-            told = metric.governance
-            words = (metric.name, metric.label, told.label_zh, *told.synonyms, *told.synonyms_zh)
-            for word in dict.fromkeys(_plain(word) for word in words if word):
+            for word in dict.fromkeys(map(_plain, metric.words)):
                 found.setdefault(word, []).append(metric.name)
         return found
 
     @property
     def _metrics_called(self) -> list[str]:
-        return [word for name in self.known for word in self._words_of(name)]
-
-    def _words_of(self, metric: str) -> list[str]:
-        """Give what a metric is called, for suggestions."""
-        found = self.definitions.metrics[metric]
-        told = found.governance
-        return [word for word in (metric, found.label, told.label_zh, *told.synonyms) if word]
+        return [word for metric in self.known.values() for word in metric.words]
 
     def _no_metric(self, text: str, found: Sequence[str]) -> DefinitionError:
         """Say why a text names no metric: several are called so, it is a dimension, or it is unknown."""
@@ -184,7 +192,10 @@ class Vocabulary:
             return ambiguous("metric", text, found)
         if dimension := self._dimension_meant(text):
             return dimension_for_metric(text, dimension)
-        return unknown("metric", text, self._metrics_called)
+        if table := self.table(text):
+            metrics = self.definitions.saved_queries[table].metrics
+            return table_for_metric(table, [name for name in metrics if name in self.known])
+        return unknown("metric", text, self._metrics_called, defined=self._defined)
 
     def _no_dimension(self, text: str, found: Sequence[str], metrics: Sequence[str]) -> DefinitionError:
         """Say why a text names no dimension: several are called so, it is a metric, or it is unknown."""
@@ -195,7 +206,21 @@ class Vocabulary:
         name, _, last = text.rpartition("__")
         if self._is_time(name):
             return grain_unknown(last, list(_PERIODS), where=text)
-        return unknown("dimension", text, [*_PERIODS, *self._words_for(metrics)])
+        offered = [name for name in self.dimensions(metrics) if self.splits[name].type == "categorical"]
+        told = [*_PERIODS, *self._words_for(metrics)]
+        return unknown("dimension", text, told, defined=self._defined, possible=offered)
+
+    def _defined(self, words: Sequence[str]) -> list[str]:
+        """Tell where the metrics and dimensions of these words are defined."""
+        if not self._is_local:
+            return []
+        metrics = dict.fromkeys(name for word in words for name in self._metrics.get(_plain(word), []))
+        others = [word for word in words if _plain(word) not in self._metrics]
+        splits = dict.fromkeys(
+            name for word in others for name in self._dimensions_called(word, ()) or [word]
+        )
+        of_metrics = places_of(self.definitions, "metrics", metrics)
+        return [*of_metrics, *places_of(self.definitions, "dimensions", splits)]
 
     def _dimension_meant(self, text: str) -> str:
         """Name the one dimension that a text means; '' when there is none, or more than one."""
@@ -217,11 +242,7 @@ class Vocabulary:
 
     def _dimensions_called(self, text: str, metrics: Sequence[str]) -> list[str]:
         word = _plain(text)
-        named = [
-            name
-            for name, dimension in self.splits.items()
-            if word in {_plain(dimension.label), _plain(dimension.label_zh), _plain(dimension.name)}
-        ]
+        named = [name for name, dimension in self.splits.items() if word in map(_plain, dimension.words)]
         if len(named) < 2:
             return named
         reachable = set(self.dimensions(metrics))
@@ -229,9 +250,8 @@ class Vocabulary:
 
     def _words_for(self, metrics: Sequence[str]) -> list[str]:
         names = self.dimensions(metrics)
-        known = self.splits
-        labels = [word for name in names for word in (known[name].label, known[name].label_zh) if word]
-        return [METRIC_TIME, *(f"{METRIC_TIME}__{grain}" for grain in _PERIODS), *names, *labels]
+        words = [word for name in names for word in self.splits[name].words if word != self.splits[name].name]
+        return [METRIC_TIME, *(f"{METRIC_TIME}__{grain}" for grain in _PERIODS), *names, *words]
 
     def _is_path(self, name: str) -> bool:
         return "__".join(name.split("__")[-2:]) in self.splits
@@ -289,8 +309,9 @@ class Vocabulary:
             return ambiguous("metric", name, found, text)
         if grain := _GRAIN_OF.get(name.lower()):
             return period_in_condition(text, name, f"{METRIC_TIME}__{grain}")
-        asked = [word for metric in metrics for word in self._words_of(metric)]
-        return unknown_in_condition(text, name, self._words_for(metrics), self._metrics_called, asked)
+        asked = [word for metric in metrics for word in self.definitions.metrics[metric].words]
+        known = self._words_for(metrics), self._metrics_called
+        return unknown_in_condition(text, name, *known, asked, defined=self._defined)
 
     def _written(self, text: str, metric: str) -> str:
         """Give the word that a condition names a metric by."""

@@ -97,12 +97,13 @@ class MetricTold(Envelope):
 
 
 class DimensionListed(_Told):
-    """What figures can be split by."""
+    """What figures can be split by; it may be asked for by its name, labels and synonyms."""
 
     name: str
     label: str | None
     label_zh: str | None
     type: str
+    synonyms: list[str]
 
 
 class DimensionsTold(Envelope):

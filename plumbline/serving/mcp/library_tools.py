@@ -116,7 +116,7 @@ def _listed(joined: str | None) -> list[str]:
 
 def _dimension(entry: Mapping[str, Any]) -> results.DimensionEntry:
     names = ("name", "label", "label_zh", "type")
-    return results.DimensionEntry(**{name: entry[name] or "" for name in names})
+    return results.DimensionEntry(**{name: entry[name] or "" for name in names}, synonyms=entry["synonyms"])
 
 
 def _target(target: Mapping[str, Any]) -> results.TargetEntry:

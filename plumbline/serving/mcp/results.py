@@ -56,6 +56,7 @@ class DimensionEntry(BaseModel):
     label: str
     label_zh: str
     type: str
+    synonyms: list[str]
 
 
 class DimensionList(Answer):

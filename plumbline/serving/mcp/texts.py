@@ -44,7 +44,8 @@ def _body(answer: results.Answer) -> Iterator[str]:
         case results.MetricList():
             yield from _metrics(answer)
         case results.DimensionList():
-            yield from _table(("dimension", "label", "label_zh", "type"), map(_dimension, answer.dimensions))
+            heads = ("dimension", "label", "label_zh", "type", "synonyms")
+            yield from _table(heads, map(_dimension, answer.dimensions))
         case results.ValueList():
             yield from _values(answer)
         case results.QualityAnswer():
@@ -147,7 +148,7 @@ def _metrics(answer: results.MetricList) -> Iterator[str]:
 
 
 def _dimension(entry: results.DimensionEntry) -> Sequence[str]:
-    return entry.name, entry.label, entry.label_zh, entry.type
+    return entry.name, entry.label, entry.label_zh, entry.type, ", ".join(entry.synonyms)
 
 
 def _values(answer: results.ValueList) -> Iterator[str]:

@@ -104,7 +104,7 @@ def model(
 
 def _dimension(name: str, kind: str) -> dict[str, Any]:
     params = {"time_granularity": "day", "validity_params": None} if kind == "time" else None
-    told = {"meta": {"label_zh": "维度"}}
+    told = {"meta": {"label_zh": f"维度{name}"}}
     return {
         "name": name,
         "type": kind,

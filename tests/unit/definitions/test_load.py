@@ -54,7 +54,7 @@ def test_metrics_carry_type_inputs_and_governance(manifest: Path) -> None:
 def test_models_carry_entities_dimensions_and_measures(manifest: Path) -> None:
     loaded = load(manifest)
     assert loaded.models["orders"].primary_entity == "order"
-    assert loaded.dimensions["product__category"].label_zh == "维度"
+    assert loaded.dimensions["product__category"].label_zh == "维度category"
     assert loaded.measure("stock_quantity").non_additive  # type: ignore[union-attr]
     assert loaded.model_of("amount").name == "orders"  # type: ignore[union-attr]
     assert loaded.entities == ("customer", "order", "product", "stock_line")

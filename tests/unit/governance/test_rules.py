@@ -110,6 +110,22 @@ def test_one_word_for_two_metrics_is_found(lint_metric: Lint) -> None:
     assert "'costs'" in found.what
 
 
+@pytest.mark.parametrize(
+    ("word", "other"),
+    [("Sales amount", "sales"), ("ORDER_DATE", "order_date"), ("维度order_date", "order_date")],
+)
+def test_a_synonym_of_a_dimension_that_something_else_has_is_found(
+    lint_metric: Lint, monkeypatch: pytest.MonkeyPatch, word: str, other: str
+) -> None:
+    content = shop.manifest()
+    (model,) = (item for item in content["semantic_models"] if item["name"] == "orders")
+    model["dimensions"][-1]["config"]["meta"]["synonyms"] = ["Another", word]
+    monkeypatch.setattr(shop, "manifest", lambda: content)
+    (found,) = lint_metric(sales(synonyms=["Sales amount"]))
+    assert found.code == "shared-name"
+    assert repr(other) in found.what
+
+
 def test_an_unknown_source_is_found_with_a_suggestion(lint_metric: Lint) -> None:
     (found,) = lint_metric(sales(sources=["erp.sales_order_hedaer"]), dbt_manifest=dbt_manifest())
     assert found.code == "unknown-source"

@@ -30,7 +30,7 @@ def test_columns_are_told_in_chinese_as_dimensions_and_keys_are(tmp_path):
     told = read_dictionary(manifest).mart_columns
     assert told == {
         "orders": {
-            "order_date": "Day. · 维度",
+            "order_date": "Day. · 维度order_date",
             "product_id": "Product. · 产品编号",
             "amount": "Amount. · 金额",
         },

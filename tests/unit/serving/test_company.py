@@ -165,3 +165,39 @@ def test_the_private_warehouse_can_be_asked(shop):
     with plumbline.open_company("demo", project=project_of(shop), live=True) as company:
         assert company.publication is None
         assert company.query("orders").to_pylist() == [{"orders": 5}]
+
+
+def test_what_is_closed_is_refused(published):
+    with plumbline.open_company("demo", project=project_of(published)) as opened:
+        pass
+    opened.close()
+    for asked in (opened.metrics, lambda: opened.query("net_sales"), lambda: opened.publication):
+        with pytest.raises(UsageError, match="'demo' is closed") as caught:
+            asked()
+        assert caught.value.code == "closed"
+        assert "plumbline.open_company('demo')" in caught.value.todo
+
+
+def test_the_time_of_a_metric_is_that_of_its_figures(company, published):
+    (days,) = published.sql("SELECT min(order_date), max(order_date) FROM marts.order_lines")
+    (found,) = company.span("metric_time", metrics="net_sales").to_pylist()
+    assert tuple(found.values()) == days
+    months = published.sql(
+        "SELECT DISTINCT date_trunc('month', order_date)::DATE FROM marts.order_lines ORDER BY 1"
+    )
+    assert company.values("metric_time__month", metrics="net_sales").to_pylist() == [
+        {"metric_time__month": month} for (month,) in months
+    ]
+
+
+def test_a_saved_query_is_shown(company):
+    found = company.show("sales_monthly")
+    assert (found["kind"], found["table"]) == ("saved query", "published.sales_monthly")
+    assert found["metrics"] == ["net_sales", "orders"]
+    assert found["by"] == ["month"]
+    assert company.show("Sales by month") == found
+
+
+def test_a_dimension_tells_its_synonyms(company):
+    (found,) = (entry for entry in company.dimensions("net_sales") if entry["name"] == "product__category")
+    assert found["synonyms"] == ["Product group", "品类"]

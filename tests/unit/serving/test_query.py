@@ -3,8 +3,11 @@ from decimal import Decimal
 
 import pytest
 
+from plumbline.definitions import load
 from plumbline.errors import DefinitionError, StorageError, UsageError
 from plumbline.serving import query
+from plumbline.serving.vocabulary import Vocabulary
+from tests.unit.definitions import shop
 
 
 def rows(table):
@@ -170,6 +173,47 @@ def test_an_unknown_dimension_gets_a_suggestion(published):
     with pytest.raises(DefinitionError, match="unknown dimension") as caught:
         query(published.home, ["orders"], by=["chanel"])
     assert "Channel" in caught.value.todo
+
+
+def test_an_unknown_dimension_like_no_other_names_what_is_possible(published):
+    with pytest.raises(DefinitionError) as caught:
+        query(published.home, ["net_sales"], by=["zzz"])
+    assert caught.value.todo == (
+        "Possible: order__channel, product__category, product__name. `plumb list dimensions` names them all."
+    )
+
+
+@pytest.mark.parametrize("word", ["Product group", "product_group", "品类"])
+def test_a_dimension_is_known_by_its_synonyms(published, word):
+    found = query(published.home, ["net_sales"], by=[word], where=[f"\"{word}\" = 'Bikes'"])
+    condition = "product__category = 'Bikes'"
+    named = query(published.home, ["net_sales"], by=["product__category"], where=[condition])
+    assert found.column_names == ["product__category", "net_sales"]
+    assert rows(found) == rows(named) != []
+
+
+def test_a_published_table_is_no_metric(published):
+    with pytest.raises(DefinitionError, match="'sales_monthly' is a published table, not a metric") as caught:
+        query(published.home, ["sales_monthly"])
+    assert caught.value.why == "It has net_sales, orders."
+    assert "plumb show sales_monthly" in caught.value.todo
+
+
+def test_suggestions_say_where_they_are_defined(tmp_path):
+    manifest = shop.write(tmp_path / "target" / "semantic_manifest.json", shop.manifest())
+    (tmp_path / "metrics").mkdir()
+    text = "semantic_models:\n  - name: products\n  - name: orders\nmetrics:\n  - name: sales\n"
+    (tmp_path / "metrics" / "shop.yml").write_text(text, encoding="utf-8")
+    words = Vocabulary(load(manifest, tmp_path))
+    for ask, place in (
+        (lambda: words.metric("saless"), "metrics/shop.yml:5"),
+        (lambda: words.group_by("product__categroy", ["sales"]), "metrics/shop.yml:2"),
+        (lambda: words.where("saless > 5", ["sales"]), "metrics/shop.yml:5"),
+        (lambda: words.where("product__categroy = 'x'", ["sales"]), "metrics/shop.yml:2"),
+    ):
+        with pytest.raises(DefinitionError) as caught:
+            ask()
+        assert f"Defined in {place}" in caught.value.todo
 
 
 def test_a_name_of_several_dimensions_asks_back(published):
