@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 import sqlglot
@@ -255,7 +256,11 @@ def _compared(template: Template, dialect: str) -> exp.Expr:
 
 
 def _as_written(text: str, template: Template) -> str:
-    return _PLACEHOLDER.sub(lambda found: template.references[int(found[1])].item.column, text)
+    def written(found: re.Match[str]) -> str:
+        reference = template.references[int(found[1])]
+        return reference.metric or reference.item.column
+
+    return _PLACEHOLDER.sub(written, text)
 
 
 def _bad_filter(template: Template, why: str) -> DefinitionError:
@@ -340,31 +345,67 @@ def require_moments(template: Template, times: Sequence[bool], dialect: str) -> 
     """Refuse a filter that compares a time with what is none; `times` tells which references are times."""
     if not any(times):
         return
+    for name, wrong in _mismatches(template, lambda part: _refers(part, times), _no_moment, dialect):
+        raise DefinitionError(
+            f"the condition {template.text!r} compares a time with what is none",
+            why=f"It compares {name} with {wrong}." if wrong else f"{name} is a time, not a text.",
+            todo="Write the first day of the period, or a moment, in single quotes: '2026-01-31'.",
+            code="bad-condition",
+        )
+
+
+def require_numbers(template: Template, figures: Sequence[bool], named: Container[str], dialect: str) -> None:
+    """Refuse a filter that compares a figure with what is no number.
+
+    `figures` tells which references are figures, `named` which columns of the result are.
+    """
+
+    def is_figure(part: object) -> bool:
+        return _refers(part, figures) or (isinstance(part, exp.Column) and part.name in named)
+
+    for name, wrong in _mismatches(template, is_figure, _no_number, dialect):
+        raise DefinitionError(
+            f"the condition {template.text!r} compares a figure with what is none",
+            why=f"It compares {name} with {wrong}." if wrong else f"{name} is a figure, not a text.",
+            todo="Write a number, without quotes: 1000, 0.05.",
+            code="bad-condition",
+        )
+
+
+def _mismatches(
+    template: Template,
+    is_meant: Callable[[object], bool],
+    is_wrong: Callable[[exp.Expr], bool],
+    dialect: str,
+) -> Iterator[tuple[str, str]]:
+    """Tell what is meant and compared with something wrong: its name, and the wrong ('' for a pattern)."""
     for part in parsed(template.sql, dialect).find_all(*_COMPARING):
         sides = [
             value
             for values in part.args.values()
             for value in (values if isinstance(values, list) else [values])
         ]
-        found = next((item for item in sides if _refers(item, times)), None)
-        wrong = found and next(
-            (item for item in sides if isinstance(item, exp.Expr) and _no_moment(item)), None
-        )
-        if not found or not (wrong or isinstance(part, exp.Like | exp.ILike)):
-            continue
-        name = _as_written(found.name, template)
-        why = f"It compares {name} with {wrong.sql(dialect)}." if wrong else f"{name} is a time, not a text."
-        raise DefinitionError(
-            f"the condition {template.text!r} compares a time with what is none",
-            why=why,
-            todo="Write the first day of the period, or a moment, in single quotes: '2026-01-31'.",
-            code="bad-condition",
-        )
+        found = next((item for item in sides if is_meant(item)), None)
+        if found and isinstance(part, exp.Like | exp.ILike):
+            yield _as_written(found.name, template), ""
+        elif found and (wrong := [item for item in sides if isinstance(item, exp.Expr) and is_wrong(item)]):
+            yield _as_written(found.name, template), wrong[0].sql(dialect)
 
 
-def _refers(part: object, times: Sequence[bool]) -> bool:
+def _refers(part: object, meant: Sequence[bool]) -> bool:
     found = isinstance(part, exp.Column) and _PLACEHOLDER.fullmatch(part.name)
-    return times[int(found[1])] if found else False
+    return meant[int(found[1])] if found else False
+
+
+def _no_number(part: exp.Expr) -> bool:
+    """Whether a literal can be no number on any engine."""
+    if not (isinstance(part, exp.Literal) and part.is_string):
+        return isinstance(part, exp.Boolean)
+    try:
+        Decimal(part.name.strip())
+    except InvalidOperation:
+        return True
+    return False
 
 
 def _no_moment(part: exp.Expr) -> bool:

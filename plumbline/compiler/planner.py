@@ -16,6 +16,7 @@ from plumbline.compiler.expressions import (
     makes_values,
     parsed,
     require_moments,
+    require_numbers,
     with_own_names,
     with_references,
 )
@@ -243,7 +244,16 @@ class _Planner:
                 todo="Write two conditions.",
                 code="mixed-condition",
             )
+        require_numbers(template, (), [*filter(self._is_figure, metrics)], self.dialect)
         return True
+
+    def _is_figure(self, name: str) -> bool:
+        """Whether a metric is a number for certain: the least and the greatest may be texts or times."""
+        metric = self.definitions.metrics.get(name)
+        if metric is None or metric.type == "derived":
+            return False
+        measures = (self.definitions.measure(taken.name) for taken in metric.measures)
+        return all(measure and measure.agg not in ("min", "max") for measure in measures)
 
     def _with_columns(self, template: Template) -> Template:
         """Read the names of output columns, written without braces, as references."""
@@ -264,6 +274,8 @@ class _Planner:
             asked = f"metric {of!r}, filter {read.text}" if of else read.text
             columns = tuple(self._meant(item, models, asked) for item in template.references)
             require_moments(template, [*map(_is_moment, template.references, columns)], self.dialect)
+            figures = [self._is_figure(item.metric) for item in template.references]
+            require_numbers(template, figures, (), self.dialect)
         except DefinitionError as error:
             bare = {item.item.name for item in template.references if item.item not in named}
             raise _quoted(error, bare) from None
