@@ -205,6 +205,16 @@ def parsed(text: str, dialect: str) -> exp.Expr:
     return _tree(text, dialect).copy()
 
 
+@lru_cache(maxsize=4096)
+def adds_up(text: str, dialect: str) -> str:
+    """Give the first aggregate or window within an expression; '' where it is of one row at a time."""
+    if _word(text):
+        return ""
+    found = _tree(text, dialect).find_all(exp.Window, exp.AggFunc)
+    own = (part for part in found if part.find_ancestor(exp.Select) is None)
+    return next((part.sql(dialect) for part in own), "")
+
+
 def _word(text: str) -> exp.Expr | None:
     """Read a name alone, which may be a word of SQL: `comment`, `end`."""
     if not text.isidentifier() or text.lower() in _VALUES:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from plumbline.compiler.aggregates import DISTRIBUTIVE
 from plumbline.compiler.expressions import (
+    adds_up,
     bare_names,
     limits,
     makes_values,
@@ -194,6 +195,14 @@ class _Planner:
                 where=self._place(metric),
                 todo=did_you_mean(taken.name, known) or "Name a measure of one of the semantic models.",
                 code="unknown-measure",
+            )
+        if within := adds_up(measure.expr, self.dialect):
+            raise DefinitionError(
+                f"the `expr` of measure {measure.name!r} adds up by itself: {within}",
+                where=where_defined(self.definitions, "semantic_models", self._model(measure)),
+                why=f"It is of one row; `agg: {measure.agg}` adds the rows up.",
+                todo="Write what is added up alone; divide sums in a ratio, or a derived metric.",
+                code="nested-aggregate",
             )
         return measure
 

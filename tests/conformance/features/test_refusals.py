@@ -159,6 +159,14 @@ def _with_unknown_aggregate(told: dict[str, Any]) -> None:
     _model(told, "orders")["measures"][1]["agg"] = "summ"
 
 
+def _with_own_sum(told: dict[str, Any]) -> None:
+    _model(told, "orders")["measures"][1]["expr"] = "sum(amount) / count(*)"
+
+
+def _with_window(told: dict[str, Any]) -> None:
+    _model(told, "orders")["measures"][1]["expr"] = "amount - lag(amount) OVER (ORDER BY order_id)"
+
+
 def _without_measure(told: dict[str, Any]) -> None:
     _metric(told, "sales")["type_params"]["measure"]["name"] = "slaes"
 
@@ -230,6 +238,8 @@ def _filtered_by_itself(told: dict[str, Any]) -> None:
         (_without_time, "refunded", "no-time", "agg_time_dimension"),
         (_without_percentile, "p75_sale", "no-percentile", "percentile"),
         (_with_unknown_aggregate, "sales", "unknown-aggregate", "'sum'"),
+        (_with_own_sum, "sales", "nested-aggregate", "SUM(amount)"),
+        (_with_window, "net_sales", "nested-aggregate", "LAG(amount) OVER"),
         (_without_measure, "sales", "unknown-measure", "'sales'"),
         (_without_input, "net_sales", "unknown-metric", "'sales'"),
         (_without_entity, "visit_to_order", "unknown-entity", "'customer'"),
@@ -253,4 +263,4 @@ def test_a_definition_is_refused(tmp_path: Path, change: Change, metric: str, co
     with pytest.raises(DefinitionError) as caught:
         broken.compiled(metric, "metric_time__month")
     assert caught.value.code == code, str(caught.value)
-    assert todo in caught.value.todo, str(caught.value)
+    assert todo in f"{caught.value.what} {caught.value.todo}", str(caught.value)
