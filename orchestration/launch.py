@@ -95,7 +95,7 @@ def _launch(run: _Run, grow: Callable[[], Generation | None], rebuilt: str = "")
     with _full_disk_explained(run.home), run.closing():
         run.begin(rebuilt)
         growing = grow()
-        run.start()
+        run.start(growing is not None)
         if growing:
             run.wait_for(growing)
         run.land(soon=run.is_full or growing is not None)
@@ -126,11 +126,11 @@ class _Run:
         run_id, as_of = str(self._settings["run_id"]), str(self._settings["as_of"])
         RunRecord(run_id, self._company, as_of, full=self.is_full, rebuilt=rebuilt).save(self.home.runs)
 
-    def start(self) -> None:
-        """Load what landing needs, and have dbt parse what has changed."""
+    def start(self, growing: bool) -> None:
+        """Load what landing needs, and have dbt parse what has changed; `growing` while extracts are made."""
         if not is_prepared(self._project, self.home):
             self._parse()
-        elif self._is_of_another_day():
+        elif self._is_of_another_day(growing):
             self._start_worker()
         with self._stage("start"):
             os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
@@ -157,12 +157,16 @@ class _Run:
         self._stages.append({"name": _GROWING, "seconds": seconds})
         progress.end(_GROWING, seconds)
 
-    def _is_of_another_day(self) -> bool:
-        """Tell whether the run before was of another as-of date: the figures then change, whatever lands."""
+    def _is_of_another_day(self, growing: bool) -> bool:
+        """Tell whether the run before was of another as-of date: the figures then change, whatever lands.
+
+        A first run is of another day, too; where its extracts are still made, that needs the second core.
+        """
         from plumbline.landing import load_sources, resolve_as_of
 
         day = self._settings["as_of"] or str(resolve_as_of(load_sources(self._project, self._company)))
-        return RunState.read(self.home.runs / "state.json").as_of not in ("", day)
+        before = RunState.read(self.home.runs / "state.json").as_of
+        return before != day and (bool(before) or not growing)
 
     def _warm_up(self) -> None:
         """Have Great Expectations imported while extracts land."""
