@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from plumbline.warehouse import glob_free
-from plumbline.warehouse.tables import Column, database_of, identifier, names, tables_of
+from plumbline.warehouse.tables import Column, columns_of, database_of, identifier, names, tables_of
 
 if TYPE_CHECKING:
     import duckdb
 
 __all__ = [
     "Column",
+    "columns_of",
     "database_of",
     "file_literal",
     "identifier",

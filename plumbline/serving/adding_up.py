@@ -8,7 +8,7 @@ generation in which a figure is held, since the finer table may be what holds it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -100,18 +100,19 @@ def _time_of(query: SavedQuery) -> GroupBy | None:
 
 def _has_exactly(edition: Edition, query: SavedQuery, parts: tuple[str, ...]) -> bool:
     """Tell whether a table has these sums, of types for which the order of adding does not matter."""
-    kinds = edition.published.get(query.name, {})
+    if not set(parts).issubset(query.metrics):
+        return False
+    kinds = edition.columns_of(query.name)
     keys = all(item.published in kinds for item in query.group_by)
-    has_all = set(parts).issubset(query.metrics)
-    return keys and has_all and all(kinds.get(part, "").startswith(_EXACT) for part in parts)
+    return keys and all(kinds.get(part, "").startswith(_EXACT) for part in parts)
 
 
 def _figures(edition: Edition, query: SavedQuery, metrics: list[str]) -> tuple[tuple[str, str], ...]:
-    kinds = edition.published.get(query.name, {})
+    kinds = edition.columns_of(query.name)
     return tuple((name, _figure(edition.definitions.metrics[name], kinds)) for name in metrics)
 
 
-def _figure(metric: Metric, kinds: dict[str, str]) -> str:
+def _figure(metric: Metric, kinds: Mapping[str, str]) -> str:
     """Write a figure over the rows of a table."""
     if metric.type != "ratio":
         return _total(metric.name, kinds.get(metric.name, ""))

@@ -129,7 +129,7 @@ def _has(definitions: Definitions, query: SavedQuery, resolved: Resolved, metric
 
 def _is_there(edition: Edition, query: SavedQuery, metrics: list[str]) -> bool:
     """Tell whether the table was published with these columns, as one of another make may not be."""
-    return edition.published.get(query.name, {}).keys() >= {
+    return edition.columns_of(query.name).keys() >= {
         *(item.published for item in query.group_by),
         *metrics,
     }

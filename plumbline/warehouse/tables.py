@@ -50,6 +50,17 @@ def tables_of(con: DuckDBPyConnection, database: str, schema: str) -> dict[str, 
     return {table: tuple(columns) for table, columns in found.items()}
 
 
+def columns_of(con: DuckDBPyConnection, database: str, schema: str, table: str) -> tuple[Column, ...]:
+    """Describe the columns of one table or view; none where it does not exist."""
+    from duckdb import CatalogException
+
+    try:
+        rows = con.execute(f"DESCRIBE {identifier(database, schema, table)}").fetchall()
+    except CatalogException:
+        return ()
+    return tuple(Column(row[0], row[1]) for row in rows)
+
+
 def insert_rows(con: DuckDBPyConnection, relation: str, rows: Sequence[Sequence[object]]) -> None:
     """Put rows into a table, all by one statement: a statement for each row takes much longer."""
     if rows:
