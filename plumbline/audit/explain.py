@@ -35,6 +35,9 @@ from plumbline.publication.recording import definition_digests, metric_sql
 from plumbline.serving.reader import Source, open_generation, open_publication
 from plumbline.serving.vocabulary import Vocabulary
 
+# Whatever period is asked about: a metric has one SQL in the ledger.
+_RECORDED_FORM = "its SQL by month, which the ledger has of every metric"
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -312,7 +315,9 @@ def _same_definition(made: Source, body: Mapping[str, Any], definition: Definiti
         yield Proven("SQL as recorded", None, told)
         return
     found = text_digest([metric_sql(made.manifest, definition.name)])
-    yield Proven("SQL as recorded", found == recorded.get("sql_sha256"), f"by month, SHA-256 {found[:16]}…")
+    yield Proven(
+        "SQL as recorded", found == recorded.get("sql_sha256"), f"{_RECORDED_FORM}, SHA-256 {found[:16]}…"
+    )
 
 
 def _proven_extracts(origin: Origin, publication: Publication) -> Iterator[Proven]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +79,7 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Check:
-    """One expectation on what a figure rests on, and what it found."""
+    """One expectation on what a figure rests on, and what it found; `waived` says who lets it through."""
 
     stage: str
     table: str
@@ -95,10 +95,18 @@ class Check:
     why: str
     todo: str
     examples: tuple[Mapping[str, Any], ...] = ()
+    waived: str = ""
 
     @property
     def failed(self) -> bool:
         return self.verdict in _FAILED
+
+    @property
+    def count_as(self) -> str:
+        """Say as what it is counted: a failed one that does not block is a warning, or was waived."""
+        if not self.failed:
+            return self.verdict
+        return "waived" if self.waived else "failed" if self.severity == "critical" else "warned"
 
 
 @dataclass(frozen=True)
@@ -114,12 +122,17 @@ class Origin:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Count the checks by verdict; a failed one that does not block is a warning."""
-        found = dict.fromkeys(("passed", "failed", "warned", "skipped"), 0)
+        """Count the checks: passed, failed, warned, waived and skipped."""
+        found = dict.fromkeys(("passed", "failed", "warned", "waived", "skipped"), 0)
         for check in self.checks:
-            is_warning = check.failed and check.severity != "critical"
-            found["warned" if is_warning else "failed" if check.failed else check.verdict] += 1
+            found[check.count_as] += 1
         return found
+
+    @property
+    def counted(self) -> str:
+        """Write the counts: `70 passed, 0 failed, 0 warned, 2 skipped`; waived where one is."""
+        told = ((name, count) for name, count in self.counts.items() if count or name != "waived")
+        return ", ".join(f"{count:,} {name}" for name, count in told)
 
     def of(self, layer: str) -> tuple[LineageTable, ...]:
         """Give the tables of a layer."""
@@ -240,7 +253,23 @@ class OriginReader:
             "SELECT * FROM {}.quality_result WHERE run_id = ? ORDER BY stage, position", self.run_id
         ):
             if self._is_about(row, known, tables):
-                yield _check(row)
+                check = _check(row)
+                waived = self._waived.get((check.table, check.expected), "") if check.failed else ""
+                yield replace(check, waived=waived)
+
+    @cached_property
+    def _waived(self) -> dict[tuple[str, str], str]:
+        """Say who let which failed check through for this metric."""
+        rows = self._rows(
+            "SELECT * FROM {}.waiver WHERE state = 'valid' AND list_contains(string_split(metrics, ', '), ?)"
+            " ORDER BY waived_at",
+            self.key.metric,
+        )
+        return {
+            (row["table_name"], row["expectation"]): f"waived by {row['waived_by']} "
+            f"until {row['valid_until']} ({row['waiver_id']}): {row['reason']}"
+            for row in rows
+        }
 
     def _is_about(
         self, row: Mapping[str, Any], known: Collection[tuple[str, str]], tables: Collection[str]
@@ -337,5 +366,6 @@ def _place(text: str) -> tuple[str, str]:
 
 
 def blocking(checks: Iterable[Check]) -> list[Check]:
-    """Give the failed checks, critical ones first."""
-    return sorted((check for check in checks if check.failed), key=lambda check: check.severity != "critical")
+    """Give the failed checks, critical ones first, and waived ones last."""
+    order = ("failed", "warned", "waived")
+    return sorted((check for check in checks if check.failed), key=lambda check: order.index(check.count_as))

@@ -362,13 +362,9 @@ def _checks(explanation: Explanation) -> Html:
         return section(
             "checks", "Checks", "质量检查", "", blank("None of them is known to be about this figure.")
         )
-    counts = explanation.origin.counts
     made, shown = explanation.published.made_in, explanation.published.publication_id
     run = f"the run of {made}" if made != shown else "the run"
-    note = (
-        f"Expectations of {run} on the tables and columns of the lineage: {counts['passed']:,} passed, "
-        f"{counts['failed']:,} failed, {counts['warned']:,} warned, {counts['skipped']:,} skipped."
-    )
+    note = f"Expectations of {run} on the tables and columns of the lineage: {explanation.origin.counted}."
     told = [_failed(check) for check in blocking(checks)]
     if told and explanation.figure.verdict == "certified":
         told.insert(0, blank(f"{UNTOUCHED} 违反规则的行都不会改变这个数字。"))
@@ -382,7 +378,7 @@ def _checks(explanation: Explanation) -> Html:
 
 def _mark(check: Check) -> str:
     if check.failed:
-        return FAILED_MARK if check.severity == "critical" else WARNING_MARK
+        return FAILED_MARK if check.count_as == "failed" else WARNING_MARK
     return PASSED_MARK if check.verdict == "passed" else SKIPPED_MARK
 
 
@@ -392,6 +388,7 @@ def _failed(check: Check) -> Html:
         ("Why it matters", "意义", check.why),
         ("Owner", "责任人", check.owner),
         ("What to do", "处理", check.todo),
+        ("Waiver", "豁免", check.waived),
     )
     examples = [
         element("li", ", ".join(f"{name} {value}" for name, value in row.items())) for row in check.examples

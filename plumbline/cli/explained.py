@@ -195,10 +195,9 @@ def _checks(explanation: Explanation, full: bool) -> Iterator[str]:
     origin = explanation.origin
     if not origin.checks:
         return
-    counts = ", ".join(f"{count} {name}" for name, count in origin.counts.items())
     made, shown = explanation.published.made_in, explanation.published.publication_id
     when = f", in the run of {made}" if made != shown else ""
-    yield f"Checks of what it rests on{when}: {counts}"
+    yield f"Checks of what it rests on{when}: {origin.counted}"
     failed = blocking(origin.checks)
     if failed and explanation.figure.verdict == "certified":
         yield f"  {UNTOUCHED}"
@@ -223,12 +222,16 @@ def _checks(explanation: Explanation, full: bool) -> Iterator[str]:
             Column("expectation"),
             Column("found"),
         ]
-        rows = [(c.verdict, c.severity, c.table, c.expected, c.message) for c in origin.checks]
+        rows = [
+            ("waived" if c.waived else c.verdict, c.severity, c.table, c.expected, c.message)
+            for c in origin.checks
+        ]
         yield from _indented(render_table(columns, rows))
 
 
 def _failed(check: Check) -> Iterator[str]:
-    yield from _wrapped(f"{check.severity}: {check.table}: {check.expected}: {check.message}; {check.owner}")
+    found = f"{check.severity}: {check.table}: {check.expected}: {check.message}; {check.owner}"
+    yield from _wrapped(f"{found}; {check.waived}" if check.waived else found)
 
 
 def _decisions(explanation: Explanation) -> Iterator[str]:

@@ -10,6 +10,8 @@ import pytest
 
 from plumbline.audit.explain_calculation import calculate
 from plumbline.audit.explain_figure import Figure, Key, members_of
+from plumbline.audit.explain_page import render_page
+from plumbline.cli.explained import tell
 from plumbline.definitions import load, parse_group_by
 from plumbline.errors import DefinitionError, UsageError
 from plumbline.serving.reader import open_generation
@@ -317,8 +319,24 @@ def test_failed_checks_are_spelled_out(company: Audited) -> None:
     company.checked(failed(column="amount", severity="warning"), failed(column="amount", verdict="passed"))
     company.day()
     origin = company.explain("sales", "2025-02").origin
-    assert origin.counts == {"passed": 1, "failed": 0, "warned": 1, "skipped": 0}
+    assert origin.counts == {"passed": 1, "failed": 0, "warned": 1, "waived": 0, "skipped": 0}
+    assert origin.counted == "1 passed, 0 failed, 1 warned, 0 skipped"
     assert origin.checks[0].examples == ({"order_id": 11},)
+
+
+def test_a_failed_check_that_somebody_let_through_is_told_as_waived(company: Audited) -> None:
+    company.checked(failed(column="cost"), failed(column="", table="marts.orders", expected="has rows"))
+    company.day()
+    company.tamper(WAIVED)
+    found = company.explain("margin", "2025-02")
+    waived, other = sorted(found.origin.checks, key=lambda check: not check.waived)
+    assert waived.waived == "waived by Wang Fang until 2025-04-01 (W1): paper slips are in"
+    assert other.waived == ""
+    assert found.origin.counted == "0 passed, 1 failed, 0 warned, 1 waived, 0 skipped"
+    told = "\n".join(tell(found, full=True))
+    assert "waived by Wang Fang until 2025-04-01 (W1)" in " ".join(told.split())
+    assert "Waiver" in (page := render_page(found))
+    assert "waived by Wang Fang until 2025-04-01 (W1)" in page
 
 
 def test_the_definition_is_that_of_the_publication(published: Audited) -> None:
