@@ -23,7 +23,7 @@ def restate_figures(
 
     def others(metric: str, finders: Collection[str]) -> str:
         found_by = [Involved(who, "started the run") for who in finders]
-        authors = involved_in_metrics(session.project.root, definitions, [metric])
+        authors = involved_in_metrics(session.project.root, definitions, [metric], session.trust)
         return other_than(session.trust, [*found_by, *authors])
 
     session.restated = restate(

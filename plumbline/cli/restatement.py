@@ -109,7 +109,7 @@ def _approve(desk: Desk, options: argparse.Namespace) -> None:
     involved = {
         metric: [
             *(Involved(who, "started the run that found it") for who in found_by[metric]),
-            *involved_in_metrics(desk.project.root, desk.definitions, [metric]),
+            *involved_in_metrics(desk.project.root, desk.definitions, [metric], desk.trust),
         ]
         for metric in chosen
     }

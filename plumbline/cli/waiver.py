@@ -233,4 +233,4 @@ def _involved(desk: Desk, check: dict[str, Any], metric: str) -> list[Involved]:
     passages = [*passages_of_check(desk.project.root, check["stage"], check["table"])]
     if metric:
         passages += passages_of_metrics(desk.project.root, desk.definitions, [metric])
-    return [*authors(desk.project.root, passages), *desk.operator()]
+    return [*authors(desk.project.root, passages, desk.trust), *desk.operator()]

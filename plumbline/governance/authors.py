@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from plumbline.definitions import Definitions
-from plumbline.governance.people import Involved, git
+from plumbline.governance.people import Involved, git, signer_of
+from plumbline.governance.trust import Person, Trust
 
 _SUITES = "expectations"
 _STAGES = ("landing", "staging", "marts", "indicators")
+# Commit and author.
+_FORMAT = "--format=%H %ae"
 _HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 
 
@@ -28,13 +31,47 @@ class Passage:
         return f"{self.file}:{self.first}" if self.first else self.file
 
 
-def authors(root: Path, passages: Iterable[Passage]) -> list[Involved]:
+@dataclass(frozen=True)
+class _Change:
+    """The last change of a passage: who claims it, and the commit ('' where it is not committed)."""
+
+    who: str = ""
+    commit: str = ""
+
+    @classmethod
+    def of(cls, line: str) -> _Change:
+        """Read what git says in `_FORMAT`."""
+        commit, _, who = line.partition(" ")
+        return cls(who, commit)
+
+
+def authors(root: Path, passages: Iterable[Passage], trust: Trust) -> list[Involved]:
     """Give who last changed each passage; changes that are not committed are git's user.email's.
 
-    Nothing where git does not know the file.
+    Nothing where git does not know the file. Where the company wants commits signed, who signed is known,
+    and of everything else it is said that nobody is.
     """
-    found = {passage: _author(root, passage) for passage in dict.fromkeys(passages)}
-    return [Involved(who, f"last changed {passage}") for passage, who in found.items() if who]
+    changes = {passage: _change(root, passage) for passage in dict.fromkeys(passages)}
+    if trust.signed_commits:
+        commits = dict.fromkeys(change.commit for change in changes.values() if change.commit)
+        signers = {commit: signer_of(root, commit, trust.people) for commit in commits}
+        return [each for passage, change in changes.items() for each in _proven(passage, change, signers)]
+    return [
+        Involved(change.who, f"last changed {passage}") for passage, change in changes.items() if change.who
+    ]
+
+
+def _proven(passage: Passage, change: _Change, signers: Mapping[str, Person | None]) -> Iterator[Involved]:
+    """Give who signed the last change of a passage, and who claims to be its author, if that is another."""
+    how, signer = f"last changed {passage}", signers.get(change.commit)
+    if signer is None:
+        commit = change.commit[:12]
+        why = f"commit {commit} is signed by no key of the company" if commit else "it is not committed"
+        yield Involved(change.who, how, why)
+        return
+    yield Involved(signer.email, how)
+    if not signer.is_known_as(change.who):
+        yield Involved(change.who, how)
 
 
 def passages_of_check(root: Path, stage: str, table: str) -> Iterator[Passage]:
@@ -77,11 +114,13 @@ def passages_of_marts(root: Path, definitions: Definitions, metrics: Iterable[st
                 yield Passage(path.relative_to(root).as_posix())
 
 
-def involved_in_metrics(root: Path, definitions: Definitions, metrics: Iterable[str]) -> list[Involved]:
+def involved_in_metrics(
+    root: Path, definitions: Definitions, metrics: Iterable[str], trust: Trust
+) -> list[Involved]:
     """Give who last changed the definitions of metrics, and the models whose rows they count."""
     names = list(metrics)
     passages = [*passages_of_metrics(root, definitions, names), *passages_of_marts(root, definitions, names)]
-    return authors(root, passages)
+    return authors(root, passages, trust)
 
 
 def _measures(definitions: Definitions, name: str, seen: set[str]) -> set[str]:
@@ -124,23 +163,23 @@ def _indent(text: str) -> int:
     return len(text) - len(text.lstrip())
 
 
-def _author(root: Path, passage: Passage) -> str:
+def _change(root: Path, passage: Passage) -> _Change:
     if not passage.first:
         changed = git(root, "status", "--porcelain", "--untracked-files=all", "--", passage.file)
         mine = git(root, "config", "user.email") if changed else ""
-        return mine or git(root, "log", "-1", "--format=%ae", "--", passage.file)
+        return _Change(mine) if mine else _Change.of(git(root, "log", "-1", _FORMAT, "--", passage.file))
     shift = 0
     for at, removed, added in _uncommitted(root, passage.file):
         # Where lines were only taken out, git names the one before; some of them may have been its own.
         first = at - 1 if 0 < added < removed else at
         last = at + max(added, 1) - 1
         if first <= passage.last and last >= passage.first:
-            return git(root, "config", "user.email")
+            return _Change(git(root, "config", "user.email"))
         shift += added - removed if last < passage.first else 0
     lines = f"{passage.first - shift},{passage.last - shift}"
     # Lines that are gone have an author, too: `git blame` knows only of those that are there.
-    told = git(root, "log", "-1", "--no-patch", "--format=%ae", f"-L{lines}:{passage.file}")
-    return told or _author(root, Passage(passage.file))
+    told = git(root, "log", "-1", "--no-patch", _FORMAT, f"-L{lines}:{passage.file}")
+    return _Change.of(told) if told else _change(root, Passage(passage.file))
 
 
 def _uncommitted(root: Path, file: str) -> Iterator[tuple[int, int, int]]:

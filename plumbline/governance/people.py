@@ -29,10 +29,14 @@ _DONE = {
 
 @dataclass(frozen=True)
 class Involved:
-    """Somebody who had a hand in what is to be passed, and in what way: `last changed models/…`."""
+    """Somebody who had a hand in what is to be passed, and in what way: `last changed models/…`.
+
+    `unproven` says why it is not known who it was, where the company wants that proved.
+    """
 
     who: str
     how: str
+    unproven: str = ""
 
 
 def claimed(root: Path, environment: Mapping[str, str] | None = None) -> str:
@@ -80,14 +84,24 @@ def acting(
 
 
 def refuse_own(person: Person, involved: Iterable[Involved], what: str) -> None:
-    """Raise UsageError when the person had a hand in what they want to pass."""
-    for each in involved:
+    """Raise UsageError when the person had a hand in what they want to pass, or nobody knows who had one."""
+    found = list(involved)
+    for each in found:
         if person.is_known_as(each.who):
             raise UsageError(
                 f"{person} cannot {what}",
                 why=f"They {each.how}: nobody passes what is their own.",
                 todo="Have somebody else do it.",
                 code="self-approval",
+            )
+    for each in found:
+        if each.unproven:
+            raise UsageError(
+                f"{person} cannot {what}",
+                why=f"Nobody knows who {each.how}: {each.unproven}.",
+                todo="Have whoever made the change commit it with a signature: `git commit -S`, with the key "
+                "that stands beside their name.",
+                code="unsigned-change",
             )
 
 
@@ -133,6 +147,24 @@ def is_signed_by(person: Person, content: bytes, signature: str) -> bool:
         return _ssh_keygen("verify", *arguments, given=content).returncode == 0
 
 
+def signer_of(root: Path, commit: str, people: Iterable[Person]) -> Person | None:
+    """Give whose SSH key has signed a commit; None where it was nobody's of them.
+
+    What the repository itself says of signatures is not believed.
+    """
+    known = {person.login: person for person in people if person.key}
+    with tempfile.TemporaryDirectory() as directory:
+        allowed = Path(directory, "allowed")
+        lines = (f'{login} namespaces="git" {person.key}\n' for login, person in known.items())
+        allowed.write_text("".join(lines), encoding="utf-8")
+        settings = {"gpg.ssh.allowedSignersFile": str(allowed), "gpg.ssh.program": "ssh-keygen"}
+        settings |= dict.fromkeys(("gpg.program", "gpg.openpgp.program", "gpg.x509.program"), "false")
+        given = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        asked = (*given, "show", "--no-patch", "--format=%G? %GS", commit)
+        verdict, _, login = git(root, *asked).partition(" ")
+    return known.get(login) if verdict == "G" else None
+
+
 def _ssh_keygen(act: str, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(
@@ -157,11 +189,13 @@ def _unsigned(person: Person, why: str) -> UsageError:
 
 
 def git(root: Path, *arguments: str) -> str:
-    """Ask git in the project; '' where there is no git, no repository, or no answer."""
+    """Ask git in the project; '' where there is no git, no repository, or no answer.
+
+    Commits are those that were made, whatever `git replace` shows in their place.
+    """
+    command = ["git", "--no-replace-objects", "-C", str(root), *arguments]
     try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=60
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -21,7 +21,7 @@ RECORD = "record"
 # The state of a restatement that somebody has to approve.
 AWAITING = "awaits approval"
 LEVELS = ("strategic", "process", "operational")
-_TOP_KEYS = ("company", "witness", "people", "signed", "waivers", "restatements")
+_TOP_KEYS = ("company", "witness", "people", "signed", "signed_commits", "waivers", "restatements")
 _PERSON_KEYS = ("name", "email", "also", "may", "key")
 _RULE_KEYS = ("tolerance", "approve_beyond", "settled_after_days")
 _RESTATEMENT_KEYS = (*_RULE_KEYS, *LEVELS, "metrics")
@@ -96,7 +96,11 @@ class Restating:
 
 @dataclass(frozen=True)
 class Trust:
-    """The settings of one company. Where acts are `signed`, one without its signature counts for nothing."""
+    """The settings of one company.
+
+    Where acts are `signed`, one without its signature counts for nothing. With `signed_commits`, who changed
+    something is who signed the commit, and what nobody signed cannot be passed.
+    """
 
     company: str
     witnesses: tuple[WitnessSetting, ...] = (DEFAULT_WITNESS,)
@@ -105,6 +109,7 @@ class Trust:
     longest_waiver_days: int = 92
     restating: Restating = Restating(approved_levels=())
     file: Path | None = field(default=None, compare=False)
+    signed_commits: bool = False
 
     def person(self, known_as: str) -> Person | None:
         """Find a person by login or address."""
@@ -136,12 +141,13 @@ class _Reader(FileReader):
             tuple(self._witnesses(top["witness"])) if "witness" in top else Trust(self.company).witnesses
         )
         people = tuple(self._people(top.get("people")))
-        signed = self._flag(top, "signed")
-        self._require_keys(people, signed)
+        signed, commits = self._flag(top, "signed"), self._flag(top, "signed_commits")
+        self._require_keys(people, signed or commits)
         days = self._days(self._part(top, "waivers", ("longest_days",)), "longest_days", 92, ("waivers",), 1)
         restating = self._restating(self._part(top, "restatements", _RESTATEMENT_KEYS), people)
         self._raise()
-        return Trust(self.company, witnesses, people, signed, days, restating, self.file.path)
+        path = self.file.path
+        return Trust(self.company, witnesses, people, signed, days, restating, path, signed_commits=commits)
 
     def _part(self, top: Mapping[str, object], name: str, keys: tuple[str, ...]) -> Mapping[str, object]:
         node = self._mapping(top.get(name), (name,))

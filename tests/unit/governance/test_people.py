@@ -7,7 +7,7 @@ import pytest
 from plumbline.errors import ConfigurationError, UsageError
 from plumbline.governance.authors import Passage, authors, passages_of_check
 from plumbline.governance.people import Involved, acting, claimed, is_signed_by, operator, refuse_own, sign
-from plumbline.governance.trust import Person, load_trust
+from plumbline.governance.trust import Person, Trust, load_trust
 from plumbline.project import Project
 
 PEOPLE = """
@@ -15,6 +15,9 @@ people:
   li: {name: Li Na, email: li.na@example.com, also: [li@home.example], may: [waive, approve]}
   wang: {name: Wang Fang, email: wang@example.com, may: [waive]}
 """
+
+# Names of authors are believed.
+CLAIMS = Trust("shop")
 
 
 @pytest.fixture
@@ -89,12 +92,12 @@ def test_the_author_of_a_passage_is_who_changed_one_of_its_lines_last(project):
     commit(
         project, "expectations/marts.py", 'a = mart(\n    "orders",\n    1,\n)\nb = mart("stock", 3)\n', "eve"
     )
-    found = authors(project.root, passages_of_check(project.root, "marts", "marts.orders"))
+    found = authors(project.root, passages_of_check(project.root, "marts", "marts.orders"), CLAIMS)
     assert found == [
         Involved("li", "last changed expectations/marts.py:1"),
         Involved("li", "last changed models/marts/orders.sql"),
     ]
-    (stock,) = authors(project.root, passages_of_check(project.root, "marts", "marts.stock"))
+    (stock,) = authors(project.root, passages_of_check(project.root, "marts", "marts.stock"), CLAIMS)
     assert stock.who == "eve"
 
 
@@ -105,7 +108,7 @@ def test_every_suite_of_a_table_has_an_author(project):
     commit(project, "expectations/marts.py", f'{first}SUITES += (suite("marts.orders", 2),)\n', "eve")
     commit(project, "expectations/targets.py", 'MORE = suite("marts.orders", 3)\n', "adam")
     commit(project, "expectations/staging.py", 'OTHER = suite("orders", 3)\n', "nobody")
-    found = authors(project.root, passages_of_check(project.root, "marts", "marts.orders"))
+    found = authors(project.root, passages_of_check(project.root, "marts", "marts.orders"), CLAIMS)
     assert [(each.who, each.how) for each in found] == [
         ("li", "last changed expectations/marts.py:1"),
         ("eve", "last changed expectations/marts.py:2"),
@@ -122,7 +125,7 @@ def test_who_takes_lines_out_of_a_passage_has_changed_it(project, where):
     commit(project, "sales.yml", "".join(lines), "li")
     commit(project, "sales.yml", "".join([lines[0], *lines[2:]]), "eve")
     commit(project, "sales.yml", "".join(["# sales\n", lines[0], *lines[2:], "  label: Two\n"]), "adam")
-    (found,) = authors(project.root, [Passage("sales.yml", 2, 3)])
+    (found,) = authors(project.root, [Passage("sales.yml", 2, 3)], CLAIMS)
     assert found.who == "eve"
 
 
@@ -144,7 +147,7 @@ def test_a_passage_that_moves_while_nothing_is_committed_keeps_its_author(projec
     lines = text.splitlines()
     first = lines.index("- name: one") + 1
     last = first + ("filter" in text)
-    (found,) = authors(project.root, [Passage("sales.yml", first, last)])
+    (found,) = authors(project.root, [Passage("sales.yml", first, last)], CLAIMS)
     assert found.who == who
 
 
@@ -154,12 +157,12 @@ def test_a_change_that_is_not_committed_is_that_of_who_works_here(project):
     commit(project, "models/orders.sql", "select 1\n", "li")
     (project.root / "models/orders.sql").write_text("select 2\n", encoding="utf-8")
     for passage in (Passage("models/orders.sql"), Passage("models/orders.sql", 1, 1)):
-        assert [each.who for each in authors(project.root, [passage])] == ["here@example.com"]
+        assert [each.who for each in authors(project.root, [passage], CLAIMS)] == ["here@example.com"]
 
 
 def test_outside_of_git_no_author_is_known(project):
     (project.root / "a.sql").write_text("select 1", encoding="utf-8")
-    assert authors(project.root, [Passage("a.sql"), Passage("a.sql", 1, 1)]) == []
+    assert authors(project.root, [Passage("a.sql"), Passage("a.sql", 1, 1)], CLAIMS) == []
 
 
 @pytest.fixture
@@ -219,3 +222,94 @@ def test_a_mistake_about_people_is_told(project, text, told):
     with pytest.raises(ConfigurationError) as caught:
         write(project, text)
     assert told in str(caught.value)
+
+
+@pytest.fixture
+def keys(tmp_path):
+    """Private keys of Li Na and Wang Fang, and of somebody whom the company does not know."""
+    found = {name: tmp_path / name for name in ("li", "wang", "eve")}
+    for path in found.values():
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    return found
+
+
+@pytest.fixture
+def signing(project, keys):
+    """A project whose company wants commits signed."""
+    git(project, "init", "-q")
+    public = {
+        name: path.with_suffix(".pub").read_text(encoding="utf-8").strip() for name, path in keys.items()
+    }
+    return write(
+        project,
+        f"""
+signed_commits: true
+people:
+  li: {{name: Li Na, email: li@shop, also: [li@home], may: [waive, approve], key: {public["li"]}}}
+  wang: {{name: Wang Fang, email: wang@shop, may: [waive], key: {public["wang"]}}}
+""",
+    )
+
+
+def sign_commit(project, path, text, who, key):
+    (project.root / path).write_text(text, encoding="utf-8")
+    git(project, "add", path, who=who)
+    signed = ["-c", "gpg.format=ssh", "-c", f"user.signingkey={key}"]
+    git(project, *signed, "commit", "-qm", "x", "-S", who=who)
+
+
+@pytest.mark.parametrize("passage", [Passage("a.sql"), Passage("a.sql", 1, 1)])
+def test_who_signed_a_commit_has_made_the_change_whoever_it_names(project, signing, keys, passage):
+    sign_commit(project, "a.sql", "select 1\n", "li@home", keys["li"])
+    assert authors(project.root, [passage], signing) == [Involved("li@shop", f"last changed {passage}")]
+    sign_commit(project, "a.sql", "select 2\n", "li@shop", keys["wang"])
+    found = authors(project.root, [passage], signing)
+    assert [(each.who, each.unproven) for each in found] == [("wang@shop", ""), ("li@shop", "")]
+    for login in ("li", "wang"):
+        with pytest.raises(UsageError) as raised:
+            refuse_own(signing.person(login), found, "waive it")
+        assert raised.value.code == "self-approval"
+
+
+def test_what_nobody_of_the_company_signed_is_passed_by_nobody(project, signing, keys):
+    commit(project, "unsigned.sql", "select 1\n", "wang@shop")
+    sign_commit(project, "unknown.sql", "select 1\n", "wang@shop", keys["eve"])
+    sign_commit(project, "edited.sql", "select 1\n", "wang@shop", keys["wang"])
+    (project.root / "edited.sql").write_text("select 2\n", encoding="utf-8")
+    told = {}
+    for name in ("unsigned", "unknown", "edited"):
+        found = authors(project.root, [Passage(f"{name}.sql")], signing)
+        with pytest.raises(UsageError) as raised:
+            refuse_own(signing.person("li"), found, "waive it")
+        assert raised.value.code == "unsigned-change"
+        told[name] = raised.value.why
+    assert "is signed by no key of the company" in told["unsigned"]
+    assert "is signed by no key of the company" in told["unknown"]
+    assert told["edited"] == "Nobody knows who last changed edited.sql: it is not committed."
+
+
+def test_what_a_repository_says_of_signatures_is_not_believed(project, signing, keys, tmp_path):
+    commit(project, "a.sql", "select 1\n", "wang@shop")
+    sign_commit(project, "b.sql", "select 1\n", "li@shop", keys["wang"])
+    signed = git_says(project, "rev-parse", "HEAD")
+    allowed = tmp_path / "allowed"
+    allowed.write_text(f"li {keys['eve'].with_suffix('.pub').read_text()}", encoding="utf-8")
+    git(project, "config", "gpg.ssh.allowedSignersFile", str(allowed))
+    sign_commit(project, "c.sql", "select 1\n", "wang@shop", keys["eve"])
+    git(project, "replace", "HEAD", signed)
+    for name, expected in (("a", None), ("b", "wang@shop"), ("c", None)):
+        (found,) = authors(project.root, [Passage(f"{name}.sql")], signing)[:1]
+        assert (None if found.unproven else found.who) == expected
+
+
+def git_says(project, *arguments):
+    done = subprocess.run(
+        ["git", "-C", str(project.root), *arguments], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def test_outside_of_git_nothing_is_passed_where_commits_are_signed(tmp_path, signing):
+    (tmp_path / "elsewhere").mkdir()
+    (found,) = authors(tmp_path / "elsewhere", [Passage("a.sql")], signing)
+    assert found.unproven == "it is not committed"
