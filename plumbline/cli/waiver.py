@@ -210,12 +210,7 @@ def _name(entry: dict[str, Any]) -> str:
 
 def _metric(desk: Desk, check: dict[str, Any], metric: str) -> str:
     """Give the metric that is to be let through: one of those that the check holds back."""
-    held = [
-        name
-        for entry in desk.published_run.get("holds", ())
-        if _name(entry) == _name(check)
-        for name in entry["metrics"]
-    ]
+    held = _held_by(desk, check)
     if metric and metric not in held:
         raise UsageError(
             f"the check holds back no metric {metric!r}",
@@ -226,11 +221,34 @@ def _metric(desk: Desk, check: dict[str, Any], metric: str) -> str:
     return metric
 
 
-def _involved(desk: Desk, check: dict[str, Any], metric: str) -> list[Involved]:
-    """Name who had a hand in it: who last wrote the check, its model, the metric; who started the run."""
-    from plumbline.governance.authors import authors, passages_of_check, passages_of_metrics
+def _held_by(desk: Desk, check: dict[str, Any]) -> list[str]:
+    """Name the metrics that the check holds back."""
+    return [
+        name
+        for entry in desk.published_run.get("holds", ())
+        if _name(entry) == _name(check)
+        for name in entry["metrics"]
+    ]
 
-    passages = [*passages_of_check(desk.project.root, check["stage"], check["table"])]
-    if metric:
-        passages += passages_of_metrics(desk.project.root, desk.definitions, [metric])
+
+def _involved(desk: Desk, check: dict[str, Any], metric: str) -> list[Involved]:
+    """Name who had a hand in it: who last wrote the check, its model, the metric; who started the run.
+
+    A check of figures fails by what makes them: the definitions of those that it holds back, and the marts.
+    """
+    from plumbline.governance.authors import (
+        authors,
+        passages_of_check,
+        passages_of_marts,
+        passages_of_metrics,
+    )
+
+    root = desk.project.root
+    passages = [*passages_of_check(root, check["stage"], check["table"])]
+    metrics = [metric] if metric else []
+    if check["table"].startswith("candidates."):
+        metrics = metrics or _held_by(desk, check)
+        passages += passages_of_marts(root, desk.definitions, metrics)
+    if metrics:
+        passages += passages_of_metrics(root, desk.definitions, metrics)
     return [*authors(desk.project.root, passages, desk.trust), *desk.operator()]

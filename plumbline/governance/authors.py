@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,18 +52,27 @@ def authors(root: Path, passages: Iterable[Passage], trust: Trust) -> list[Invol
     and of everything else it is said that nobody is.
     """
     changes = {passage: _change(root, passage) for passage in dict.fromkeys(passages)}
-    if trust.signed_commits:
-        commits = dict.fromkeys(change.commit for change in changes.values() if change.commit)
-        signers = {commit: signer_of(root, commit, trust.people) for commit in commits}
-        return [each for passage, change in changes.items() for each in _proven(passage, change, signers)]
-    return [
-        Involved(change.who, f"last changed {passage}") for passage, change in changes.items() if change.who
-    ]
+    commits = {change.commit for change in changes.values() if change.commit}
+    asked = sorted(commit for commit in commits if trust.signed_commits and not _is_old(root, commit, trust))
+    signers = {commit: signer_of(root, commit, trust.people) for commit in asked}
+    found: list[Involved] = []
+    for passage, change in changes.items():
+        if change.commit in signers or (trust.signed_commits and not change.commit):
+            found += _proven(passage, change, signers.get(change.commit))
+        elif change.who:
+            found.append(Involved(change.who, f"last changed {passage}"))
+    return found
 
 
-def _proven(passage: Passage, change: _Change, signers: Mapping[str, Person | None]) -> Iterator[Involved]:
+def _is_old(root: Path, commit: str, trust: Trust) -> bool:
+    """Tell whether a commit was made before the company had commits signed."""
+    since = trust.signed_since
+    return bool(since) and git(root, "merge-base", commit, since) == commit
+
+
+def _proven(passage: Passage, change: _Change, signer: Person | None) -> Iterator[Involved]:
     """Give who signed the last change of a passage, and who claims to be its author, if that is another."""
-    how, signer = f"last changed {passage}", signers.get(change.commit)
+    how = f"last changed {passage}"
     if signer is None:
         commit = change.commit[:12]
         why = f"commit {commit} is signed by no key of the company" if commit else "it is not committed"

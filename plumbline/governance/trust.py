@@ -7,6 +7,7 @@ A company without such a file has the defaults.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -99,7 +100,8 @@ class Trust:
     """The settings of one company.
 
     Where acts are `signed`, one without its signature counts for nothing. With `signed_commits`, who changed
-    something is who signed the commit, and what nobody signed cannot be passed.
+    something is who signed the commit, and what nobody signed cannot be passed; `signed_since` is the last
+    commit of which this is not asked.
     """
 
     company: str
@@ -110,6 +112,7 @@ class Trust:
     restating: Restating = Restating(approved_levels=())
     file: Path | None = field(default=None, compare=False)
     signed_commits: bool = False
+    signed_since: str = ""
 
     def person(self, known_as: str) -> Person | None:
         """Find a person by login or address."""
@@ -141,13 +144,14 @@ class _Reader(FileReader):
             tuple(self._witnesses(top["witness"])) if "witness" in top else Trust(self.company).witnesses
         )
         people = tuple(self._people(top.get("people")))
-        signed, commits = self._flag(top, "signed"), self._flag(top, "signed_commits")
+        signed, since = self._flag(top, "signed"), self._commit(top, "signed_commits")
+        commits = bool(since) or self._flag(top, "signed_commits")
         self._require_keys(people, signed or commits)
         days = self._days(self._part(top, "waivers", ("longest_days",)), "longest_days", 92, ("waivers",), 1)
         restating = self._restating(self._part(top, "restatements", _RESTATEMENT_KEYS), people)
         self._raise()
         path = self.file.path
-        return Trust(self.company, witnesses, people, signed, days, restating, path, signed_commits=commits)
+        return Trust(self.company, witnesses, people, signed, days, restating, path, commits, since)
 
     def _part(self, top: Mapping[str, object], name: str, keys: tuple[str, ...]) -> Mapping[str, object]:
         node = self._mapping(top.get(name), (name,))
@@ -194,6 +198,14 @@ class _Reader(FileReader):
                 self._complain(
                     ("people", person.login), f"{person.name} cannot sign: there is no `key`", todo=todo
                 )
+
+    def _commit(self, node: Mapping[str, object], key: str) -> str:
+        """Read the commit from which on something is so; '' where it is true or false."""
+        value = node.get(key, False)
+        if isinstance(value, str) and not re.fullmatch("[0-9a-f]{40}", value):
+            todo = "Write it in full, with its 40 letters and digits: git rev-parse HEAD."
+            self._complain((key,), f"`{key}` names no commit: {value!r}", todo=todo)
+        return value if isinstance(value, str) else ""
 
     def _flag(self, node: Mapping[str, object], key: str) -> bool:
         value = node.get(key, False)

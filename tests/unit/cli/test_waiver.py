@@ -18,6 +18,7 @@ COST = {
     "severity": "critical",
     "waived": "",
 }
+ADDS_UP = {**COST, "stage": "indicators", "table": "candidates.indicator_value", "expected": "costs add up"}
 RECORD = {
     "run_id": "r1",
     "operator": "cron@example.com",
@@ -26,8 +27,9 @@ RECORD = {
         {**COST, "table": "marts.stock"},
         {**COST, "expected": "cost is small", "severity": "warning"},
         {**COST, "expected": "there are rows"},
+        ADDS_UP,
     ],
-    "holds": [{**COST, "metrics": ["costs", "margin"]}],
+    "holds": [{**COST, "metrics": ["costs", "margin"]}, {**ADDS_UP, "metrics": ["costs"]}],
 }
 
 
@@ -131,6 +133,28 @@ def test_who_changed_the_model_last_cannot_waive_its_check(plumb, tmp_path):
     for command in (["init", "-q"], ["add", "models"], ["commit", "-qm", "x", "--no-gpg-sign"]):
         subprocess.run([*git, *command], check=True)
     assert "They last changed models/orders.sql" in add(plumb)[1]
+
+
+@pytest.mark.parametrize("changed", ["metrics/costs.yml", "models/orders.sql"])
+def test_who_changed_what_makes_a_figure_cannot_waive_a_check_of_it(plumb, tmp_path, changed):
+    assert add(plumb, ADDS_UP["expected"])[0] == 0
+    for path, text in (
+        ("metrics/costs.yml", "metrics:\n  - name: costs\n"),
+        ("models/orders.sql", "select 1"),
+    ):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x"]
+    who = {path: "li" if path == changed else "adam" for path in ("metrics/costs.yml", "models/orders.sql")}
+    subprocess.run([*git, "init", "-q"], check=True)
+    for path, author in who.items():
+        subprocess.run([*git, "add", path], check=True)
+        mail = ["-c", f"user.email={author}@example.com"]
+        subprocess.run([*git, *mail, "commit", "-qm", "x", "--no-gpg-sign"], check=True)
+    code, told = add(plumb, ADDS_UP["expected"])
+    assert code == 2
+    assert f"They last changed {changed}" in told
+    assert add(plumb)[0] == (0 if changed == "metrics/costs.yml" else 2)
 
 
 def test_a_stranger_cannot_waive(plumb, monkeypatch):

@@ -1,6 +1,7 @@
 """Who acts, who may, whose own it is, and whether it is signed."""
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -313,3 +314,28 @@ def test_outside_of_git_nothing_is_passed_where_commits_are_signed(tmp_path, sig
     (tmp_path / "elsewhere").mkdir()
     (found,) = authors(tmp_path / "elsewhere", [Passage("a.sql")], signing)
     assert found.unproven == "it is not committed"
+
+
+def test_what_was_made_before_commits_were_signed_is_believed(project, signing, keys):
+    commit(project, "old.sql", "select 1\n", "wang@shop")
+    since = git_says(project, "rev-parse", "HEAD")
+    commit(project, "new.sql", "select 1\n", "wang@shop")
+    git(project, "checkout", "-q", "-b", "aside", since)
+    commit(project, "aside.sql", "select 1\n", "wang@shop")
+    git(project, "merge", "-q", "--no-edit", "-")
+    trust = replace(signing, signed_since=since)
+    found = {
+        name: authors(project.root, [Passage(f"{name}.sql")], trust)[0] for name in ("old", "new", "aside")
+    }
+    assert {name: bool(each.unproven) for name, each in found.items()} == {
+        "old": False,
+        "new": True,
+        "aside": True,
+    }
+    assert found["old"].who == "wang@shop"
+
+
+@pytest.mark.parametrize("text", ["HEAD", "main", "abc1234"])
+def test_commits_are_signed_from_a_whole_commit_on(project, text):
+    with pytest.raises(ConfigurationError, match="`signed_commits` names no commit"):
+        write(project, f"signed_commits: {text}\n")
