@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from plumbline.audit.explain_calculation import exact
 from plumbline.audit.explain_origin import LAYERS, UNTOUCHED, Check, blocking
 from plumbline.audit.page import facts, page, shown
+from plumbline.counting import counted
 from plumbline.quality.report.markup import Child, Html, element, joined
 from plumbline.quality.report.widgets import (
     FAILED_MARK,
@@ -19,7 +20,6 @@ from plumbline.quality.report.widgets import (
     blank,
     chinese,
     columns,
-    counted,
     grid,
     number_cell,
     section,

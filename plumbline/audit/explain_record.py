@@ -12,6 +12,7 @@ from plumbline.audit.book import Book, short_commit
 from plumbline.audit.explain_calculation import exact
 from plumbline.audit.explain_figure import Key, members_of
 from plumbline.audit.explain_origin import read_rows
+from plumbline.counting import counted
 from plumbline.errors import PlumblineError
 from plumbline.governance.trust import AWAITING
 from plumbline.ledger import Record, Seen, WitnessUnreachable
@@ -58,10 +59,8 @@ def lines_about(book: Book, metric: str, publication: Record | None, run_id: str
     for record in book.of("restatement"):
         told = [each for each in record.body["metrics"] if each["metric"] == metric]
         for each in told if record.seq <= last else ():
-            figures = f"{each['figures']} figure{'' if each['figures'] == 1 else 's'}"
-            yield _line(
-                record, f"{figures} of {metric} restated in {record.body['publication_id']}: {each['state']}"
-            )
+            restated = f"{counted(each['figures'], 'figure')} of {metric} restated"
+            yield _line(record, f"{restated} in {record.body['publication_id']}: {each['state']}")
     if quality := book.quality(run_id):
         body = quality.body
         found = ", ".join(f"{body[name]} {name}" for name in ("passed", "failed", "skipped", "error"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from plumbline.audit.page import facts, page
 from plumbline.audit.report import Cell, Heading, Report, Section
+from plumbline.counting import counted
 from plumbline.quality.report.markup import Html, element, joined
 from plumbline.quality.report.widgets import (
     FAILED_MARK,
@@ -11,7 +12,6 @@ from plumbline.quality.report.widgets import (
     WARNING_MARK,
     blank,
     chinese,
-    counted,
     grid,
     number_cell,
     section,

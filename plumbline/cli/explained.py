@@ -11,6 +11,7 @@ from plumbline.audit.book import short_commit
 from plumbline.audit.explain_calculation import exact
 from plumbline.cli.summary import show_value
 from plumbline.cli.text import Column, pad, paint, render_table
+from plumbline.counting import counted
 
 if TYPE_CHECKING:
     from plumbline.audit.explain import Explanation
@@ -151,7 +152,7 @@ def _extracts(explanation: Explanation, full: bool) -> Iterator[str]:
     if not extracts:
         return
     rows = sum(extract.rows for extract in extracts)
-    yield f"Extracts: {len(extracts)} load{'s' * (len(extracts) > 1)} with {rows:,} rows"
+    yield f"Extracts: {counted(len(extracts), 'load')} with {rows:,} rows"
     if full:
         columns = [
             Column("table"),

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from textwrap import wrap
 from typing import Any
 
+from plumbline.counting import counted
 from plumbline.indicators.sight import Range, in_months, together
 from plumbline.project import Home
 
@@ -88,7 +89,7 @@ def tell_holds(holds: Iterable[Held]) -> Iterator[str]:
     if not holds:
         return
     metrics = {name for held in holds for name in held.metrics}
-    yield f"Held back: {len(metrics)} metric{'' if len(metrics) == 1 else 's'}"
+    yield f"Held back: {counted(len(metrics), 'metric')}"
     for number, held in enumerate(holds, start=1):
         yield f"  {number}. {held.reason}"
         yield from (f"    e.g. {_row(example)}" for example in held.examples[:_EXAMPLES])

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from plumbline.cli.company import home_of
+from plumbline.counting import counted
 from plumbline.project import Home, Project
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ def run(options: argparse.Namespace) -> int:
     findings, metrics = _lint(Project.find(), home_of(options.company))
     for finding in findings:
         print(f"warning: {finding}" if finding.is_warning else finding)
-    counted = f"{_counted(len(findings), 'finding')} in {_counted(metrics, 'metric')}"
-    print(counted if findings else f"{metrics} metrics are sound", file=sys.stderr)
+    told = f"{counted(len(findings), 'finding')} in {counted(metrics, 'metric')}"
+    print(told if findings else f"{metrics} metrics are sound", file=sys.stderr)
     return 2 if findings else 0
 
 
@@ -60,7 +61,3 @@ def _lint(project: Project, home: Home) -> tuple[list[Finding], int]:
         *unanswerable(definitions, parsed.semantic_manifest, home.compiled),
     ]
     return findings, len(definitions.metrics)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

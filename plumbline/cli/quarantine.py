@@ -12,6 +12,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from plumbline.cli.text import Column, pad, render_table
+from plumbline.counting import counted
 from plumbline.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -274,7 +275,7 @@ def _released(desk: Desk, person: Person, options: argparse.Namespace) -> list[s
         ]
     rows = _rows(desk.home, options)
     record = release_rows(desk.ledger, person, rows, **given)
-    many = f"{len(rows):,} row{'' if len(rows) == 1 else 's'}"
+    many = counted(len(rows), "row")
     return [
         f"{many} of {rows[0].name} released by {person.name}: record {record.seq} of the ledger.",
         f"The next `plumb run{_company(options)}` uses {'it' if len(rows) == 1 else 'them'}.",
@@ -292,7 +293,7 @@ def export(options: argparse.Namespace) -> int:
     if not options.out.resolve().parent.is_dir():
         raise UsageError(f"{options.out.parent} is no directory", where="--out")
     count = export_rows(home, _rows(home, options), options.out, kind)
-    print(f"{count:,} row{'' if count == 1 else 's'} in {options.out}")
+    print(f"{counted(count, 'row')} in {options.out}")
     return 0
 
 
@@ -374,7 +375,7 @@ def _short(text: str) -> str:
 
 def _age(since: datetime) -> str:
     days = (datetime.now(UTC).replace(tzinfo=None) - since).days
-    return "today" if days <= 0 else f"{days:,} day{'' if days == 1 else 's'}"
+    return "today" if days <= 0 else counted(days, "day")
 
 
 def _print_json(content: object) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.cli.parser import options_among, whole_number
 from plumbline.cli.text import SHARES, Column, render_table
+from plumbline.counting import counted
 from plumbline.errors import DefinitionError, UsageError
 
 if TYPE_CHECKING:
@@ -212,13 +213,9 @@ def _print(answer: Answer, style: str, *, chinese: bool) -> None:
     if style == "table":
         # Of another verdict the notes tell.
         certified = ", certified" if answer.verdict == "certified" else ""
-        print(f"{_count(len(rows))} · {_origin(answer)}{certified}", file=sys.stderr)
+        print(f"{counted(len(rows), 'row')} · {_origin(answer)}{certified}", file=sys.stderr)
     for note in notes:
         print(note, file=sys.stderr)
-
-
-def _count(rows: int) -> str:
-    return "1 row" if rows == 1 else f"{rows:,} rows"
 
 
 def table_lines(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plumbline.cli.parser import counting_number
+from plumbline.counting import counted
 
 if TYPE_CHECKING:
     from plumbline.audit.replay import Replay
@@ -151,7 +152,7 @@ def _clean(options: argparse.Namespace) -> Iterator[Home]:
 def _told(found: Replay) -> Iterator[str]:
     yield (
         f"Replayed {found.publication_id} as of {found.as_of}, from {found.extracts} extracts with "
-        f"{found.rows:,} rows, on {found.threads} thread{'s' * (found.threads > 1)}."
+        f"{found.rows:,} rows, on {counted(found.threads, 'thread')}."
     )
     yield from _verdict(found)
     equal = [table for table in found.tables if not table.difference]

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from plumbline.counting import counted
 from plumbline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ class _Serve:
         else:
             accounts = len(self.policy.accounts)
             by = "API tokens and JSON Web Tokens" if self.settings.jwt else "API tokens"
-            yield f"to {accounts} account{'s' * (accounts > 1)} of {self.policy.file}, by {by}"
+            yield f"to {counted(accounts, 'account')} of {self.policy.file}, by {by}"
             if not (self.tokens.any_valid() or self.settings.jwt):
                 account = next(iter(self.policy.accounts))
                 yield f"no token is valid yet: plumb token create --account {account}"

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from sqlglot import exp
 
+from plumbline.counting import counted
 from plumbline.quality.context import StageContext
 from plumbline.quality.sql import bind, column, condition_in, literal, table
 
@@ -295,7 +296,7 @@ class HasRows(Rule):
 
     def words(self, context: StageContext) -> str:
         most = "" if self.maximum is None else f" and at most {self.maximum:,}"
-        return f"has at least {self.minimum:,} row{'' if self.minimum == 1 else 's'}{most}"
+        return f"has at least {counted(self.minimum, 'row')}{most}"
 
     def call(self, relation: str, context: StageContext) -> Call:
         limits = {"min_value": self.minimum, "max_value": self.maximum}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "replacing", "spreadsheets"),
+    ("counting", "errors", "replacing", "spreadsheets"),
     ("project", "yaml_lines"),
     ("definitions", "demo"),
     ("governance", "compiler", "access"),

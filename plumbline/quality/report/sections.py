@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from plumbline.counting import counted
 from plumbline.quality.context import StageContext
 from plumbline.quality.report.evidence import ControlTotal, Load, Reconciliation, RunEvidence
 from plumbline.quality.report.markup import Child, Html, element, joined
@@ -21,7 +22,6 @@ from plumbline.quality.report.widgets import (
     cell_value,
     chinese,
     columns,
-    counted,
     decimal_text,
     grid,
     mark_of,

@@ -107,11 +107,6 @@ def decimal_text(total: Decimal) -> str:
     return f"{whole}.{rest}" if rest else whole
 
 
-def counted(number: int, name: str) -> str:
-    """Write a count and what is counted."""
-    return f"{number:,} {name}{'' if number == 1 else 's'}"
-
-
 def cell_value(value: Any) -> Html:
     """Show a value of an example row."""
     return element("i", "empty", class_="note") if value is None else joined((str(value),))
