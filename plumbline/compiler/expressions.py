@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 import sqlglot
@@ -408,14 +407,10 @@ def _refers(part: object, meant: Sequence[bool]) -> bool:
 
 
 def _no_number(part: exp.Expr) -> bool:
-    """Whether a literal can be no number on any engine."""
+    """Whether a literal can be no figure on any engine; '1000' is one, as are '2 days' of what takes time."""
     if not (isinstance(part, exp.Literal) and part.is_string):
         return isinstance(part, exp.Boolean)
-    try:
-        Decimal(part.name.strip())
-    except InvalidOperation:
-        return True
-    return False
+    return not any(character.isdigit() for character in part.name)
 
 
 def _no_moment(part: exp.Expr) -> bool:

@@ -106,6 +106,7 @@ QUESTIONS: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"metrics": ["sales"], "where": ["sales > 'much'"]}, "bad-condition", "sales with 'much'"),
     ({"metrics": ["sales"], "where": ["1 = 1 or sales in (1, 'x')"]}, "bad-condition", "sales with 'x'"),
+    ({"metrics": ["sales"], "where": ["sales > TRUE"]}, "bad-condition", "sales with TRUE"),
     ({"metrics": ["sales"], "where": ["sales LIKE '1%'"]}, "bad-condition", "sales is a figure"),
     (
         {"metrics": ["sales"], "where": ["{{ Metric('orders', group_by=['customer']) }} > 'x'"]},
@@ -133,6 +134,12 @@ def test_a_question_is_refused(market: Market, query: dict[str, Any], code: str,
         compile(market.manifest, query, "duckdb")
     assert caught.value.code == code, str(caught.value)
     assert todo in f"{caught.value.why} {caught.value.todo}", str(caught.value)
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("value", ["10", "'10'", "1e1", "'2 days'", "NULL"])
+def test_what_may_be_a_figure_is_compared_with_one(market: Market, value: str) -> None:
+    assert value in compile(market.manifest, {"metrics": ["sales"], "where": [f"sales > {value}"]}, "duckdb")
 
 
 Change = Callable[[dict[str, Any]], None]
