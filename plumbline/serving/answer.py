@@ -204,10 +204,16 @@ class Answer:
         return keys == {name.removeprefix("-") for name in order}
 
     def _arrow_of(self, sql: str, most: int | None) -> pa.Table:
+        import pyarrow as pa
+
         with self._mending():
             found = self._source.connection.sql(sql)
             table = (found if most is None else found.limit(most)).to_arrow_table()
-        return in_plain_types(table, {column.name for column in self.columns if column.is_date})
+        for index, column in enumerate(table.schema):
+            if column.type == pa.decimal128(38, 0):
+                # What DuckDB adds up from integers is a HUGEINT, which Arrow knows as a decimal only.
+                table = table.set_column(index, column.name, table.column(index).cast(pa.int64()))
+        return with_dates(table, {column.name for column in self.columns if column.is_date})
 
     @contextmanager
     def _mending(self) -> Iterator[None]:
@@ -248,17 +254,13 @@ def _bad_condition(conditions: Sequence[str], why: str) -> DefinitionError:
     )
 
 
-def in_plain_types(table: pa.Table, days: Collection[str]) -> pa.Table:
-    """Make dates of the moments in the columns `days`, and int64 of whole numbers."""
+def with_dates(table: pa.Table, days: Collection[str]) -> pa.Table:
+    """Make dates of the moments in the columns `days`."""
     import pyarrow as pa
 
     for index, column in enumerate(table.schema):
-        wanted = pa.date32() if column.name in days and pa.types.is_timestamp(column.type) else None
-        if column.type == pa.decimal128(38, 0):
-            # What DuckDB adds up from integers is a HUGEINT, which Arrow knows as a decimal only.
-            wanted = pa.int64()
-        if wanted:
-            table = table.set_column(index, column.name, table.column(index).cast(wanted))
+        if column.name in days and pa.types.is_timestamp(column.type):
+            table = table.set_column(index, column.name, table.column(index).cast(pa.date32()))
     return table
 
 

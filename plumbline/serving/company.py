@@ -20,7 +20,7 @@ from plumbline.errors import UsageError
 from plumbline.project import Home, Project
 from plumbline.publication import Publication
 from plumbline.serving import library
-from plumbline.serving.answer import Answer, in_plain_types
+from plumbline.serving.answer import Answer, with_dates
 from plumbline.serving.compare import STEPS
 from plumbline.serving.door import ask
 from plumbline.serving.reader import Source, open_generation, open_live
@@ -196,7 +196,7 @@ class Company:
         sql = library.values_sql(self._source, *told, limit=limit, ends=ends)
         table = self._source.connection.sql(sql).to_arrow_table()
         days = {name for name in table.column_names if _is_period(name)}
-        return in_plain_types(table, days)
+        return with_dates(table, days)
 
 
 def _is_period(column: str) -> bool:

@@ -251,7 +251,7 @@ def _told_of_table(
 def show(source: Source, text: str, words: Vocabulary | None = None) -> dict[str, Any]:
     """Show everything the library says of a metric, or of a published table."""
     vocabulary = words or Vocabulary(loaded(source.manifest))
-    name = "" if text in vocabulary.known else vocabulary.table(text)
+    name = vocabulary.table(text)
     if not name:
         return show_metric(source, text, vocabulary)
     query = vocabulary.definitions.saved_queries[name]

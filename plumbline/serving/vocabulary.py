@@ -120,14 +120,21 @@ class Vocabulary:
         raise self._no_dimension(text, found, metrics)
 
     def table(self, text: str) -> str:
-        """Name the one published table of this name or label that has a metric to ask for; '' for none."""
+        """Name the one published table of this name or label that has a metric to ask for; '' for none.
+
+        What a metric is called means the metric.
+        """
         word = _plain(text)
-        found = [
-            saved.name
-            for saved in self.definitions.saved_queries.values()
-            if word in map(_plain, (saved.name, saved.label, saved.label_zh))
-            and {*saved.metrics} & {*self.known}
-        ]
+        found = (
+            []
+            if word in self._metrics
+            else [
+                saved.name
+                for saved in self.definitions.saved_queries.values()
+                if word in map(_plain, (saved.name, saved.label, saved.label_zh))
+                and {*saved.metrics} & {*self.known}
+            ]
+        )
         return self._only(found)
 
     def grain(self, text: str) -> str:
