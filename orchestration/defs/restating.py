@@ -17,13 +17,16 @@ def restate_figures(
 ) -> None:
     """Compare the candidates with what is published; what waits for an approval keeps its old value."""
     from plumbline.gate import Restatement, restate
+    from plumbline.gate.approve import last_good_commit
+    from plumbline.gate.compare import BEFORE
     from plumbline.governance.authors import involved_in_metrics
     from plumbline.governance.people import Involved, other_than
     from plumbline.publication import next_publication_id
 
     def others(metric: str, finders: Collection[str]) -> str:
         found_by = [Involved(who, "started the run") for who in finders]
-        authors = involved_in_metrics(session.project.root, definitions, [metric], session.trust)
+        since = last_good_commit(connection, f"{BEFORE}.published", [metric])
+        authors = involved_in_metrics(session.project.root, definitions, [metric], session.trust, since)
         return other_than(session.trust, [*found_by, *authors])
 
     session.restated = restate(

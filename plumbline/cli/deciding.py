@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -73,6 +73,17 @@ class Desk:
         """Give who started the run whose figures are published."""
         who = self.published_run.get("operator")
         return [Involved(who, f"started the run {self.published_run['run_id']}")] if who else []
+
+    def good_since(self, metrics: Collection[str]) -> str:
+        """Give the commit of the code by which the figures of some metrics were last good; '' if unknown."""
+        import duckdb
+
+        from plumbline.gate.approve import last_good_commit
+
+        if not (metrics and self.home.current.exists()):
+            return ""
+        with duckdb.connect(str(self.home.current.resolve()), read_only=True) as connection:
+            return last_good_commit(connection, "published", metrics)
 
     def signature_of(self, person: Person) -> Callable[[bytes], str] | None:
         """Give what signs, where the company wants acts signed."""

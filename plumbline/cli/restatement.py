@@ -109,7 +109,9 @@ def _approve(desk: Desk, options: argparse.Namespace) -> None:
     involved = {
         metric: [
             *(Involved(who, "started the run that found it") for who in found_by[metric]),
-            *involved_in_metrics(desk.project.root, desk.definitions, [metric], desk.trust),
+            *involved_in_metrics(
+                desk.project.root, desk.definitions, [metric], desk.trust, desk.good_since([metric])
+            ),
         ]
         for metric in chosen
     }

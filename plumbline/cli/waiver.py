@@ -251,4 +251,5 @@ def _involved(desk: Desk, check: dict[str, Any], metric: str) -> list[Involved]:
         passages += passages_of_marts(root, desk.definitions, metrics)
     if metrics:
         passages += passages_of_metrics(root, desk.definitions, metrics)
-    return [*authors(desk.project.root, passages, desk.trust), *desk.operator()]
+    since = desk.good_since([metric] if metric else _held_by(desk, check))
+    return [*authors(root, passages, desk.trust, since), *desk.operator()]

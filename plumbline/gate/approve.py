@@ -106,6 +106,28 @@ def finders(con: DuckDBPyConnection, relation: str) -> dict[str, list[str]]:
     return found
 
 
+def last_good_commit(con: DuckDBPyConnection, schema: str, metrics: Collection[str]) -> str:
+    """Give the commit of the code by which figures of some metrics were last good; '' where that is unknown.
+
+    `schema` is that of a generation: it is the oldest publication of which it shows held figures of them, or
+    the generation itself.
+    """
+    import duckdb
+
+    held = (
+        f"SELECT last_good FROM {schema}.indicator_value WHERE list_contains(?, metric) AND last_good <> ''"
+    )
+    try:
+        rows = con.execute(
+            f"SELECT code_commit FROM {schema}.publication ORDER BY publication_id NOT IN ({held}),"
+            f" CASE WHEN publication_id IN ({held}) THEN generation ELSE -generation END LIMIT 1",
+            [list(metrics), list(metrics)],
+        ).fetchall()
+    except (duckdb.CatalogException, duckdb.BinderException):
+        return ""  # a generation of an older make
+    return str(rows[0][0] or "").removesuffix("+") if rows else ""
+
+
 def approved(
     changes: Mapping[str, Sequence[Change]], approvals: Iterable[Approval]
 ) -> Iterator[tuple[Change, Approval]]:

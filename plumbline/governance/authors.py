@@ -33,35 +33,37 @@ class Passage:
 
 @dataclass(frozen=True)
 class _Change:
-    """The last change of a passage: who claims it, and the commit ('' where it is not committed)."""
+    """A change of a passage: who claims it, the commit ('' where it is not committed), whether it is last."""
 
     who: str = ""
     commit: str = ""
+    is_last: bool = True
 
     @classmethod
-    def of(cls, line: str) -> _Change:
-        """Read what git says in `_FORMAT`."""
-        commit, _, who = line.partition(" ")
-        return cls(who, commit)
+    def of(cls, lines: str, *, is_last: bool = True) -> list[_Change]:
+        """Read what git says in `_FORMAT`, a line per commit."""
+        parts = (line.partition(" ") for line in lines.splitlines())
+        return [cls(who, commit, is_last) for commit, _, who in parts]
 
 
-def authors(root: Path, passages: Iterable[Passage], trust: Trust) -> list[Involved]:
-    """Give who last changed each passage; changes that are not committed are git's user.email's.
+def authors(root: Path, passages: Iterable[Passage], trust: Trust, since: str = "") -> list[Involved]:
+    """Give who last changed each passage, and who else has since a commit, if one is given.
 
-    Nothing where git does not know the file. Where the company wants commits signed, who signed is known,
-    and of everything else it is said that nobody is.
+    Changes that are not committed are git's user.email's. Nothing where git does not know the file. Where the
+    company wants commits signed, who signed is known, and of everything else it is said that nobody is.
     """
-    changes = {passage: _change(root, passage) for passage in dict.fromkeys(passages)}
-    commits = {change.commit for change in changes.values() if change.commit}
+    changes = {passage: _changes(root, passage, since) for passage in dict.fromkeys(passages)}
+    commits = {change.commit for found in changes.values() for change in found if change.commit}
     asked = sorted(commit for commit in commits if trust.signed_commits and not _is_old(root, commit, trust))
     signers = {commit: signer_of(root, commit, trust.people) for commit in asked}
     found: list[Involved] = []
-    for passage, change in changes.items():
+    for passage, change in ((passage, change) for passage, each in changes.items() for change in each):
+        how = f"last changed {passage}" if change.is_last else f"changed {passage} since it was last good"
         if change.commit in signers or (trust.signed_commits and not change.commit):
-            found += _proven(passage, change, signers.get(change.commit))
+            found += _proven(how, change, signers.get(change.commit))
         elif change.who:
-            found.append(Involved(change.who, f"last changed {passage}"))
-    return found
+            found.append(Involved(change.who, how))
+    return list(dict.fromkeys(found))
 
 
 def _is_old(root: Path, commit: str, trust: Trust) -> bool:
@@ -70,9 +72,8 @@ def _is_old(root: Path, commit: str, trust: Trust) -> bool:
     return bool(since) and git(root, "merge-base", commit, since) == commit
 
 
-def _proven(passage: Passage, change: _Change, signer: Person | None) -> Iterator[Involved]:
-    """Give who signed the last change of a passage, and who claims to be its author, if that is another."""
-    how = f"last changed {passage}"
+def _proven(how: str, change: _Change, signer: Person | None) -> Iterator[Involved]:
+    """Give who signed a change, and who claims to be its author, if that is another."""
     if signer is None:
         commit = change.commit[:12]
         why = f"commit {commit} is signed by no key of the company" if commit else "it is not committed"
@@ -124,12 +125,12 @@ def passages_of_marts(root: Path, definitions: Definitions, metrics: Iterable[st
 
 
 def involved_in_metrics(
-    root: Path, definitions: Definitions, metrics: Iterable[str], trust: Trust
+    root: Path, definitions: Definitions, metrics: Iterable[str], trust: Trust, since: str = ""
 ) -> list[Involved]:
-    """Give who last changed the definitions of metrics, and the models whose rows they count."""
+    """Give who changed the definitions of metrics, and the models whose rows they count: last, or since."""
     names = list(metrics)
     passages = [*passages_of_metrics(root, definitions, names), *passages_of_marts(root, definitions, names)]
-    return authors(root, passages, trust)
+    return authors(root, passages, trust, since)
 
 
 def _measures(definitions: Definitions, name: str, seen: set[str]) -> set[str]:
@@ -172,23 +173,37 @@ def _indent(text: str) -> int:
     return len(text) - len(text.lstrip())
 
 
-def _change(root: Path, passage: Passage) -> _Change:
+def _changes(root: Path, passage: Passage, since: str) -> list[_Change]:
+    """Give the last change of a passage, then those that were committed since a commit."""
+    place, is_touched = _place(root, passage)
+    last = [_Change(git(root, "config", "user.email"))] if is_touched else []
+    if not any(change.who for change in last):
+        told = git(root, "log", "-1", "--no-patch", _FORMAT, *place)
+        if passage.first and not (told or is_touched):
+            # Lines that git does not know are those of a file that it does not know, either.
+            return _changes(root, Passage(passage.file), since)
+        last += _Change.of(told)
+    more = git(root, "log", "--no-patch", _FORMAT, f"{since}..HEAD", *place) if since else ""
+    known = {change.commit for change in last}
+    others = [each for each in _Change.of(more, is_last=False) if each.commit not in known]
+    return [*(last or [_Change()]), *others]
+
+
+def _place(root: Path, passage: Passage) -> tuple[tuple[str, ...], bool]:
+    """Tell git where a passage is in what is committed, and whether something in it is not."""
+    file = ("--", passage.file)
     if not passage.first:
-        changed = git(root, "status", "--porcelain", "--untracked-files=all", "--", passage.file)
-        mine = git(root, "config", "user.email") if changed else ""
-        return _Change(mine) if mine else _Change.of(git(root, "log", "-1", _FORMAT, "--", passage.file))
+        return file, bool(git(root, "status", "--porcelain", "--untracked-files=all", *file))
     shift = 0
     for at, removed, added in _uncommitted(root, passage.file):
         # Where lines were only taken out, git names the one before; some of them may have been its own.
         first = at - 1 if 0 < added < removed else at
         last = at + max(added, 1) - 1
         if first <= passage.last and last >= passage.first:
-            return _Change(git(root, "config", "user.email"))
+            return file, True
         shift += added - removed if last < passage.first else 0
-    lines = f"{passage.first - shift},{passage.last - shift}"
     # Lines that are gone have an author, too: `git blame` knows only of those that are there.
-    told = git(root, "log", "-1", "--no-patch", _FORMAT, f"-L{lines}:{passage.file}")
-    return _Change.of(told) if told else _change(root, Passage(passage.file))
+    return (f"-L{passage.first - shift},{passage.last - shift}:{passage.file}",), False
 
 
 def _uncommitted(root: Path, file: str) -> Iterator[tuple[int, int, int]]:

@@ -1,11 +1,14 @@
 """`plumb restatement`: what waits is told, and approved by somebody who did not find it."""
 
 import json
+import subprocess
 from datetime import date
 
+import duckdb
 import pytest
 
 from plumbline.cli.main import main
+from plumbline.gate.approve import last_good_commit
 from plumbline.ledger import Ledger
 from tests.unit.gate.conftest import company  # noqa: F401
 from tests.unit.gate.test_restate import Days
@@ -83,3 +86,40 @@ def test_who_found_it_cannot_approve_it(plumb, monkeypatch):
 )
 def test_what_does_not_wait_and_what_has_no_reason_is_refused(plumb, metric, reason, code):
     assert f"[{code}]" in plumb("approve", metric, "--reason", reason)[1]
+
+
+def test_who_changed_the_definition_since_cannot_approve_whoever_touched_it_later(plumb, tmp_path, company):  # noqa: F811
+    file = tmp_path / "metrics" / "shop.yml"
+    file.parent.mkdir()
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "commit.gpgsign=false"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    for who, text in (("adam", "{filter: x}"), ("li@example.com", "{filter: y}"), ("eve", "{filter: y }")):
+        file.write_text(f"metrics:\n  - name: sales\n    config: {text}\n", encoding="utf-8")
+        subprocess.run([*git, "add", "metrics"], check=True)
+        subprocess.run([*git, "-c", f"user.email={who}", "commit", "-qm", "x"], check=True)
+    first = subprocess.run([*git, "rev-list", "--max-parents=0", "HEAD"], capture_output=True, text=True)
+    with duckdb.connect(str(company.home.current.resolve())) as connection:
+        connection.execute(
+            "UPDATE published.publication SET code_commit = ? WHERE generation = 1",
+            [f"{first.stdout.strip()}+"],
+        )
+    code, told = plumb("approve", "sales", "--reason", "the invoice was wrong")
+    assert code == 2
+    assert "They changed metrics/shop.yml:2 since it was last good: nobody passes what is their own." in told
+    assert plumb.ledger.head is None
+
+
+def test_the_last_good_commit_is_that_of_the_oldest_publication_that_is_shown():
+    con = duckdb.connect()
+    con.execute(
+        "CREATE TABLE publication AS SELECT 'p' || i AS publication_id, i AS generation,"
+        " 'c' || i AS code_commit FROM range(1, 5) r(i)"
+    )
+    con.execute(
+        "CREATE TABLE indicator_value AS SELECT * FROM"
+        " (VALUES ('a', 'p3'), ('a', 'p2'), ('b', ''), ('c', 'p3')) v(metric, last_good)"
+    )
+    asked = [["a"], ["b"], ["c"], ["b", "c"], ["a", "c"]]
+    assert [last_good_commit(con, "main", metrics) for metrics in asked] == ["c2", "c4", "c3", "c3", "c2"]
+    con.execute("DROP TABLE indicator_value")
+    assert last_good_commit(con, "main", ["a"]) == ""

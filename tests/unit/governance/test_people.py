@@ -339,3 +339,35 @@ def test_what_was_made_before_commits_were_signed_is_believed(project, signing, 
 def test_commits_are_signed_from_a_whole_commit_on(project, text):
     with pytest.raises(ConfigurationError, match="`signed_commits` names no commit"):
         write(project, f"signed_commits: {text}\n")
+
+
+def test_who_changed_something_since_it_was_last_good_is_known_whoever_touched_it_later(project):
+    git(project, "init", "-q")
+    commit(project, "sales.yml", "- name: one\n  filter: x\n- name: two\n", "adam")
+    since = git_says(project, "rev-parse", "HEAD")
+    commit(project, "sales.yml", "- name: one\n  filter: y\n- name: two\n", "li")
+    commit(project, "sales.yml", "- name: one\n  filter: y \n- name: two\n", "eve")
+    commit(project, "sales.yml", "- name: one\n  filter: y \n- name: 2\n", "wang")
+    own = [Passage("sales.yml", 1, 2)]
+    assert [each.who for each in authors(project.root, own, CLAIMS)] == ["eve"]
+    found = authors(project.root, own, CLAIMS, since)
+    assert [(each.who, each.how) for each in found] == [
+        ("eve", "last changed sales.yml:1"),
+        ("li", "changed sales.yml:1 since it was last good"),
+    ]
+    whole = authors(project.root, [Passage("sales.yml")], CLAIMS, since)
+    assert [each.who for each in whole] == ["wang", "eve", "li"]
+    (project.root / "sales.yml").write_text("- name: one\n  filter: z\n- name: 2\n", encoding="utf-8")
+    git(project, "config", "user.email", "here")
+    assert {each.who for each in authors(project.root, own, CLAIMS, since)} >= {"here", "eve", "li"}
+    # A commit that the repository does not have says nothing.
+    assert [each.who for each in authors(project.root, own, CLAIMS, "0" * 40)] == ["here"]
+
+
+def test_what_is_not_committed_is_proved_by_no_commit(project, signing, keys, monkeypatch):
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    sign_commit(project, "a.sql", "select 1\n", "wang@shop", keys["wang"])
+    (project.root / "a.sql").write_text("select 2\n", encoding="utf-8")
+    (project.root / "new.sql").write_text("select 2\n", encoding="utf-8")
+    for passage in (Passage("a.sql"), Passage("a.sql", 1, 1), Passage("new.sql"), Passage("new.sql", 1, 1)):
+        assert authors(project.root, [passage], signing)[0].unproven == "it is not committed"
