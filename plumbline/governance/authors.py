@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from plumbline.definitions import Definitions
+from plumbline.definitions import Definitions, Measure, SemanticModel
 from plumbline.governance.people import Involved, git, signer_of
 from plumbline.governance.trust import Person, Trust
 
@@ -16,6 +16,7 @@ _SUITES = "expectations"
 _STAGES = ("landing", "staging", "marts", "indicators")
 # Commit and author.
 _FORMAT = "--format=%H %ae"
+_ITEM = re.compile(r" *- *\{? *name: *[\"']?(\w+)")
 _HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 
 
@@ -100,8 +101,9 @@ def passages_of_check(root: Path, stage: str, table: str) -> Iterator[Passage]:
 
 
 def passages_of_metrics(root: Path, definitions: Definitions, metrics: Iterable[str]) -> Iterator[Passage]:
-    """Give where metrics are defined, with all that go into them."""
+    """Give where metrics are defined, with all that go into them: other metrics, and measures."""
     pending, seen = [*metrics], set()
+    yield from _passages_of_measures(root, definitions, pending)
     while pending:
         name = pending.pop()
         metric = definitions.metrics.get(name)
@@ -116,12 +118,10 @@ def passages_of_metrics(root: Path, definitions: Definitions, metrics: Iterable[
 
 def passages_of_marts(root: Path, definitions: Definitions, metrics: Iterable[str]) -> Iterator[Passage]:
     """Give the models that make the marts whose rows the metrics count."""
-    wanted = {measure for name in metrics for measure in _measures(definitions, name, set())}
-    for model in definitions.models.values():
-        if wanted & {measure.name for measure in model.measures}:
-            name = model.relation.replace('"', "").rpartition(".")[2]
-            for path in sorted((root / "models").rglob(f"{name}.sql")):
-                yield Passage(path.relative_to(root).as_posix())
+    for model, _ in _counted(definitions, metrics):
+        name = model.relation.replace('"', "").rpartition(".")[2]
+        for path in sorted((root / "models").rglob(f"{name}.sql")):
+            yield Passage(path.relative_to(root).as_posix())
 
 
 def involved_in_metrics(
@@ -131,6 +131,37 @@ def involved_in_metrics(
     names = list(metrics)
     passages = [*passages_of_metrics(root, definitions, names), *passages_of_marts(root, definitions, names)]
     return authors(root, passages, trust, since)
+
+
+def _counted(
+    definitions: Definitions, metrics: Iterable[str]
+) -> Iterator[tuple[SemanticModel, list[Measure]]]:
+    """Give the semantic models whose rows the metrics count, each with the measures that do it."""
+    wanted = {measure for name in metrics for measure in _measures(definitions, name, set())}
+    for model in definitions.models.values():
+        if measures := [measure for measure in model.measures if measure.name in wanted]:
+            yield model, measures
+
+
+def _passages_of_measures(root: Path, definitions: Definitions, metrics: Iterable[str]) -> Iterator[Passage]:
+    """Give where the measures of metrics are written, and what their semantic models say before all measures.
+
+    Where a measure is not found, that is the whole semantic model.
+    """
+    for model, measures in _counted(definitions, metrics):
+        file = root / model.location.file
+        if not file.is_file():
+            continue
+        first, last = _block(file, model.location.line)
+        lines = file.read_text(encoding="utf-8").splitlines()[:last]
+        numbered = [*enumerate(lines, start=1)][max(first - 1, 0) :]
+        begin = next((number for number, text in numbered if text.strip() == "measures:"), 0)
+        if begin:
+            yield Passage(model.location.file, first, begin)
+        found = {match[1]: at for at, text in numbered if at > begin > 0 and (match := _ITEM.match(text))}
+        for measure in measures:
+            at = found.get(measure.name)
+            yield Passage(model.location.file, *(_block(file, at) if at else (first, last)))
 
 
 def _measures(definitions: Definitions, name: str, seen: set[str]) -> set[str]:

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from plumbline.definitions import Definitions, Measure, MeasureInput, Metric, MetricInput, SemanticModel
+from plumbline.definitions.model import Governance, Location
 from plumbline.errors import ConfigurationError, UsageError
-from plumbline.governance.authors import Passage, authors, passages_of_check
+from plumbline.governance.authors import Passage, authors, involved_in_metrics, passages_of_check
 from plumbline.governance.people import Involved, acting, claimed, is_signed_by, operator, refuse_own, sign
 from plumbline.governance.trust import Person, Trust, load_trust
 from plumbline.project import Project
@@ -115,6 +117,82 @@ def test_every_suite_of_a_table_has_an_author(project):
         ("eve", "last changed expectations/marts.py:2"),
         ("adam", "last changed expectations/targets.py:1"),
     ]
+
+
+MODEL = """semantic_models:
+  - name: order_lines
+    defaults: {{agg_time_dimension: {time}}}
+    measures:
+      - name: net_amount
+        agg: sum
+        expr: {net}
+      - {{name: lines, agg: count, expr: {lines}}}
+"""
+
+
+def counting(*measures):
+    """Definitions of two metrics over a semantic model, and of one over both of them."""
+    place = Location("metrics/semantic_models/order_lines.yml", 2)
+    written = tuple(Measure(name, "sum", name, "order_date") for name in measures)
+    model = SemanticModel("order_lines", '"marts"."order_lines"', "", place, measures=written)
+
+    def metric(name, **given):
+        return Metric(name, name, "", "simple", Governance(), Location("metrics/sales.yml", 0), **given)
+
+    metrics = [metric(name, measures=(MeasureInput(name),)) for name in measures]
+    metrics.append(metric("both", inputs=tuple(MetricInput(name) for name in measures)))
+    return Definitions({each.name: each for each in metrics}, {"order_lines": model}, {}, (), "")
+
+
+def test_who_changed_a_measure_has_changed_the_metrics_that_count_it(project):
+    git(project, "init", "-q")
+    definitions = counting("net_amount", "lines")
+    path = definitions.models["order_lines"].location.file
+
+    def change(who, **given):
+        commit(project, path, MODEL.format(**{"time": "order_date", "net": 1, "lines": 1} | given), who)
+
+    def who_changed(metric):
+        return {each.who for each in involved_in_metrics(project.root, definitions, [metric], CLAIMS)}
+
+    change("adam")
+    change("li", net=2)
+    assert who_changed("net_amount") == {"adam", "li"}
+    assert who_changed("lines") == {"adam"}
+    assert who_changed("both") == {"adam", "li"}
+    change("eve", net=2, time="ship_date")
+    assert who_changed("lines") == {"eve", "adam"}
+    assert who_changed("net_amount") == {"eve", "li"}
+
+
+def test_a_measure_that_is_not_found_in_its_semantic_model_is_changed_with_all_of_it(project):
+    git(project, "init", "-q")
+    definitions = counting("elsewhere")
+    path = definitions.models["order_lines"].location.file
+    commit(project, path, MODEL.format(time="order_date", net=1, lines=1), "adam")
+    commit(project, path, MODEL.format(time="order_date", net=1, lines=2), "li")
+    found = involved_in_metrics(project.root, definitions, ["elsewhere"], CLAIMS)
+    assert {each.who for each in found} == {"adam", "li"}
+
+
+def test_a_measure_is_passed_only_where_its_change_is_signed(project, signing, keys):
+    definitions = counting("net_amount", "lines")
+    path = definitions.models["order_lines"].location.file
+    (project.root / path).parent.mkdir(parents=True)
+    sign_commit(project, path, MODEL.format(time="order_date", net=1, lines=1), "li@shop", keys["li"])
+    sign_commit(project, path, MODEL.format(time="order_date", net=2, lines=1), "eve@shop", keys["eve"])
+    refuse_own(
+        signing.person("wang"),
+        involved_in_metrics(project.root, definitions, ["lines"], signing),
+        "approve it",
+    )
+    with pytest.raises(UsageError) as raised:
+        refuse_own(
+            signing.person("wang"),
+            involved_in_metrics(project.root, definitions, ["net_amount"], signing),
+            "approve it",
+        )
+    assert raised.value.code == "unsigned-change"
 
 
 @pytest.mark.parametrize("where", [".", "company"])
