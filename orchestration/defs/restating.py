@@ -19,15 +19,16 @@ def restate_figures(
     from plumbline.gate import Restatement, restate
     from plumbline.gate.approve import last_good_commit
     from plumbline.gate.compare import BEFORE
-    from plumbline.governance.authors import involved_in_metrics
+    from plumbline.governance.authors import Authors
     from plumbline.governance.people import Involved, other_than
     from plumbline.publication import next_publication_id
+
+    authors = Authors(session.project.root, session.trust)
 
     def others(metric: str, finders: Collection[str]) -> str:
         found_by = [Involved(who, "started the run") for who in finders]
         since = last_good_commit(connection, f"{BEFORE}.published", [metric])
-        authors = involved_in_metrics(session.project.root, definitions, [metric], session.trust, since)
-        return other_than(session.trust, [*found_by, *authors])
+        return other_than(session.trust, [*found_by, *authors.of_metrics(definitions, [metric], since)])
 
     session.restated = restate(
         connection,

@@ -99,19 +99,17 @@ def _show(desk: Desk, options: argparse.Namespace) -> None:
 def _approve(desk: Desk, options: argparse.Namespace) -> None:
     from plumbline.cli.deciding import reason_of
     from plumbline.gate.approve import approve
-    from plumbline.governance.authors import involved_in_metrics
+    from plumbline.governance.authors import Authors
     from plumbline.governance.people import Involved, refuse_own
     from plumbline.governance.trust import APPROVE
 
     person = desk.acting(APPROVE)
     reason, (publication, waiting, found_by) = reason_of(options.reason), _waiting(desk)
-    chosen = _chosen(waiting, options.metric)
+    chosen, authors = _chosen(waiting, options.metric), Authors(desk.project.root, desk.trust)
     involved = {
         metric: [
             *(Involved(who, "started the run that found it") for who in found_by[metric]),
-            *involved_in_metrics(
-                desk.project.root, desk.definitions, [metric], desk.trust, desk.good_since([metric])
-            ),
+            *authors.of_metrics(desk.definitions, [metric], desk.good_since([metric])),
         ]
         for metric in chosen
     }

@@ -237,7 +237,7 @@ def _involved(desk: Desk, check: dict[str, Any], metric: str) -> list[Involved]:
     A check of figures fails by what makes them: the definitions of those that it holds back, and the marts.
     """
     from plumbline.governance.authors import (
-        authors,
+        Authors,
         passages_of_check,
         passages_of_marts,
         passages_of_metrics,
@@ -252,4 +252,4 @@ def _involved(desk: Desk, check: dict[str, Any], metric: str) -> list[Involved]:
     if metrics:
         passages += passages_of_metrics(root, desk.definitions, metrics)
     since = desk.good_since([metric] if metric else _held_by(desk, check))
-    return [*authors(root, passages, desk.trust, since), *desk.operator()]
+    return [*Authors(root, desk.trust).of(passages, since), *desk.operator()]

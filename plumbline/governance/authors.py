@@ -16,17 +16,23 @@ _SUITES = "expectations"
 _STAGES = ("landing", "staging", "marts", "indicators")
 # Commit and author.
 _FORMAT = "--format=%H %ae"
+# The model, behind the package that may stand before it.
+_REF = re.compile(r"""\bref\((?:\s*['"]\w+['"]\s*,)?\s*['"](\w+)['"]""")
 _ITEM = re.compile(r" *- *\{? *name: *[\"']?(\w+)")
 _HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Passage:
-    """A file of the project, or some of its lines (from 1; 0 for all of it)."""
+    """A file of the project, or some of its lines (from 1; 0 for all of it).
+
+    Of one that is `recent` only changes since the last good publication count, not the last one ever.
+    """
 
     file: str
     first: int = 0
     last: int = 0
+    recent: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}:{self.first}" if self.first else self.file
@@ -47,42 +53,68 @@ class _Change:
         return [cls(who, commit, is_last) for commit, _, who in parts]
 
 
-def authors(root: Path, passages: Iterable[Passage], trust: Trust, since: str = "") -> list[Involved]:
-    """Give who last changed each passage, and who else has since a commit, if one is given.
+class Authors:
+    """Who changed what in a project; what git was asked once is not asked again.
 
-    Changes that are not committed are git's user.email's. Nothing where git does not know the file. Where the
-    company wants commits signed, who signed is known, and of everything else it is said that nobody is.
+    Changes that are not committed are git's user.email's. Nobody is known of a file that git does not know.
+    Where the company wants commits signed, who signed is known, and of everything else it is said that
+    nobody is.
     """
-    changes = {passage: _changes(root, passage, since) for passage in dict.fromkeys(passages)}
-    commits = {change.commit for found in changes.values() for change in found if change.commit}
-    asked = sorted(commit for commit in commits if trust.signed_commits and not _is_old(root, commit, trust))
-    signers = {commit: signer_of(root, commit, trust.people) for commit in asked}
-    found: list[Involved] = []
-    for passage, change in ((passage, change) for passage, each in changes.items() for change in each):
+
+    def __init__(self, root: Path, trust: Trust) -> None:
+        self._root, self._trust = root, trust
+        self._found: dict[tuple[Passage, str], list[_Change]] = {}
+        self._signers: dict[str, Person | None] = {}
+        self._old: dict[str, bool] = {}
+
+    def of(self, passages: Iterable[Passage], since: str = "") -> list[Involved]:
+        """Give who last changed each passage, and who else has since a commit, if one is given."""
+        found = (
+            each
+            for passage in dict.fromkeys(passages)
+            for change in self._changes(passage, since)
+            for each in self._involved(passage, change)
+        )
+        return list(dict.fromkeys(found))
+
+    def of_metrics(self, definitions: Definitions, metrics: Iterable[str], since: str = "") -> list[Involved]:
+        """Give who changed the definitions of metrics, and the models whose rows they count."""
+        names = list(metrics)
+        made_by = passages_of_marts(self._root, definitions, names)
+        return self.of([*passages_of_metrics(self._root, definitions, names), *made_by], since)
+
+    def _changes(self, passage: Passage, since: str) -> list[_Change]:
+        if (passage, since) not in self._found:
+            self._found[passage, since] = _changes(self._root, passage, since)
+        return self._found[passage, since]
+
+    def _involved(self, passage: Passage, change: _Change) -> Iterator[Involved]:
         how = f"last changed {passage}" if change.is_last else f"changed {passage} since it was last good"
-        if change.commit in signers or (trust.signed_commits and not change.commit):
-            found += _proven(how, change, signers.get(change.commit))
-        elif change.who:
-            found.append(Involved(change.who, how))
-    return list(dict.fromkeys(found))
+        if not self._trust.signed_commits or self._is_old(change.commit):
+            if change.who:
+                yield Involved(change.who, how)
+            return
+        signer = self._signer(change.commit) if change.commit else None
+        if signer is None:
+            commit = change.commit[:12]
+            why = f"commit {commit} is signed by no key of the company" if commit else "it is not committed"
+            yield Involved(change.who, how, why)
+            return
+        yield Involved(signer.email, how)
+        if not signer.is_known_as(change.who):
+            yield Involved(change.who, how)
 
+    def _signer(self, commit: str) -> Person | None:
+        if commit not in self._signers:
+            self._signers[commit] = signer_of(self._root, commit, self._trust.people)
+        return self._signers[commit]
 
-def _is_old(root: Path, commit: str, trust: Trust) -> bool:
-    """Tell whether a commit was made before the company had commits signed."""
-    since = trust.signed_since
-    return bool(since) and git(root, "merge-base", commit, since) == commit
-
-
-def _proven(how: str, change: _Change, signer: Person | None) -> Iterator[Involved]:
-    """Give who signed a change, and who claims to be its author, if that is another."""
-    if signer is None:
-        commit = change.commit[:12]
-        why = f"commit {commit} is signed by no key of the company" if commit else "it is not committed"
-        yield Involved(change.who, how, why)
-        return
-    yield Involved(signer.email, how)
-    if not signer.is_known_as(change.who):
-        yield Involved(change.who, how)
+    def _is_old(self, commit: str) -> bool:
+        """Tell whether a commit was made before the company had commits signed."""
+        since = self._trust.signed_since
+        if commit and since and commit not in self._old:
+            self._old[commit] = git(self._root, "merge-base", commit, since) == commit
+        return self._old.get(commit, False)
 
 
 def passages_of_check(root: Path, stage: str, table: str) -> Iterator[Passage]:
@@ -98,6 +130,7 @@ def passages_of_check(root: Path, stage: str, table: str) -> Iterator[Passage]:
     for suffix in ("sql", "yml"):
         for path in sorted((root / "models").rglob(f"{name}.{suffix}")):
             yield Passage(path.relative_to(root).as_posix())
+    yield from _upstream(root, [name])
 
 
 def passages_of_metrics(root: Path, definitions: Definitions, metrics: Iterable[str]) -> Iterator[Passage]:
@@ -117,20 +150,26 @@ def passages_of_metrics(root: Path, definitions: Definitions, metrics: Iterable[
 
 
 def passages_of_marts(root: Path, definitions: Definitions, metrics: Iterable[str]) -> Iterator[Passage]:
-    """Give the models that make the marts whose rows the metrics count."""
-    for model, _ in _counted(definitions, metrics):
-        name = model.relation.replace('"', "").rpartition(".")[2]
-        for path in sorted((root / "models").rglob(f"{name}.sql")):
-            yield Passage(path.relative_to(root).as_posix())
+    """Give the models that make the marts whose rows the metrics count, and all that these read."""
+    relations = (model.relation for model, _ in _counted(definitions, metrics))
+    names = [relation.replace('"', "").rpartition(".")[2] for relation in relations]
+    for path in (path for name in names for path in sorted((root / "models").rglob(f"{name}.sql"))):
+        yield Passage(path.relative_to(root).as_posix())
+    yield from _upstream(root, names)
 
 
-def involved_in_metrics(
-    root: Path, definitions: Definitions, metrics: Iterable[str], trust: Trust, since: str = ""
-) -> list[Involved]:
-    """Give who changed the definitions of metrics, and the models whose rows they count: last, or since."""
-    names = list(metrics)
-    passages = [*passages_of_metrics(root, definitions, names), *passages_of_marts(root, definitions, names)]
-    return authors(root, passages, trust, since)
+def _upstream(root: Path, names: Iterable[str]) -> Iterator[Passage]:
+    """Give the models that some models read, and those that these read: what changed in them counts, too."""
+    files = {path.stem: path for path in sorted((root / "models").rglob("*.sql"))}
+    pending, seen = list(names), set(names)
+    while pending:
+        file = files.get(pending.pop())
+        read = _REF.findall(file.read_text(encoding="utf-8")) if file else ()
+        for name in dict.fromkeys(name for name in read if name not in seen):
+            seen.add(name)
+            pending.append(name)
+            if name in files:
+                yield Passage(files[name].relative_to(root).as_posix(), recent=True)
 
 
 def _counted(
@@ -208,7 +247,7 @@ def _changes(root: Path, passage: Passage, since: str) -> list[_Change]:
     """Give the last change of a passage, then those that were committed since a commit."""
     place, is_touched = _place(root, passage)
     last = [_Change(git(root, "config", "user.email"))] if is_touched else []
-    if not any(change.who for change in last):
+    if not (passage.recent or any(change.who for change in last)):
         told = git(root, "log", "-1", "--no-patch", _FORMAT, *place)
         if passage.first and not (told or is_touched):
             # Lines that git does not know are those of a file that it does not know, either.
@@ -217,7 +256,7 @@ def _changes(root: Path, passage: Passage, since: str) -> list[_Change]:
     more = git(root, "log", "--no-patch", _FORMAT, f"{since}..HEAD", *place) if since else ""
     known = {change.commit for change in last}
     others = [each for each in _Change.of(more, is_last=False) if each.commit not in known]
-    return [*(last or [_Change()]), *others]
+    return [*(last or [_Change()] * (not passage.recent)), *others]
 
 
 def _place(root: Path, passage: Passage) -> tuple[tuple[str, ...], bool]:

@@ -8,7 +8,7 @@ import pytest
 from plumbline.definitions import Definitions, Measure, MeasureInput, Metric, MetricInput, SemanticModel
 from plumbline.definitions.model import Governance, Location
 from plumbline.errors import ConfigurationError, UsageError
-from plumbline.governance.authors import Passage, authors, involved_in_metrics, passages_of_check
+from plumbline.governance.authors import Authors, Passage, passages_of_check
 from plumbline.governance.people import Involved, acting, claimed, is_signed_by, operator, refuse_own, sign
 from plumbline.governance.trust import Person, Trust, load_trust
 from plumbline.project import Project
@@ -21,6 +21,14 @@ people:
 
 # Names of authors are believed.
 CLAIMS = Trust("shop")
+
+
+def authors(root, passages, trust, since=""):
+    return Authors(root, trust).of(passages, since)
+
+
+def involved_in_metrics(root, definitions, metrics, trust, since=""):
+    return Authors(root, trust).of_metrics(definitions, metrics, since)
 
 
 @pytest.fixture
@@ -449,3 +457,25 @@ def test_what_is_not_committed_is_proved_by_no_commit(project, signing, keys, mo
     (project.root / "new.sql").write_text("select 2\n", encoding="utf-8")
     for passage in (Passage("a.sql"), Passage("a.sql", 1, 1), Passage("new.sql"), Passage("new.sql", 1, 1)):
         assert authors(project.root, [passage], signing)[0].unproven == "it is not committed"
+
+
+def test_who_changed_a_model_further_up_since_it_was_last_good_is_known(project):
+    git(project, "init", "-q")
+    commit(project, "models/marts/order_lines.sql", "select 1 from {{ ref('shop', 'lines') }}", "adam")
+    commit(project, "models/staging/lines.sql", 'select 1 from {{ ref( "base", v=1) }}', "adam")
+    commit(project, "models/staging/base.sql", "select 1 from {{ source('erp', 'line') }}", "old")
+    since = git_says(project, "rev-parse", "HEAD")
+    definitions = counting("net_amount")
+    asked = project.root, definitions, ["net_amount"], CLAIMS
+    assert {each.who for each in involved_in_metrics(*asked, since)} == {"adam"}
+    commit(project, "models/staging/base.sql", "select 2 from {{ source('erp', 'line') }}", "li")
+    commit(project, "models/staging/other.sql", "select 2", "eve")
+    assert {each.who for each in involved_in_metrics(*asked, since)} == {"adam", "li"}
+    assert {each.who for each in involved_in_metrics(*asked)} == {"adam"}
+    (project.root / "models/staging/base.sql").write_text("select 3", encoding="utf-8")
+    git(project, "config", "user.email", "here")
+    assert "here" in {each.who for each in involved_in_metrics(*asked, since)}
+    checked = authors(
+        project.root, passages_of_check(project.root, "marts", "marts.order_lines"), CLAIMS, since
+    )
+    assert {each.who for each in checked} == {"adam", "li", "here"}
