@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 # Whoever is started inherits it, and keeps it when who started him has gone.
 _MARK = "PLUMBLINE_TESTS_OF"
+# How often, and after how many seconds, it is looked for others.
+_LOOKS, _MOMENT = 3, 0.05
 
 
 def end_all_with_this_process() -> None:
@@ -23,10 +26,16 @@ def end_all_with_this_process() -> None:
 def _end(number: int, _: FrameType | None) -> None:
     """Stop all before any is killed: nobody starts others meanwhile, or gets another parent."""
     stopped: set[int] = set()
-    while found := _started() - stopped:
+    looks = 0
+    while looks < _LOOKS:
+        found = _started() - stopped
         for process in found:
             _send(process, signal.SIGSTOP)
         stopped |= found
+        looks = 0 if found else looks + 1
+        if not found:
+            # Who has just begun shows no environment for a moment.
+            time.sleep(_MOMENT)
     for process in stopped:
         _send(process, signal.SIGKILL)
     signal.signal(number, signal.SIG_DFL)
