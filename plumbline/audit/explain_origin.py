@@ -14,6 +14,7 @@ from plumbline.definitions import Definitions
 from plumbline.gate.decide import CERTIFIED, resting_on
 from plumbline.lineage import EVERY, ROWS, Lineage, Part
 from plumbline.quarantine.reasons import kind_in_sql, kind_of
+from plumbline.serving.waivers import standing_waivers
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -254,22 +255,13 @@ class OriginReader:
         ):
             if self._is_about(row, known, tables):
                 check = _check(row)
-                waived = self._waived.get((check.table, check.expected), "") if check.failed else ""
+                waived = self._waived.get(f"{check.table}: {check.expected}", "") if check.failed else ""
                 yield replace(check, waived=waived)
 
     @cached_property
-    def _waived(self) -> dict[tuple[str, str], str]:
+    def _waived(self) -> dict[str, str]:
         """Say who let which failed check through for this metric."""
-        rows = self._rows(
-            "SELECT * FROM {}.waiver WHERE state = 'valid' AND list_contains(string_split(metrics, ', '), ?)"
-            " ORDER BY waived_at",
-            self.key.metric,
-        )
-        return {
-            (row["table_name"], row["expectation"]): f"waived by {row['waived_by']} "
-            f"until {row['valid_until']} ({row['waiver_id']}): {row['reason']}"
-            for row in rows
-        }
+        return {waiver.check: waiver.by for waiver in standing_waivers(self.connection, [self.key.metric])}
 
     def _is_about(
         self, row: Mapping[str, Any], known: Collection[tuple[str, str]], tables: Collection[str]

@@ -245,11 +245,10 @@ def _involved(desk: Desk, check: dict[str, Any], metric: str) -> list[Involved]:
 
     root = desk.project.root
     passages = [*passages_of_check(root, check["stage"], check["table"])]
-    metrics = [metric] if metric else []
-    if check["table"].startswith("candidates."):
-        metrics = metrics or _held_by(desk, check)
+    metrics = [metric] if metric else _held_by(desk, check)
+    is_of_figures = check["table"].startswith("candidates.")
+    if is_of_figures:
         passages += passages_of_marts(root, desk.definitions, metrics)
-    if metrics:
+    if metric or is_of_figures:
         passages += passages_of_metrics(root, desk.definitions, metrics)
-    since = desk.good_since([metric] if metric else _held_by(desk, check))
-    return [*Authors(root, desk.trust).of(passages, since), *desk.operator()]
+    return [*Authors(root, desk.trust).of(passages, desk.good_since(metrics)), *desk.operator()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 
@@ -363,11 +363,15 @@ def require_moments(template: Template, times: Sequence[bool], dialect: str) -> 
         )
 
 
-def require_numbers(template: Template, figures: Sequence[bool], named: Container[str], dialect: str) -> None:
+def require_numbers(
+    template: Template, figures: Sequence[bool], named: Collection[str], dialect: str
+) -> None:
     """Refuse a filter that compares a figure with what is no number.
 
     `figures` tells which references are figures, `named` which columns of the result are.
     """
+    if not (any(figures) or named):
+        return
 
     def is_figure(part: object) -> bool:
         return _refers(part, figures) or (isinstance(part, exp.Column) and part.name in named)

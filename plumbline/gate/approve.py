@@ -114,15 +114,15 @@ def last_good_commit(con: DuckDBPyConnection, schema: str, metrics: Collection[s
     """
     import duckdb
 
-    held = (
-        f"SELECT last_good FROM {schema}.indicator_value WHERE list_contains(?, metric) AND last_good <> ''"
-    )
+    shown = f"SELECT last_good FROM {schema}.indicator_value WHERE list_contains(?, metric)"
+    commits = f"SELECT code_commit FROM {schema}.publication"
     try:
-        rows = con.execute(
-            f"SELECT code_commit FROM {schema}.publication ORDER BY publication_id NOT IN ({held}),"
-            f" CASE WHEN publication_id IN ({held}) THEN generation ELSE -generation END LIMIT 1",
-            [list(metrics), list(metrics)],
-        ).fetchall()
+        rows = (
+            con.execute(
+                f"{commits} WHERE publication_id IN ({shown}) ORDER BY generation LIMIT 1", [list(metrics)]
+            ).fetchall()
+            or con.execute(f"{commits} ORDER BY generation DESC LIMIT 1").fetchall()
+        )
     except (duckdb.CatalogException, duckdb.BinderException):
         return ""  # a generation of an older make
     return str(rows[0][0] or "").removesuffix("+") if rows else ""

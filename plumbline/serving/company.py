@@ -21,7 +21,6 @@ from plumbline.project import Home, Project
 from plumbline.publication import Publication
 from plumbline.serving import library
 from plumbline.serving.answer import Answer, with_dates
-from plumbline.serving.compare import STEPS
 from plumbline.serving.door import ask
 from plumbline.serving.reader import Source, open_generation, open_live
 from plumbline.serving.resolve import Question
@@ -195,12 +194,7 @@ class Company:
         told = _text("dimension", dimension) or "", _texts("metrics", metrics), _texts("where", where)
         sql = library.values_sql(self._source, *told, limit=limit, ends=ends)
         table = self._source.connection.sql(sql).to_arrow_table()
-        days = {name for name in table.column_names if _is_period(name)}
-        return with_dates(table, days)
-
-
-def _is_period(column: str) -> bool:
-    return column.removesuffix("__min").removesuffix("__max").rpartition("__")[2] in STEPS
+        return with_dates(table, set(filter(library.is_period, table.column_names)))
 
 
 def _question(

@@ -111,7 +111,13 @@ def list_dimensions(
     vocabulary = words or Vocabulary(loaded(source.manifest))
     names = vocabulary.dimensions([vocabulary.metric(text) for text in metrics])
     known = vocabulary.splits
-    time = {"name": METRIC_TIME, "label": "Time of the metric", "label_zh": "指标时间", "type": "time"}
+    time = {
+        "name": METRIC_TIME,
+        "label": "Time of the metric",
+        "label_zh": "指标时间",
+        "type": "time",
+        "synonyms": [],
+    }
     found = [
         {
             "name": name,
@@ -122,7 +128,7 @@ def list_dimensions(
         }
         for name in names
     ]
-    return [{**time, "synonyms": []}, *found]
+    return [time, *found]
 
 
 def list_values(
@@ -134,8 +140,13 @@ def list_values(
     """
     cursor = source.connection.execute(values_sql(source, dimension, metrics, words=words))
     (name,) = (column[0] for column in cursor.description)
-    is_period = name.rpartition("__")[2] in STEPS
-    return [{name: whole_day(value) if is_period else value} for (value,) in cursor.fetchall()]
+    of_days = is_period(name)
+    return [{name: whole_day(value) if of_days else value} for (value,) in cursor.fetchall()]
+
+
+def is_period(column: str) -> bool:
+    """Tell whether a column has the first days of periods, or the least and the greatest of them."""
+    return column.removesuffix("__min").removesuffix("__max").rpartition("__")[2] in STEPS
 
 
 def values_sql(

@@ -125,17 +125,16 @@ class Vocabulary:
         What a metric is called means the metric.
         """
         word = _plain(text)
-        found = (
-            []
-            if word in self._metrics
-            else [
+        if not word or word in self._metrics:
+            return ""
+        return self._only(
+            [
                 saved.name
                 for saved in self.definitions.saved_queries.values()
                 if word in map(_plain, (saved.name, saved.label, saved.label_zh))
                 and {*saved.metrics} & {*self.known}
             ]
         )
-        return self._only(found)
 
     def grain(self, text: str) -> str:
         """Name a grain: `month`, `monthly`, `月`."""

@@ -19,11 +19,16 @@ ORDER BY waived_at, waiver_id"""
 
 @dataclass(frozen=True)
 class Standing:
-    """A waiver that counts: what it lets through, and what it says beside the figures of `metrics`."""
+    """A waiver that counts: what it lets through, and who says so, for the figures of `metrics`."""
 
     check: str
     metrics: frozenset[str]
-    told: str
+    by: str
+
+    @property
+    def told(self) -> str:
+        """What it says beside the figures."""
+        return f"{self.check}; {self.by}"
 
 
 def standing_waivers(connection: DuckDBPyConnection, metrics: Sequence[str]) -> list[Standing]:
@@ -38,7 +43,6 @@ def all_standing(connection: DuckDBPyConnection) -> list[Standing]:
     found = []
     with suppress(duckdb.CatalogException):
         for name, table, expectation, used, reason, by, until in connection.execute(_STANDING).fetchall():
-            check = f"{table}: {expectation}"
-            told = f"{check}; waived by {by} until {until} ({name}): {reason}"
-            found.append(Standing(check, frozenset(used.split(", ")), told))
+            said = f"waived by {by} until {until} ({name}): {reason}"
+            found.append(Standing(f"{table}: {expectation}", frozenset(used.split(", ")), said))
     return found
