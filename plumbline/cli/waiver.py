@@ -236,19 +236,14 @@ def _involved(desk: Desk, check: dict[str, Any], metric: str) -> list[Involved]:
 
     A check of figures fails by what makes them: the definitions of those that it holds back, and the marts.
     """
-    from plumbline.governance.authors import (
-        Authors,
-        passages_of_check,
-        passages_of_marts,
-        passages_of_metrics,
-    )
+    from plumbline.governance.authors import Authors
 
-    root = desk.project.root
-    passages = [*passages_of_check(root, check["stage"], check["table"])]
+    authors = Authors(desk.project.root, desk.trust)
+    passages = [*authors.passages.of_check(check["stage"], check["table"])]
     metrics = [metric] if metric else _held_by(desk, check)
     is_of_figures = check["table"].startswith("candidates.")
     if is_of_figures:
-        passages += passages_of_marts(root, desk.definitions, metrics)
+        passages += authors.passages.of_marts(desk.definitions, metrics)
     if metric or is_of_figures:
-        passages += passages_of_metrics(root, desk.definitions, metrics)
-    return [*Authors(root, desk.trust).of(passages, desk.good_since(metrics)), *desk.operator()]
+        passages += authors.passages.of_metrics(desk.definitions, metrics)
+    return [*authors.of(passages, desk.good_since(metrics)), *desk.operator()]

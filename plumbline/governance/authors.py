@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from plumbline.definitions import Definitions, Measure, SemanticModel
+from plumbline.definitions import Definitions
+from plumbline.governance.passage import Passage
+from plumbline.governance.passages import Passages
 from plumbline.governance.people import Involved, git, signer_of
 from plumbline.governance.trust import Person, Trust
 
-_SUITES = "expectations"
-_STAGES = ("landing", "staging", "marts", "indicators")
 # Commit and author.
 _FORMAT = "--format=%H %ae"
-# The model, behind the package that may stand before it.
-_REF = re.compile(r"""\bref\((?:\s*['"]\w+['"]\s*,)?\s*['"](\w+)['"]""")
-_ITEM = re.compile(r" *- *\{? *name: *[\"']?(\w+)")
+# The files of each commit, as seen from the project.
+_NAMES = ("-z", "--relative", "--name-only", "--format=")
 _HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A file of the project, or some of its lines (from 1; 0 for all of it).
-
-    Of one that is `recent` only changes since the last good publication count, not the last one ever.
-    """
-
-    file: str
-    first: int = 0
-    last: int = 0
-    recent: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.first}" if self.first else self.file
 
 
 @dataclass(frozen=True)
@@ -66,6 +49,8 @@ class Authors:
         self._found: dict[tuple[Passage, str], list[_Change]] = {}
         self._signers: dict[str, Person | None] = {}
         self._old: dict[str, bool] = {}
+        self._files: dict[str, frozenset[str]] = {}
+        self.passages = Passages(root, trust.company)
 
     def of(self, passages: Iterable[Passage], since: str = "") -> list[Involved]:
         """Give who last changed each passage, and who else has since a commit, if one is given."""
@@ -80,13 +65,26 @@ class Authors:
     def of_metrics(self, definitions: Definitions, metrics: Iterable[str], since: str = "") -> list[Involved]:
         """Give who changed the definitions of metrics, and the models whose rows they count."""
         names = list(metrics)
-        made_by = passages_of_marts(self._root, definitions, names)
-        return self.of([*passages_of_metrics(self._root, definitions, names), *made_by], since)
+        passages = (self.passages.of_metrics(definitions, names), self.passages.of_marts(definitions, names))
+        return self.of([*chain(*passages)], since)
 
     def _changes(self, passage: Passage, since: str) -> list[_Change]:
+        if passage.recent and passage.file not in self._touched(since):
+            return []
         if (passage, since) not in self._found:
             self._found[passage, since] = _changes(self._root, passage, since)
         return self._found[passage, since]
+
+    def _touched(self, since: str) -> frozenset[str]:
+        """Name the files that have changed since a commit, or are not committed."""
+        if since not in self._files:
+            told = [
+                git(self._root, "diff", "-z", "--relative", "--name-only", "HEAD"),
+                git(self._root, "ls-files", "-z", "--others", "--exclude-standard"),
+                *([git(self._root, "log", "-m", *_NAMES, f"{since}..HEAD")] if since else ()),
+            ]
+            self._files[since] = frozenset(name.strip() for text in told for name in text.split("\0"))
+        return self._files[since]
 
     def _involved(self, passage: Passage, change: _Change) -> Iterator[Involved]:
         how = f"last changed {passage}" if change.is_last else f"changed {passage} since it was last good"
@@ -115,132 +113,6 @@ class Authors:
         if commit and since and commit not in self._old:
             self._old[commit] = git(self._root, "merge-base", commit, since) == commit
         return self._old.get(commit, False)
-
-
-def passages_of_check(root: Path, stage: str, table: str) -> Iterator[Passage]:
-    """Give where a check of a table is written, and the model that makes the table."""
-    _, _, name = table.rpartition(".")
-    own = root / _SUITES / f"{stage}.py"
-    others = (file for file in sorted((root / _SUITES).glob("*.py")) if file.stem not in _STAGES)
-    for file in (own, *others):
-        if file.is_file():
-            name_of_file = file.relative_to(root).as_posix()
-            found = [Passage(name_of_file, *lines) for lines in _lines_of_suites(file, {table, name})]
-            yield from found or [Passage(name_of_file)] * (file == own)
-    for suffix in ("sql", "yml"):
-        for path in sorted((root / "models").rglob(f"{name}.{suffix}")):
-            yield Passage(path.relative_to(root).as_posix())
-    yield from _upstream(root, [name])
-
-
-def passages_of_metrics(root: Path, definitions: Definitions, metrics: Iterable[str]) -> Iterator[Passage]:
-    """Give where metrics are defined, with all that go into them: other metrics, and measures."""
-    pending, seen = [*metrics], set()
-    yield from _passages_of_measures(root, definitions, pending)
-    while pending:
-        name = pending.pop()
-        metric = definitions.metrics.get(name)
-        if metric is None or name in seen:
-            continue
-        seen.add(name)
-        pending += [item.name for item in metric.inputs]
-        file = root / metric.location.file
-        if file.is_file():
-            yield Passage(metric.location.file, *_block(file, metric.location.line))
-
-
-def passages_of_marts(root: Path, definitions: Definitions, metrics: Iterable[str]) -> Iterator[Passage]:
-    """Give the models that make the marts whose rows the metrics count, and all that these read."""
-    relations = (model.relation for model, _ in _counted(definitions, metrics))
-    names = [relation.replace('"', "").rpartition(".")[2] for relation in relations]
-    for path in (path for name in names for path in sorted((root / "models").rglob(f"{name}.sql"))):
-        yield Passage(path.relative_to(root).as_posix())
-    yield from _upstream(root, names)
-
-
-def _upstream(root: Path, names: Iterable[str]) -> Iterator[Passage]:
-    """Give the models that some models read, and those that these read: what changed in them counts, too."""
-    files = {path.stem: path for path in sorted((root / "models").rglob("*.sql"))}
-    pending, seen = list(names), set(names)
-    while pending:
-        file = files.get(pending.pop())
-        read = _REF.findall(file.read_text(encoding="utf-8")) if file else ()
-        for name in dict.fromkeys(name for name in read if name not in seen):
-            seen.add(name)
-            pending.append(name)
-            if name in files:
-                yield Passage(files[name].relative_to(root).as_posix(), recent=True)
-
-
-def _counted(
-    definitions: Definitions, metrics: Iterable[str]
-) -> Iterator[tuple[SemanticModel, list[Measure]]]:
-    """Give the semantic models whose rows the metrics count, each with the measures that do it."""
-    wanted = {measure for name in metrics for measure in _measures(definitions, name, set())}
-    for model in definitions.models.values():
-        if measures := [measure for measure in model.measures if measure.name in wanted]:
-            yield model, measures
-
-
-def _passages_of_measures(root: Path, definitions: Definitions, metrics: Iterable[str]) -> Iterator[Passage]:
-    """Give where the measures of metrics are written, and what their semantic models say before all measures.
-
-    Where a measure is not found, that is the whole semantic model.
-    """
-    for model, measures in _counted(definitions, metrics):
-        file = root / model.location.file
-        if not file.is_file():
-            continue
-        first, last = _block(file, model.location.line)
-        lines = file.read_text(encoding="utf-8").splitlines()[:last]
-        numbered = [*enumerate(lines, start=1)][max(first - 1, 0) :]
-        begin = next((number for number, text in numbered if text.strip() == "measures:"), 0)
-        if begin:
-            yield Passage(model.location.file, first, begin)
-        found = {match[1]: at for at, text in numbered if at > begin > 0 and (match := _ITEM.match(text))}
-        for measure in measures:
-            at = found.get(measure.name)
-            yield Passage(model.location.file, *(_block(file, at) if at else (first, last)))
-
-
-def _measures(definitions: Definitions, name: str, seen: set[str]) -> set[str]:
-    metric = definitions.metrics.get(name)
-    if metric is None or name in seen:
-        return set()
-    seen.add(name)
-    below = (_measures(definitions, item.name, seen) for item in metric.inputs)
-    return {item.name for item in metric.measures}.union(*below)
-
-
-def _lines_of_suites(file: Path, names: set[str]) -> Iterator[tuple[int, int]]:
-    """Find the calls that write suites of a table: their first argument names it."""
-    try:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError):
-        return
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or len(node.args) < 2:
-            continue
-        if isinstance(node.args[0], ast.Constant) and node.args[0].value in names:
-            yield node.lineno, node.end_lineno or node.lineno
-
-
-def _block(file: Path, line: int) -> tuple[int, int]:
-    """Give the lines of an item of a YAML list: up to the next one that is indented no deeper."""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    if not 0 < line <= len(lines):
-        return 0, 0
-    depth = _indent(lines[line - 1])
-    last = line
-    for number in range(line + 1, len(lines) + 1):
-        if lines[number - 1].strip() and _indent(lines[number - 1]) <= depth:
-            break
-        last = number
-    return line, last
-
-
-def _indent(text: str) -> int:
-    return len(text) - len(text.lstrip())
 
 
 def _changes(root: Path, passage: Passage, since: str) -> list[_Change]:

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from plumbline.definitions import Definitions, Measure, MeasureInput, Metric, MetricInput, SemanticModel
-from plumbline.definitions.model import Governance, Location
+from plumbline.definitions.model import Entity, Governance, Location
 from plumbline.errors import ConfigurationError, UsageError
-from plumbline.governance.authors import Authors, Passage, passages_of_check
+from plumbline.governance.authors import Authors
+from plumbline.governance.passage import Passage
+from plumbline.governance.passages import Passages
 from plumbline.governance.people import Involved, acting, claimed, is_signed_by, operator, refuse_own, sign
 from plumbline.governance.trust import Person, Trust, load_trust
 from plumbline.project import Project
@@ -103,12 +105,12 @@ def test_the_author_of_a_passage_is_who_changed_one_of_its_lines_last(project):
     commit(
         project, "expectations/marts.py", 'a = mart(\n    "orders",\n    1,\n)\nb = mart("stock", 3)\n', "eve"
     )
-    found = authors(project.root, passages_of_check(project.root, "marts", "marts.orders"), CLAIMS)
+    found = authors(project.root, Passages(project.root).of_check("marts", "marts.orders"), CLAIMS)
     assert found == [
         Involved("li", "last changed expectations/marts.py:1"),
         Involved("li", "last changed models/marts/orders.sql"),
     ]
-    (stock,) = authors(project.root, passages_of_check(project.root, "marts", "marts.stock"), CLAIMS)
+    (stock,) = authors(project.root, Passages(project.root).of_check("marts", "marts.stock"), CLAIMS)
     assert stock.who == "eve"
 
 
@@ -119,7 +121,7 @@ def test_every_suite_of_a_table_has_an_author(project):
     commit(project, "expectations/marts.py", f'{first}SUITES += (suite("marts.orders", 2),)\n', "eve")
     commit(project, "expectations/targets.py", 'MORE = suite("marts.orders", 3)\n', "adam")
     commit(project, "expectations/staging.py", 'OTHER = suite("orders", 3)\n', "nobody")
-    found = authors(project.root, passages_of_check(project.root, "marts", "marts.orders"), CLAIMS)
+    found = authors(project.root, Passages(project.root).of_check("marts", "marts.orders"), CLAIMS)
     assert [(each.who, each.how) for each in found] == [
         ("li", "last changed expectations/marts.py:1"),
         ("eve", "last changed expectations/marts.py:2"),
@@ -476,6 +478,133 @@ def test_who_changed_a_model_further_up_since_it_was_last_good_is_known(project)
     git(project, "config", "user.email", "here")
     assert "here" in {each.who for each in involved_in_metrics(*asked, since)}
     checked = authors(
-        project.root, passages_of_check(project.root, "marts", "marts.order_lines"), CLAIMS, since
+        project.root, Passages(project.root).of_check("marts", "marts.order_lines"), CLAIMS, since
     )
     assert {each.who for each in checked} == {"adam", "li", "here"}
+
+
+MADE = {
+    "dbt_project.yml": "vars: {hours: 1}\n",
+    "orchestration/sources/shop.yml": "sources: []\n",
+    "models/marts/order_lines.sql": "select {{ net('a') }} from {{ ref('lines') }} join {{ ref('rates') }}",
+    "models/marts/order_lines.yml": "models:\n  - name: order_lines\n    columns: []\n  - name: other\n",
+    "models/staging/lines.sql": "{{ staged_rows('erp', 'line') }}",
+    "models/staging/_erp__sources.yml": "sources:\n  - name: erp\n    tables:\n      - name: line\n"
+    "        columns: []\n      - name: tax\n",
+    "seeds/rates.csv": "currency,rate\n",
+    "seeds/other.csv": "a\n",
+    "seeds/_seeds.yml": "seeds:\n  - {name: rates}\n  - {name: other}\n",
+    "macros/net.sql": "{% macro net(x) -%}\n{{ adapter.dispatch('less')(x) }}\n{%- endmacro %}\n"
+    "{% macro other(x) %}\n{{ x }}\n{% endmacro %}\n",
+    "macros/less.sql": "{%- macro duckdb__less(x) %}\n{{ x }}\n{% endmacro %}\n",
+    "macros/staged.sql": "{% macro staged_rows(system, table) %}\n1\n{% endmacro %}\n",
+    "macros/by_key.sql": "{% materialization by_key, adapter='duckdb' %}\n1\n{% endmaterialization %}\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "counts"),
+    [
+        ("dbt_project.yml", "hours: 1", "hours: 2", True),
+        ("orchestration/sources/shop.yml", "[]", "[{}]", True),
+        ("models/marts/order_lines.yml", "columns: []", "columns: [{name: x}]", True),
+        ("models/marts/order_lines.yml", "name: other", "name: another", False),
+        ("models/staging/_erp__sources.yml", "columns: []", "columns: [{name: x}]", True),
+        ("models/staging/_erp__sources.yml", "name: tax", "name: toll", False),
+        ("seeds/rates.csv", "rate\n", "rate\nEUR,2\n", True),
+        ("seeds/other.csv", "a\n", "a\n1\n", False),
+        ("seeds/_seeds.yml", "{name: rates}", "{name: rates, config: {}}", True),
+        ("seeds/_seeds.yml", "{name: other}", "{name: other, config: {}}", False),
+        ("macros/net.sql", "(x) }}\n{%- end", "(x) + 1 }}\n{%- end", True),
+        ("macros/net.sql", "{{ x }}", "{{ y }}", False),
+        ("macros/less.sql", "{{ x }}", "{{ y }}", True),
+        ("macros/staged.sql", "1", "2", True),
+        ("macros/by_key.sql", "1", "2", True),
+    ],
+)
+def test_who_changed_what_models_are_made_with_since_figures_were_good_is_known(
+    project, path, old, new, counts
+):
+    git(project, "init", "-q")
+    for name, text in MADE.items():
+        commit(project, name, text, "adam")
+    since = git_says(project, "rev-parse", "HEAD")
+    asked = project.root, counting("net_amount"), ["net_amount"], CLAIMS
+    assert {each.who for each in involved_in_metrics(*asked, since)} == {"adam"}
+    commit(project, path, MADE[path].replace(old, new), "li")
+    assert {each.who for each in involved_in_metrics(*asked, since)} == (
+        {"adam", "li"} if counts else {"adam"}
+    )
+    assert {each.who for each in involved_in_metrics(*asked)} == {"adam"}
+    (project.root / path).write_text(MADE[path].replace(old, f"{new} "), encoding="utf-8")
+    git(project, "config", "user.email", "here")
+    assert ("here" in {each.who for each in involved_in_metrics(*asked, since)}) == counts
+
+
+def test_what_is_below_a_repository_is_looked_at_there(tmp_path):
+    outer = Project(tmp_path)
+    git(outer, "init", "-q")
+    for name, text in MADE.items():
+        commit(outer, f"warehouse/{name}", text, "adam")
+    since = git_says(outer, "rev-parse", "HEAD")
+    commit(outer, "warehouse/seeds/rates.csv", "1\n", "li")
+    asked = tmp_path / "warehouse", counting("net_amount"), ["net_amount"], CLAIMS, since
+    assert {each.who for each in involved_in_metrics(*asked)} == {"adam", "li"}
+    (tmp_path / "warehouse/macros/less.sql").write_text(MADE["macros/less.sql"] * 2, encoding="utf-8")
+    git(outer, "config", "user.email", "here")
+    assert {each.who for each in involved_in_metrics(*asked)} == {"adam", "li", "here"}
+
+
+REGIONS = """semantic_models:
+  - name: customers
+    dimensions:
+      - {name: region}
+    measures:
+      - name: customers
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "new", "counts"),
+    [
+        ("models/marts/customers.sql", "select 2", True),
+        ("models/marts/regions.sql", "select 2", True),
+        ("models/marts/others.sql", "select 2", False),
+        ("metrics/customers.yml", REGIONS.replace("{name: region}", "{name: region, expr: x}"), True),
+        (
+            "metrics/customers.yml",
+            REGIONS.replace("- name: customers\n    dim", "- name: clients\n    dim"),
+            True,
+        ),
+        ("metrics/customers.yml", REGIONS + "        expr: 1\n", False),
+    ],
+)
+def test_who_changed_what_figures_are_split_by_since_they_were_good_is_known(project, path, new, counts):
+    definitions = counting("net_amount")
+    foreign, primary, other = (Entity(name, kind, name) for name, kind in KEYS)
+    lines = replace(definitions.models["order_lines"], entities=(foreign,))
+    place, nowhere = Location("metrics/customers.yml", 2), Location("metrics/none.yml", 2)
+    models = {
+        "order_lines": lines,
+        "customers": SemanticModel("customers", '"marts"."customers"', "", place, (primary, other)),
+        "regions": SemanticModel(
+            "regions", '"marts"."regions"', "", nowhere, (Entity("region", "primary", "id"),)
+        ),
+        "others": SemanticModel(
+            "others", '"marts"."others"', "", nowhere, (Entity("other", "primary", "id"),)
+        ),
+    }
+    definitions = replace(definitions, models=models)
+    git(project, "init", "-q")
+    for name in ("order_lines", "customers", "regions", "others"):
+        commit(project, f"models/marts/{name}.sql", "select 1", "adam")
+    commit(project, "metrics/customers.yml", REGIONS, "old")
+    since = git_says(project, "rev-parse", "HEAD")
+    commit(project, path, new, "li")
+    asked = project.root, definitions, ["net_amount"], CLAIMS
+    assert {each.who for each in involved_in_metrics(*asked, since)} == (
+        {"adam", "li"} if counts else {"adam"}
+    )
+
+
+KEYS = (("customer", "foreign"), ("customer", "primary"), ("region", "foreign"))

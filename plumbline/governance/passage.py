@@ -1,0 +1,40 @@
+"""A file of a project, or some of its lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A file of the project, or some of its lines (from 1; 0 for all of it).
+
+    Of one that is `recent` only changes since the last good publication count, not the last one ever.
+    """
+
+    file: str
+    first: int = 0
+    last: int = 0
+    recent: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.first}" if self.first else self.file
+
+
+def block(file: Path, line: int) -> tuple[int, int]:
+    """Give the lines of an item of a YAML list: up to the next one that is indented no deeper."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    if not 0 < line <= len(lines):
+        return 0, 0
+    depth = _indent(lines[line - 1])
+    last = line
+    for number in range(line + 1, len(lines) + 1):
+        if lines[number - 1].strip() and _indent(lines[number - 1]) <= depth:
+            break
+        last = number
+    return line, last
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip())
