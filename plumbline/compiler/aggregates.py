@@ -58,10 +58,12 @@ def combined(measure: Measure, value: exp.Expr, dialect: str) -> exp.Expr:
 
 def as_number(measure: Measure, value: exp.Expr) -> exp.Expr:
     """Turn what is counted into numbers to add up: no rows give no value, as other sums do."""
-    if measure.agg == "count":
-        there = exp.Not(this=exp.Is(this=value, expression=exp.null()))
-        return exp.Case().when(there, exp.Literal.number(1)).else_(exp.Literal.number(0))
-    return exp.cast(value, "INT") if measure.agg == "sum_boolean" else value
+    if measure.agg not in ("count", "sum_boolean"):
+        return value
+    counts = (
+        value if measure.agg == "sum_boolean" else exp.Not(this=exp.Is(this=value, expression=exp.null()))
+    )
+    return exp.Case().when(counts, exp.Literal.number(1)).else_(exp.Literal.number(0))
 
 
 def counts_rows(measure: Measure, value: exp.Expr) -> bool:

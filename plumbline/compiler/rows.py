@@ -24,7 +24,7 @@ from plumbline.compiler.expressions import (
 )
 from plumbline.compiler.graph import Column, Graph, Hop
 from plumbline.compiler.plan import Condition, Key, Scan, Shift
-from plumbline.compiler.spines import LOOKED_AT, moved_by_calendar, spine_for
+from plumbline.compiler.spines import LAST_DAY, LOOKED_AT, moved_by_calendar, spine_for
 from plumbline.definitions import TIMES, GroupBy, SemanticModel, TimeSpine
 
 # Asks for a metric by entities: the statement that a filter on a metric joins.
@@ -210,8 +210,11 @@ class Rows:
         return both([tree, *more]) if more else tree
 
     def in_range(self) -> list[exp.Expr]:
-        """Keep the moments of the time range."""
-        return between(self.raw_moment(), self.scan.range)
+        """Keep the moments of the time range; a period that it cuts is not compared with a whole one."""
+        found = between(self.raw_moment(), self.scan.range)
+        if self._calendar_shift and self.whole_periods and self.scan.range:
+            found += between(column(LAST_DAY, _SPINE), ("", self.scan.range[1]))
+        return found
 
     def source(self, select: exp.Select) -> exp.Select:
         """Read from the model, or from the time spine with the model beside it, and what was joined."""

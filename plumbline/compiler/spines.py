@@ -14,8 +14,9 @@ from plumbline.compiler.plan import Condition
 from plumbline.definitions import TIMES, Definitions, TimeSpine, Window
 from plumbline.errors import DefinitionError
 
-# The moment that a shifted period looks at.
+# The moment that a shifted period looks at, and the last day of that period where it is shown as a whole.
 LOOKED_AT = "looked_at"
+LAST_DAY = "last_day"
 
 
 def spine_for(definitions: Definitions, grain: str, calendar: Sequence[str] = ()) -> TimeSpine:
@@ -92,7 +93,7 @@ def met(spine: TimeSpine, table: str, conditions: Sequence[Condition], dialect: 
 
 
 def moved_by_calendar(spine: TimeSpine, window: Window, *, whole: bool) -> exp.Select:
-    """Give, for each day, the day at the same place in a later period of the calendar, or that period.
+    """Give, for each day, the day at the same place in a later period of the calendar, or that period's ends.
 
     A day whose place the other period does not have, being shorter or beyond the time spine, is left out.
     """
@@ -100,14 +101,14 @@ def moved_by_calendar(spine: TimeSpine, window: Window, *, whole: bool) -> exp.S
     table = stored(spine.relation)
     day = column(spine.column)
     first, last = exp.Min(this=day.copy()), exp.Max(this=day.copy())
-    ends = exp.select(*named([column(period), first, last], [period, "first_day", "last_day"])).from_(
+    ends = exp.select(*named([column(period), first, last], [period, "first_day", LAST_DAY])).from_(
         common(table), copy=False
     )
     ends = ends.group_by(column(period))
     next_period = exp.select(
         column(period),
         *named(
-            [_lead(name, window.count) for name in (period, "first_day", "last_day")],
+            [_lead(name, window.count) for name in (period, "first_day", LAST_DAY)],
             ["next_period", "next_first", "next_last"],
         ),
     ).from_(common(ends.subquery("ends")), copy=False)
@@ -121,12 +122,14 @@ def moved_by_calendar(spine: TimeSpine, window: Window, *, whole: bool) -> exp.S
     )
     match = exp.EQ(this=column(period, "days"), expression=column(period, "moved"))
     looked_at = exp.alias_(column(spine.column, "days"), LOOKED_AT, quoted=True)
-    shown = column("next_period", "moved") if whole else _same_place()
-    there: exp.Expr = exp.Not(this=exp.Is(this=shown.copy(), expression=exp.null()))
-    if not whole:
-        there = exp.LTE(this=shown.copy(), expression=column("next_last", "moved"))
-    named_shown = exp.alias_(shown, window.grain if whole else spine.column, quoted=True)
-    select = exp.select(looked_at, named_shown).from_(common(days.subquery("days")), copy=False).where(there)
+    if whole:
+        found = [column(name, "moved") for name in ("next_period", "next_first", "next_last")]
+        shown = named(found, [window.grain, spine.column, LAST_DAY])
+        there: exp.Expr = exp.Not(this=exp.Is(this=found[0].copy(), expression=exp.null()))
+    else:
+        shown = named([_same_place()], [spine.column])
+        there = exp.LTE(this=_same_place(), expression=column("next_last", "moved"))
+    select = exp.select(looked_at, *shown).from_(common(days.subquery("days")), copy=False).where(there)
     return with_join(select, next_period.subquery("moved"), match, "inner")
 
 

@@ -95,6 +95,7 @@ QUESTIONS: list[dict[str, Any]] = [
     asked("", "store__city store__region__region_name"),
     asked("sales_growth", MONTH, where=[SINCE]),
     asked("sales_growth", MONTH, range=["2024-02-01", "2024-03-31"]),
+    asked("sales_1_sprint_ago", "metric_time__sprint", range=["2024-01-30", "2024-03-10"]),
     asked("web_sales web_orders web_buyers retail_sales big_web_sales sales_of_regulars", "order__channel"),
     asked(
         "web_sales retail_sales big_web_sales sales_of_regulars", MONTH, range=["2024-02-01", "2024-03-31"]

@@ -180,6 +180,31 @@ def test_by_season_the_season_before_is_looked_at(market: Market) -> None:
         JOIN market.days d ON date_day = order_date GROUP BY 1, 2 HAVING later <= DATE '2024-06-01'""")
 
 
+@pytest.mark.parametrize("asked", ["range", "time_constraint"])
+def test_a_range_shows_the_periods_of_the_calendar_that_lie_in_it(market: Market, asked: str) -> None:
+    """One that the range cuts is not compared: the last begins on March 6th."""
+    within = {asked: ["2024-01-30", "2024-03-10"]}
+    assert market.ask("sales_1_sprint_ago", "metric_time__sprint", **within) == market.sql("""
+        SELECT DATE '2024-02-05', sum(amount) FROM market.orders
+        WHERE order_date BETWEEN '2024-01-26' AND '2024-02-04'""")
+    within = {asked: ["2024-02-05", "2024-03-15"]}
+    assert market.ask("sales_1_sprint_ago", "metric_time__sprint", **within) == market.sql("""
+        SELECT DATE '2024-02-05', sum(amount) FROM market.orders
+        WHERE order_date BETWEEN '2024-01-26' AND '2024-02-04'
+        UNION ALL SELECT DATE '2024-03-06', sum(amount) FROM market.orders
+        WHERE order_date BETWEEN '2024-02-25' AND '2024-03-05'""")
+
+
+def test_who_was_in_charge_is_told_of_the_first_day_of_the_period_asked_for(market: Market) -> None:
+    assert market.ask("sales_1_sprint_ago", "metric_time__sprint store__manager") == market.sql("""
+        SELECT s.sprint_start, manager, sum(amount) FROM (SELECT DISTINCT sprint_start FROM market.days) s
+        JOIN market.days d ON d.sprint_start = s.sprint_start - INTERVAL 10 DAY
+        JOIN market.orders o ON order_date = d.date_day
+        LEFT JOIN market.managers m ON m.store_id = o.store_id
+          AND s.sprint_start >= valid_from AND (s.sprint_start < valid_to OR valid_to IS NULL)
+        GROUP BY 1, 2""")
+
+
 def test_without_a_period_there_is_nothing_to_compare(market: Market) -> None:
     with pytest.raises(DefinitionError) as caught:
         market.ask("sales_1_year_ago", "order__channel")
