@@ -463,7 +463,7 @@ class _Planner:
         keys = self._keys(measure)
         if shifts:
             self._check_shift(measure, keys)
-            self._check_calendar(shifts)
+            self._check_calendar(shifts, measure, keys, filters)
             self._check_whole(keys)
         beside = taken.join_to_timespine and any(key.is_time for key in keys)
         alone = alone or taken.fill_nulls_with is not None
@@ -588,7 +588,9 @@ class _Planner:
                 code="partial-period",
             )
 
-    def _check_calendar(self, shifts: tuple[Shift, ...]) -> None:
+    def _check_calendar(
+        self, shifts: tuple[Shift, ...], measure: Measure, keys: tuple[Key, ...], filters: tuple[Filter, ...]
+    ) -> None:
         """Periods of the company's own calendar have no arithmetic: one such shift can be looked up."""
         own = [item.window.grain for item in shifts if item.window and item.window.grain not in TIMES]
         for grain in own:
@@ -598,6 +600,26 @@ class _Planner:
                 f"{', '.join(self.request.metrics)} is shifted by {own[0]}, and shifted again",
                 todo="Shift once, or by days, weeks, months, quarters or years.",
                 code="cannot-shift",
+            )
+        asked = [part for item in self._conditions(filters, measure) for part in item.columns]
+        times = [item for item in (*asked, *(key.column for key in keys)) if item.is_metric_time]
+        if measure.non_additive:
+            times.append(self._time(measure))
+        for grain in own:
+            self._check_fine_enough(grain, times)
+
+    def _check_fine_enough(self, own: str, times: Sequence[Column]) -> None:
+        """A calendar shows days, say: an hour has no place in a later period of it."""
+        shortest = self.definitions.calendar[own].grain
+        asked = {item.grain for item in times if item.grain in TIMES and not item.part}
+        finest = min(asked, key=TIMES.index, default=shortest)
+        if TIMES.index(finest) < TIMES.index(shortest):
+            raise DefinitionError(
+                f"{', '.join(self.request.metrics)} cannot be seen by {finest}",
+                where=self._asked(),
+                why=f"It is shifted by {own}, a calendar by {shortest}.",
+                todo=f"Ask by {shortest}, or by a longer period.",
+                code="grain-too-fine",
             )
 
     def _after(self, shifts: tuple[Shift, ...], keys: tuple[Key, ...]) -> bool:

@@ -222,7 +222,8 @@ class Rows:
         table = stored(model.relation)
         table.set("alias", exp.TableAlias(this=exp.to_identifier(model.name, quoted=True)))
         if self.scan.shifts:
-            at = truncated(qualified(self.scan.time.expr, model.name, self.dialect), self.scan.time.base)
+            grain = max(self.scan.time.base, self._spine().grain, key=TIMES.index)
+            at = truncated(qualified(self.scan.time.expr, model.name, self.dialect), grain)
             same = exp.EQ(this=self._looked_at(), expression=at)
             select = select.from_(self._spine_rows(), copy=False)
             select = with_join(select, table, same, "inner")

@@ -581,6 +581,7 @@ METRICS = [
     cumulative("watts_2_days", "watts", "last", window=window(2)),
     metric("watts_filled", measure=taken("watts", join_to_timespine=True, fill_nulls_with=0)),
     shifted("watts_1_hour_ago", "watts", 1, "hour"),
+    shifted("watts_1_sprint_ago", "watts", 1, "sprint"),
 ]
 
 SAVED = [

@@ -1,5 +1,7 @@
 """Offsets: a time earlier, the start of a longer period, offsets of offsets, periods of a calendar."""
 
+from typing import Any
+
 import pytest
 
 from plumbline.errors import DefinitionError
@@ -9,6 +11,7 @@ BY = (
     "(SELECT date_trunc('{grain}', order_date) AS period, sum(amount) AS sales FROM market.orders GROUP BY 1)"
 )
 PERIODS = "(SELECT DISTINCT date_trunc('{grain}', date_day) AS period FROM market.days)"
+HOUR = "{{ TimeDimension('metric_time', 'hour') }} >= '2024-03-31 02:00'"
 
 
 @pytest.mark.parametrize(
@@ -203,6 +206,23 @@ def test_who_was_in_charge_is_told_of_the_first_day_of_the_period_asked_for(mark
         LEFT JOIN market.managers m ON m.store_id = o.store_id
           AND s.sprint_start >= valid_from AND (s.sprint_start < valid_to OR valid_to IS NULL)
         GROUP BY 1, 2""")
+
+
+@pytest.mark.parametrize("period", ["sprint", "day", "month"])
+def test_readings_of_a_day_are_shifted_by_the_calendar_with_it(market: Market, period: str) -> None:
+    shown = {"sprint": "s.sprint_start", "day": "s.date_day", "month": "date_trunc('month', s.date_day)"}
+    assert market.ask("watts_1_sprint_ago", f"metric_time__{period} store") == market.sql(f"""
+        SELECT {shown[period]}, store_id, sum(watts) FROM market.days s
+        JOIN market.readings ON CAST(read_at AS DATE) = s.date_day - INTERVAL 10 DAY GROUP BY 1, 2""")
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("asked", [{"by": "metric_time__hour"}, {"where": [HOUR]}])
+def test_a_calendar_of_days_has_no_place_for_an_hour(market: Market, asked: dict[str, Any]) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        market.ask("watts_1_sprint_ago", **{"by": "metric_time__day", **asked})
+    assert caught.value.code == "grain-too-fine"
+    assert caught.value.todo == "Ask by day, or by a longer period."
 
 
 def test_without_a_period_there_is_nothing_to_compare(market: Market) -> None:
