@@ -661,6 +661,7 @@ class _Planner:
                 todo="Shift it by days, weeks, months, quarters or years.",
                 code="cannot-shift",
             )
+        self._check_ends(metric, times)
         conditions = self._conditions(everything, measure)
         time = self._time(measure)
         base = any(column.grain == time.base and not column.part for column in times)
@@ -681,6 +682,17 @@ class _Planner:
             fill=taken.fill_nulls_with,
         )
         return Cell(relation, Value(measure))
+
+    def _check_ends(self, metric: Metric, times: Sequence[Column]) -> None:
+        """A running total is read within a period: all Mondays, or the Januaries of all years, are none."""
+        if times and all(item.part and item.part != "year" for item in times):
+            raise DefinitionError(
+                f"{metric.name!r} is a running total, and is asked by {times[0].part} of no period",
+                where=self._asked(),
+                why="It is read at the end of a period, and a part of a date is in many.",
+                todo="Add metric_time__month, or another grain, to what is grouped by.",
+                code="needs-time",
+            )
 
     def _check_adds_up(self, metric: Metric, measure: Measure) -> None:
         """Refuse the running total of a stock: what is there on Monday and on Tuesday are the same things."""

@@ -225,3 +225,14 @@ def test_a_window_needs_a_period(market: Market) -> None:
         market.ask("sales_28_days", "order__channel")
     assert caught.value.code == "needs-time"
     assert "metric_time__month" in caught.value.todo
+
+
+def test_all_mondays_are_no_period_to_read_a_running_total_in(market: Market) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        market.ask("sales_month_to_date", "metric_time__extract_dow")
+    assert caught.value.code == "needs-time"
+    assert market.ask("sales_ever", "metric_time__extract_year") == [
+        (int(month[:4]), value)
+        for month, value in market.ask("sales_ever", "metric_time__month")
+        if month in ("2023-12-01", "2024-06-01")
+    ]
