@@ -19,13 +19,16 @@ _TWO_TEXTS = re.compile(r"""\(\s*['"](\w+)['"]\s*,\s*['"](\w+)['"]""")
 _MACRO = re.compile(
     r"\{%-?\s*(macro|materialization)\s+(\w+).*?\{%-?\s*end(?:macro|materialization)\s*-?%\}", re.DOTALL
 )
+# Of all, and of a company in `orchestration/`.
 _SETTINGS = "dbt_project.yml"
+_OF_COMPANY = ("sources", "trust")
 
 
 class Upstream:
     """What models of a project are made with; each file is read once.
 
-    `company` names the file in `orchestration/sources/` that says where its extracts come from.
+    `company` names the files that say where its extracts come from, and who may pass what: nobody grants
+    the right to pass a figure to themselves.
     """
 
     def __init__(self, root: Path, company: str = "") -> None:
@@ -46,8 +49,8 @@ class Upstream:
             pending += found
 
     def _settings(self) -> Iterator[Passage]:
-        """Give the settings of dbt (variables, how models are built) and where extracts come from."""
-        for name in (_SETTINGS, f"orchestration/sources/{self._company}.yml"):
+        """Give the settings of dbt, where the company's extracts come from, and who may do what."""
+        for name in (_SETTINGS, *(f"orchestration/{kind}/{self._company}.yml" for kind in _OF_COMPANY)):
             if (self._root / name).is_file():
                 yield Passage(name, recent=True)
 

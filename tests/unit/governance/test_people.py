@@ -21,6 +21,7 @@ people:
   wang: {name: Wang Fang, email: wang@example.com, may: [waive]}
 """
 
+TRUST = "orchestration/trust/shop.yml"
 # Names of authors are believed.
 CLAIMS = Trust("shop")
 
@@ -189,6 +190,7 @@ def test_a_measure_is_passed_only_where_its_change_is_signed(project, signing, k
     definitions = counting("net_amount", "lines")
     path = definitions.models["order_lines"].location.file
     (project.root / path).parent.mkdir(parents=True)
+    sign_commit(project, TRUST, (project.root / TRUST).read_text(encoding="utf-8"), "li@shop", keys["li"])
     sign_commit(project, path, MODEL.format(time="order_date", net=1, lines=1), "li@shop", keys["li"])
     sign_commit(project, path, MODEL.format(time="order_date", net=2, lines=1), "eve@shop", keys["eve"])
     refuse_own(
@@ -203,6 +205,28 @@ def test_a_measure_is_passed_only_where_its_change_is_signed(project, signing, k
             "approve it",
         )
     assert raised.value.code == "unsigned-change"
+
+
+def test_nobody_grants_themselves_the_right_to_pass_a_figure(project, signing, keys):
+    definitions, trust = counting("net_amount"), (project.root / TRUST).read_text(encoding="utf-8")
+    sign_commit(project, TRUST, trust, "li@shop", keys["li"])
+    since = git_says(project, "rev-parse", "HEAD")
+
+    def passes(login, since):
+        involved = involved_in_metrics(project.root, definitions, ["net_amount"], signing, since)
+        refuse_own(signing.person(login), involved, "approve it")
+
+    passes("wang", since)
+    (project.root / TRUST).write_text(
+        trust.replace("may: [waive],", "may: [waive, approve],"), encoding="utf-8"
+    )
+    with pytest.raises(UsageError, match="it is not committed"):
+        passes("wang", since)
+    sign_commit(project, TRUST, trust.replace("may: [waive],", "may: [approve],"), "wang@shop", keys["wang"])
+    with pytest.raises(UsageError, match="trust/shop"):
+        passes("wang", since)
+    passes("li", since)
+    passes("wang", git_says(project, "rev-parse", "HEAD"))
 
 
 @pytest.mark.parametrize("where", [".", "company"])
@@ -486,6 +510,8 @@ def test_who_changed_a_model_further_up_since_it_was_last_good_is_known(project)
 MADE = {
     "dbt_project.yml": "vars: {hours: 1}\n",
     "orchestration/sources/shop.yml": "sources: []\n",
+    "orchestration/trust/shop.yml": "people: {}\n",
+    "orchestration/trust/other.yml": "people: {}\n",
     "models/marts/order_lines.sql": "select {{ net('a') }} from {{ ref('lines') }} join {{ ref('rates') }}",
     "models/marts/order_lines.yml": "models:\n  - name: order_lines\n    columns: []\n  - name: other\n",
     "models/staging/lines.sql": "{{ staged_rows('erp', 'line') }}",
@@ -507,6 +533,8 @@ MADE = {
     [
         ("dbt_project.yml", "hours: 1", "hours: 2", True),
         ("orchestration/sources/shop.yml", "[]", "[{}]", True),
+        ("orchestration/trust/shop.yml", "{}", "{eve: {may: [approve]}}", True),
+        ("orchestration/trust/other.yml", "{}", "{eve: {may: [approve]}}", False),
         ("models/marts/order_lines.yml", "columns: []", "columns: [{name: x}]", True),
         ("models/marts/order_lines.yml", "name: other", "name: another", False),
         ("models/staging/_erp__sources.yml", "columns: []", "columns: [{name: x}]", True),
