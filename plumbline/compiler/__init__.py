@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,14 +46,16 @@ def compile(
     from plumbline.compiler.request import read_request
 
     definitions = _definitions(Path(semantic_manifest_json_path))
-    request = read_request(definitions, query)
-    if not cache:
-        return _compile(definitions, request, dialect, sizes)
+    with _not_too_deep():
+        request = read_request(definitions, query)
+        if not cache:
+            return _compile(definitions, request, dialect, sizes)
     question = f"{request.key}\n{sizes.name}" if sizes else request.key
     path = disk.entry(cache, definitions.digest, dialect, question)
     sql = disk.read(path)
     if sql is None:
-        sql = _compile(definitions, request, dialect, sizes)
+        with _not_too_deep():
+            sql = _compile(definitions, request, dialect, sizes)
         disk.write(path, sql)
     return sql
 
@@ -78,14 +81,29 @@ def explain(
     from plumbline.compiler.request import read_request
 
     definitions = _definitions(Path(semantic_manifest_json_path))
-    request = read_request(definitions, query)
-    if not request.metrics:
-        asked = ", ".join(item.column for item in request.group_by)
-        return Explanation(f"members of {asked}", _compile(definitions, request, dialect, sizes))
-    planned = plan(definitions, _graph(definitions), request, dialect)
-    first: dict[Scan, tuple[Key, ...]] = {}
-    sql = _compile(definitions, request, dialect, sizes, planned, first)
+    with _not_too_deep():
+        request = read_request(definitions, query)
+        if not request.metrics:
+            asked = ", ".join(item.column for item in request.group_by)
+            return Explanation(f"members of {asked}", _compile(definitions, request, dialect, sizes))
+        planned = plan(definitions, _graph(definitions), request, dialect)
+        first: dict[Scan, tuple[Key, ...]] = {}
+        sql = _compile(definitions, request, dialect, sizes, planned, first)
     return Explanation(outline(planned, definitions, first), sql)
+
+
+@contextmanager
+def _not_too_deep() -> Iterator[None]:
+    """Refuse what is nested deeper than it can be read: thousands of brackets, or of conditions in a row."""
+    try:
+        yield
+    except (RecursionError, MemoryError):
+        raise DefinitionError(
+            "the question is nested too deeply",
+            why="Its conditions, or the definitions that it asks for, have too many parts.",
+            todo="Write fewer conditions; compare with many values as IN ('a', 'b').",
+            code="too-deep",
+        ) from None
 
 
 def _definitions(path: Path) -> Definitions:

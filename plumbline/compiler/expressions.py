@@ -22,7 +22,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")
 # What reaches beyond the columns that a filter names, or does not belong to one row.
 _NO_COMPARISON = (
     *(exp.Query, exp.UDTF, exp.Block, exp.Command, exp.Star, exp.Columns, exp.PositionalColumn, exp.Dot),
-    *(exp.AggFunc, exp.Window, exp.Placeholder, exp.Parameter, exp.Alias),
+    *(exp.AggFunc, exp.Window, exp.Placeholder, exp.Parameter, exp.Alias, exp.PropertyEQ),
 )
 # What a filter may call: nothing that reads files, asks the server or waits.
 _CALLED = (
@@ -254,7 +254,11 @@ def _compared(template: Template, dialect: str) -> exp.Expr:
         tree = parsed(template.sql, dialect)
     except DefinitionError:
         raise _bad_filter(template, "It is no complete comparison.") from None
+    if not isinstance(tree, exp.Condition):
+        raise _bad_filter(template, "It is a statement, not a comparison.")
     for part in tree.walk():
+        if isinstance(part, exp.Literal) and _PLACEHOLDER.search(part.name):
+            raise _bad_filter(template, f"Within quotes {part.sql(dialect)} is a text, not what it names.")
         if isinstance(part, exp.Column) and part.table:
             raise _bad_filter(template, f"{part.sql(dialect)!r} is a column of a table.")
         if isinstance(part, (*_NO_COMPARISON, exp.Exists)):

@@ -222,7 +222,8 @@ def _shown(select: exp.Select, plan: Plan, dialect: str) -> exp.Select:
         for part in tree.find_all(exp.Column):
             name = plan.known_as.get(part.name, part.name)
             part.set("this", exp.to_identifier(name, quoted=True))
-        outer = outer.where(exp.paren(tree) if isinstance(tree, exp.Connector) else tree)
+        condition = exp.paren(tree, copy=False) if isinstance(tree, exp.Connector) else tree
+        outer = outer.where(condition, copy=False)
     return outer
 
 

@@ -54,12 +54,12 @@ def looked_at(span: Span | None, shifts: Sequence[Shift], grain: str) -> Span | 
     start, end = span
     if start:
         moment = datetime.fromisoformat(start)
-        start = _first(_shifted(moment, shifts) - _slack(moment), grain).isoformat()
+        start = _first(_plus(_shifted(moment, shifts), -_slack(moment)), grain).isoformat()
     if end:
         moment = datetime.fromisoformat(end)
-        last = _shifted(moment - timedelta(microseconds=1), shifts) + _slack(moment)
+        last = _plus(_shifted(_plus(moment, -_INSTANT), shifts), _slack(moment))
         if not _slack(moment) and not any(shift.to_grain for shift in shifts):
-            last = _shifted(moment, shifts) - timedelta(microseconds=1)
+            last = _plus(_shifted(moment, shifts), -_INSTANT)
         end = _next(_first(last, grain), grain).isoformat()
     return start, end
 
@@ -79,7 +79,7 @@ def led_up_to(span: Span | None, window: Window | None, grain_to_date: str) -> S
     if grain_to_date:
         return _first(datetime.fromisoformat(start), grain_to_date).isoformat(), end
     if window and window.grain in _DAYS:
-        return (_earlier(datetime.fromisoformat(start), window) - _SLACK).isoformat(), end
+        return _plus(_earlier(datetime.fromisoformat(start), window), -_SLACK).isoformat(), end
     return "", end
 
 
@@ -90,12 +90,25 @@ def followed(span: Span | None, window: Window | None) -> Span | None:
     if not span[1] or not window or window.grain not in _DAYS:
         return span[0], ""
     end = datetime.fromisoformat(span[1])
-    return span[0], (end + timedelta(days=window.count * _DAYS[window.grain]) + _SLACK).isoformat()
+    return span[0], _plus(_plus(end, _days(window)), _SLACK).isoformat()
 
 
 _DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 _LENGTHS = {"hour": timedelta(hours=1), "minute": timedelta(minutes=1), "second": timedelta(seconds=1)}
 _SLACK = timedelta(days=3)
+_INSTANT = timedelta(microseconds=1)
+
+
+def _plus(moment: datetime, length: timedelta) -> datetime:
+    """Move a moment, as far as there are dates: people write 9999-12-31 for no end."""
+    try:
+        return moment + length
+    except OverflowError:
+        return datetime.min if length < timedelta(0) else datetime.max
+
+
+def _days(window: Window) -> timedelta:
+    return timedelta(days=min(window.count * _DAYS[window.grain], timedelta.max.days))
 
 
 def _is_known(shift: Shift) -> bool:
@@ -113,9 +126,11 @@ def _shifted(moment: datetime, shifts: Sequence[Shift]) -> datetime:
 
 def _earlier(moment: datetime, window: Window) -> datetime:
     if window.grain not in _MONTHS:
-        return moment - timedelta(days=window.count * _DAYS[window.grain])
+        return _plus(moment, -_days(window))
     months = moment.year * 12 + moment.month - 1 - window.count * _MONTHS[window.grain]
     year, month = months // 12, months % 12 + 1
+    if year < datetime.min.year:
+        return datetime.min
     return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))
 
 
@@ -130,15 +145,17 @@ def _first(moment: datetime, grain: str) -> datetime:
         months = _MONTHS[grain]
         return day.replace(month=(day.month - 1) // months * months + 1, day=1)
     if grain == "week":
-        return day - timedelta(days=day.weekday())
+        return _plus(day, -timedelta(days=day.weekday()))
     return day if grain == "day" else moment - (moment - day) % _LENGTHS.get(grain, timedelta.resolution)
 
 
 def _next(moment: datetime, grain: str) -> datetime:
     if grain in _MONTHS:
         months = moment.year * 12 + moment.month - 1 + _MONTHS[grain]
+        if months // 12 > datetime.max.year:
+            return datetime.max
         return moment.replace(year=months // 12, month=months % 12 + 1)
     if grain in ("day", "week"):
-        return moment + timedelta(days=7 if grain == "week" else 1)
+        return _plus(moment, timedelta(days=7 if grain == "week" else 1))
     # A range of moments includes its last one.
-    return moment + _LENGTHS.get(grain, timedelta.resolution)
+    return _plus(moment, _LENGTHS.get(grain, timedelta.resolution))

@@ -36,6 +36,8 @@ _TEXTS = {
     "where": "Write conditions: \"{{ Dimension('product__category') }} = 'Bikes'\".",
     "order_by": "Write names of columns, with `-` first for a descending order: '-net_sales'.",
 }
+# The largest number that engines take for a limit.
+_MOST_ROWS = 2**63 - 1
 _DESCRIBED = ("name", "grain", "date_part", "alias")
 
 
@@ -203,7 +205,7 @@ def _aliases(definitions: Definitions, query: Mapping[str, Any]) -> Iterator[tup
 def _limit(value: Any) -> int | None:
     if value is None:
         return None
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_ROWS:
         return value
     raise _wrong(f"the limit {value!r} is no number of rows", "Give a whole number, 0 or more.", "bad-limit")
 
@@ -240,7 +242,7 @@ def _range(value: Any) -> tuple[str, str] | None:
     if start and end and start > end:
         what = f"the range ends before it starts: {start}, {end}"
         raise _wrong(what, "Give the first day, then the last one.", "bad-range")
-    after = end + timedelta(days=1) if end else None
+    after = end + timedelta(days=1) if end and end < date.max else None
     return start.isoformat() if start else "", after.isoformat() if after else ""
 
 

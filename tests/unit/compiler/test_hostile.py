@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from plumbline.compiler import compile
 from plumbline.compiler.dialects import DIALECTS
-from plumbline.errors import PlumblineError
+from plumbline.errors import DefinitionError, PlumblineError
 from tests.unit.definitions import shop
 
 PIECES = [
@@ -165,6 +165,60 @@ def test_in_definitions(text: str, part: str, tmp_path_factory: pytest.TempPathF
             continue
         statements = sqlglot.parse(sql, dialect="duckdb")
         assert [type(statement) for statement in statements] == [exp.Select], sql
+
+
+STATEMENTS = [
+    "ATTACH 'x'",
+    "SHOW TABLES",
+    "DESCRIBE x",
+    "COMMIT",
+    "ALTER TABLE x ADD y INT",
+    "KILL 1",
+    "x := 1",
+]
+
+
+@pytest.mark.parametrize("text", STATEMENTS)
+def test_a_statement_is_no_condition(text: str) -> None:
+    for query in ({"metrics": ["sales"]}, {"group_by": ["product__category"]}):
+        with pytest.raises(DefinitionError) as caught:
+            compile(_shop(), {**query, "where": [text]})
+        assert caught.value.code == "bad-condition"
+
+
+@pytest.mark.parametrize("quote", ["'{}' = 'Bikes'", "'of {}' = 'Bikes'"])
+def test_what_is_named_within_quotes_is_not_compared_as_a_text(quote: str) -> None:
+    where = [quote.format('{{ Dimension("product__category") }}')]
+    with pytest.raises(DefinitionError) as caught:
+        compile(_shop(), {"metrics": ["sales"], "where": where})
+    assert caught.value.code == "bad-condition"
+    assert "product__category" in caught.value.why
+
+
+DEEP = ["(" * 9000 + "1 = 1" + ")" * 9000, "NOT " * 9000 + "sales > 1"]
+
+
+@pytest.mark.parametrize("where", [*([text] for text in DEEP), ["sales > 1"] * 3000])
+def test_what_is_nested_too_deeply_is_refused(where: list[str]) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        compile(_shop(), {"metrics": ["sales"], "where": where})
+    assert caught.value.code == "too-deep"
+
+
+def test_many_conditions_take_no_longer_each() -> None:
+    """The statement is not copied for each of them: 300 took 3 seconds."""
+    copied = 0
+
+    def count(tree: exp.Expr) -> exp.Expr:
+        nonlocal copied
+        copied += 1
+        return tree
+
+    query = {"metrics": ["sales"], "where": [f"sales > {number}" for number in range(300)]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exp.Select, "copy", count)
+        compile(_shop(), query)
+    assert copied < len(query["where"])
 
 
 def _shop() -> Path:

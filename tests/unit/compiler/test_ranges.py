@@ -140,3 +140,21 @@ def test_an_impossible_range_is_refused(company: Shop, more: dict[str, Any], cod
     with pytest.raises(DefinitionError) as caught:
         compile(Path(company.manifest), {"metrics": ["sales"], **more})
     assert caught.value.code == code
+
+
+FOR_EVER = "{{ TimeDimension('metric_time', 'day') }} <= '9999-12-31'"
+ALWAYS = "{{ TimeDimension('metric_time', 'month') }} >= '0001-01-01'"
+
+
+@pytest.mark.parametrize("metric", ["sales", "sales_growth", "sales_to_date", "recent_sales", "sales_so_far"])
+@pytest.mark.parametrize("asked", [{"where": [FOR_EVER]}, {"where": [ALWAYS]}, {"where": [FOR_EVER, ALWAYS]}])
+def test_a_condition_without_end_limits_nothing(company: Shop, metric: str, asked: dict[str, Any]) -> None:
+    assert company.query(metric, MONTH, **asked) == company.query(metric, MONTH)
+
+
+@pytest.mark.parametrize("metric", ["sales", "sales_growth", "sales_to_date", "recent_sales", "sales_so_far"])
+@pytest.mark.parametrize("span", [["0001-01-01", "9999-12-31"], [None, "9999-12-31"]])
+def test_a_range_without_end_limits_nothing(company: Shop, metric: str, span: list[str | None]) -> None:
+    assert company.query(metric, MONTH, range=span) == company.query(metric, MONTH)
+    if span[0]:
+        assert company.query(metric, MONTH, time_constraint=span) == company.query(metric, MONTH)

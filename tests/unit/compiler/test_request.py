@@ -32,6 +32,7 @@ from tests.unit.definitions import shop
         ({"metrics": ["sales"], "time_constraint": 5}, "bad-time-constraint", "ISO"),
         ({"metrics": ["sales"], "limit": -1}, "bad-limit", "0 or more"),
         ({"metrics": ["sales"], "limit": True}, "bad-limit", "0 or more"),
+        ({"metrics": ["sales"], "limit": 2**63}, "bad-limit", "0 or more"),
         ({"metrics": ["sales"], "time_constraint": ["2024-02-30", "x"]}, "bad-time-constraint", "ISO"),
         (
             {"metrics": ["sales"], "time_constraint": ["2024-03-01", "2024-02-01"]},
