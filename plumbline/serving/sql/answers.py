@@ -175,7 +175,10 @@ class Answers:
         found = self._types.get(key)
         if found is None:
             types = visit.explain(Question(metrics, by)).types() if metrics else member_type(visit, *by)
-            found = {name: postgres_type(kind) for name, kind in types.items()}
+            found = {
+                name: figure_type(kind) if name in metrics else postgres_type(kind)
+                for name, kind in types.items()
+            }
             self._types.put(key, found)
         return found
 
@@ -219,6 +222,12 @@ class Answers:
 def postgres_type(kind: str) -> str:
     """Give the type of PostgreSQL for one of DuckDB."""
     return "numeric" if kind.startswith("DECIMAL") else _TYPES.get(kind, "text")
+
+
+def figure_type(kind: str) -> str:
+    """Give the type of a figure: divided by each other, whole numbers of PostgreSQL lose their fraction."""
+    found = postgres_type(kind)
+    return "numeric" if found == "bigint" else found
 
 
 def member_type(visit: Visit, dimension: str) -> dict[str, str]:

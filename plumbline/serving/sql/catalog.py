@@ -18,7 +18,7 @@ from plumbline.errors import PlumblineError
 from plumbline.publication.labels import Label, labels_of, read_dictionary
 from plumbline.publication.sql import identifier, literal
 from plumbline.serving.resolve import Question
-from plumbline.serving.sql.answers import postgres_type
+from plumbline.serving.sql.answers import figure_type, postgres_type
 from plumbline.serving.sql.names import METRICS, Book, Relation
 
 if TYPE_CHECKING:
@@ -248,7 +248,8 @@ class _Describer:
 
         question = Question((metric,), (column,) if column else ())
         try:
-            return postgres_type(self._visit.explain(question).types()[column or metric])
+            types = self._visit.explain(question).types()
+            return postgres_type(types[column]) if column else figure_type(types[metric])
         except (PlumblineError, duckdb.Error):
             return ""
 

@@ -31,6 +31,8 @@ _FLIPPED = {"GT": "LT", "GTE": "LTE", "LT": "GT", "LTE": "GTE", "EQ": "EQ", "NEQ
 _SIGNS = {"EQ": "=", "NEQ": "<>", "GT": ">", "GTE": ">=", "LT": "<", "LTE": "<="}
 _BEFORE, _AFTER = date(1000, 1, 1), date(9998, 12, 31)
 _NEVER = "(1 = 0)"
+# Under NOT it matters that NULL is not FALSE.
+_CONSTANT = {True: "(1 = 1)", False: _NEVER, None: "(1 = NULL)"}
 _SIGNS_OF_TEMPLATES = ("{{", "__reference_")
 
 
@@ -75,17 +77,19 @@ class Reader:
         elif not self._range(part, found):
             found.where.append(self._written(part))
 
-    def _is_true(self, part: exp.Expr) -> bool:
-        """Tell whether a condition without columns holds: TRUE, 1 = 1, 1 = 0."""
+    def _is_true(self, part: exp.Expr) -> bool | None:
+        """Tell whether a condition without columns holds: TRUE, 1 = 1, 1 = 0; None where that is NULL."""
         from sqlglot import exp
 
         if isinstance(part, exp.EQ | exp.NEQ):
             left, right = evaluate(part.this, self.given), evaluate(part.expression, self.given)
             if isinstance(left, Pending) or isinstance(right, Pending):
                 return True
-            return left is not None and right is not None and (left == right) is isinstance(part, exp.EQ)
+            if left is None or right is None:
+                return None
+            return (left == right) is isinstance(part, exp.EQ)
         value = as_bool(evaluate(part, self.given))
-        return value is True or isinstance(value, Pending)
+        return True if isinstance(value, Pending) else value
 
     # -- ranges of the time of the metrics
 
@@ -155,7 +159,7 @@ class Reader:
         if isinstance(node, exp.Paren):
             return self._written(node.this)
         if not _has_column(node):
-            return "(1 = 1)" if self._is_true(node) else _NEVER
+            return _CONSTANT[self._is_true(node)]
         writer = _WRITERS.get(type(node).__name__)
         if writer is None:
             raise _too_much(node)

@@ -96,8 +96,10 @@ def _inner(select: Select, tree: exp.Select, names: Names) -> Inner | None:
     columns: dict[str, str] = {}
     for item in tree.expressions:
         column = item.unalias()
+        if not _is_of(column, name):
+            return None
         given = folded(item.args["alias"]) if isinstance(item, exp.Alias) else _name(column)
-        if not _is_of(column, name) or given in columns:
+        if given in columns:
             return None
         columns[given] = _name(column)
     if all(names.is_metric(item.unalias()) for item in tree.expressions):

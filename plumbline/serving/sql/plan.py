@@ -83,9 +83,10 @@ def _flat(text: str, tokens: list[Token], book: Book) -> tuple[str, list[Token]]
 
 def _flatter(text: str, statement: Sequence[Token], book: Book) -> str | None:
     shadowed = _named_by_with(statement)
+    empty = _empty(selects(text, statement))
 
     def names(select: Select) -> Names | None:
-        relation = _relation(select, book, shadowed)
+        relation = None if _is_left(select, empty) else _relation(select, book, shadowed)
         return Names(book, relation, ()) if relation else None
 
     return flattened(text, statement, names)
@@ -95,11 +96,13 @@ def _over_metrics(text: str, statement: Sequence[Token], book: Book) -> Iterator
     """Give the SELECTs over metrics; one within another is a part of that."""
     shadowed = _named_by_with(statement)
     done = -1
-    for select in selects(text, statement):
+    every = selects(text, statement)
+    empty = _empty(every)
+    for select in every:
         if select.start < done:
             continue
         found = _relation(select, book, shadowed)
-        if found and not _is_empty(select):
+        if found and not _is_left(select, empty):
             done = select.end
             yield select, found
 
@@ -173,6 +176,20 @@ def _require_asking(text: str, statement: Sequence[Token]) -> None:
         why="It would keep the figures of now for later.",
         todo="Ask in SELECT, WITH, COPY (…) TO, DECLARE … CURSOR or EXPLAIN.",
     )
+
+
+def _empty(every: Sequence[Select]) -> list[Select]:
+    return [select for select in every if _is_empty(select)]
+
+
+def _is_left(select: Select, empty: Sequence[Select]) -> bool:
+    """Tell whether PostgreSQL itself tells its columns: no row is wanted, also of what is around it."""
+    around = [each for each in empty if each.start <= select.start and select.end <= each.end]
+    if any(each.start == select.start for each in around):
+        return True
+    items = select.clauses["items"]
+    is_plain = "group" not in select.clauses and "(" not in select.text[items.start : items.end]
+    return is_plain and bool(around)
 
 
 def _is_empty(select: Select) -> bool:

@@ -205,7 +205,7 @@ def test_asyncpg_prepares_with_types_and_fetches(endpoint: Address) -> None:
             )
             prepared = await session.prepare(text)
             assert [kind.name for kind in prepared.get_parameters()] == ["text[]", "timestamp"]
-            assert [item.type.name for item in prepared.get_attributes()] == ["timestamp", "text", "int8"]
+            assert [item.type.name for item in prepared.get_attributes()] == ["timestamp", "text", "numeric"]
             found = await prepared.fetch(["online"], datetime(2026, 1, 1))
             assert [tuple(row) for row in found] == [(datetime(2026, 1, 1), "online", 2)]
             with pytest.raises(asyncpg.UndefinedFunctionError, match="Did you mean 'net_sales'"):

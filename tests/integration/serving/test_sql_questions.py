@@ -110,6 +110,35 @@ def test_a_nested_total_is_an_answer_of_its_own(ana: Session) -> None:
     assert rows(ana, text.format("SELECT net_sales AS b FROM metrics")) == [(1, True)]
 
 
+@pytest.mark.parametrize(
+    "nested",
+    ["MEASURE(orders) FROM metrics", "MEASURE(orders) FROM metrics WHERE metric_time > '2020-01-01'"],
+)
+def test_a_nested_measure_needs_no_name(ana: Session, nested: str) -> None:
+    assert rows(ana, f"SELECT * FROM (SELECT {nested}) AS f") == [(5,)]
+    assert rows(ana, f"SELECT COUNT(*), MAX(orders) FROM (SELECT {nested}) AS f LIMIT 100") == [(1, 5)]
+
+
+@pytest.mark.parametrize("outer", ["*", "COUNT(*)", "SUM(net_sales)"])
+@pytest.mark.parametrize("inner", ["*", "1", "m.*"])
+def test_a_nested_select_of_every_column_is_refused_in_words(ana: Session, outer: str, inner: str) -> None:
+    with pytest.raises(errors.FeatureNotSupported):
+        rows(ana, f"SELECT {outer} FROM (SELECT {inner} FROM metrics m) AS f")
+
+
+def test_whole_figures_divide_to_a_fraction(ana: Session) -> None:
+    half = Decimal("2.5")
+    assert rows(ana, "SELECT MEASURE(orders) / 2, SUM(orders) / 2 FROM metrics") == [(half, half)]
+    assert rows(ana, "SELECT a / 2 FROM (SELECT MEASURE(orders) AS a FROM metrics) AS f") == [(half,)]
+    ((kind,),) = rows(ana, "SELECT pg_typeof(orders)::text FROM (SELECT MEASURE(orders) FROM metrics) AS f")
+    ((listed,),) = rows(
+        ana,
+        "SELECT data_type FROM information_schema.columns"
+        " WHERE (table_schema, table_name, column_name) = ('metrics', 'metrics', 'orders')",
+    )
+    assert kind == listed == "numeric"
+
+
 def test_a_nested_select_hides_the_columns_that_it_does_not_choose(ana: Session) -> None:
     with pytest.raises(psycopg.Error) as raised:
         rows(ana, "SELECT order__channel, SUM(b) FROM (SELECT net_sales AS b FROM metrics) f GROUP BY 1")
@@ -190,6 +219,10 @@ def test_year_and_month_together_name_one_month(ana: Session) -> None:
         ("order__channel <> ALL(ARRAY['store'])", 3),
         ("true AND order__channel = 'store' AND 1 = 1", 2),
         ("\"Channel\" = 'store'", 2),
+        ("NOT (order__channel = 'store' AND NULL)", 3),
+        ("NOT (order__channel = 'store' AND 1 = NULL)", 3),
+        ("NOT (order__channel = 'store' AND 1 = 0)", 5),
+        ("order__channel = 'store' OR NULL", 2),
     ],
 )
 def test_conditions_choose_what_is_counted(ana: Session, condition: str, orders: int) -> None:
@@ -474,8 +507,15 @@ def test_what_has_no_exact_answer_is_refused_and_the_session_lives_on(
 
 
 def test_reading_no_row_tells_the_columns(ana: Session) -> None:
-    for text in ("SELECT * FROM metrics LIMIT 0", "SELECT * FROM metrics.metrics WHERE 1 = 0"):
+    for text in (
+        "SELECT * FROM metrics LIMIT 0",
+        "SELECT * FROM metrics.metrics WHERE 1 = 0",
+        "SELECT * FROM (SELECT * FROM metrics) t WHERE 1 = 0",
+        "SELECT t.* FROM (SELECT m.* FROM metrics m WHERE order__channel = 'store') t LIMIT 0",
+        "SELECT * FROM (SELECT metric_time, order__channel, net_sales FROM metrics) t WHERE 1 = 0",
+    ):
         cursor = ana.execute(text)
+        assert cursor.fetchall() == []
         assert {"metric_time", "order__channel", "net_sales"} <= {
             item.name for item in cursor.description or ()
         }
