@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from plumbline.demo.aside import Generation
 
 
-# What Dagster makes of SIGTERM while its steps run; at other times the signal ends the process by itself.
-_TERMINATED, _TERMINATED_CODE = "DagsterExecutionInterruptedError", 143
+# What Dagster makes of SIGTERM, while its steps run and afterwards; before, the signal ends the process.
+_TERMINATED, _TERMINATED_CODE = ("DagsterExecutionInterruptedError", "KeyboardInterrupt"), 143
 
 
 def register(subparsers: Any) -> None:
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
                 end_running(home.runs, "failed", str(error))
             raise
         except BaseException as ended:
-            if type(ended).__name__ != _TERMINATED:
+            if type(ended).__name__ not in _TERMINATED:
                 raise
             end_now(partial(_stop, home, options, before, "from outside"), _TERMINATED_CODE)
     return _report(home, record, options.format)

@@ -13,10 +13,22 @@ ENDED = """
 import sys
 from plumbline.cli import main, run
 def execute(*_):
-    from dagster._core.errors import DagsterExecutionInterruptedError
-    raise DagsterExecutionInterruptedError
+    {how}
 run._execute = execute
 sys.exit(main.main(["run", "--company", "demo", "--as-of", "2026-03-31"]))
+"""
+
+DURING = """
+    from dagster._core.errors import DagsterExecutionInterruptedError
+    raise DagsterExecutionInterruptedError
+"""
+AFTERWARDS = """
+    import os, signal
+    from dagster._utils.interrupts import capture_interrupts
+    with capture_interrupts():
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    signal.pause()
 """
 
 
@@ -25,8 +37,9 @@ def _home(tmp_path, monkeypatch):
     monkeypatch.setenv("PLUMBLINE_HOME", str(tmp_path))
 
 
-def test_a_run_that_is_ended_from_outside_says_so_in_one_line():
-    ended = subprocess.run([sys.executable, "-c", ENDED], capture_output=True, text=True)
+@pytest.mark.parametrize("how", [DURING, AFTERWARDS])
+def test_a_run_that_is_ended_from_outside_says_so_in_one_line(how):
+    ended = subprocess.run([sys.executable, "-c", ENDED.format(how=how)], capture_output=True, text=True)
     assert ended.returncode == 128 + signal.SIGTERM
     assert ended.stderr.rstrip(os.linesep) == (
         "stopped from outside; nothing was published; run again with "
