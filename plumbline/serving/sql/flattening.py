@@ -74,7 +74,7 @@ def _tree(select: Select) -> exp.Select | None:
         found = sqlglot.parse_one(select.sql, dialect="postgres")
     except (ParseError, RecursionError):
         return None
-    return found if isinstance(found, exp.Select) else None
+    return found if isinstance(found, exp.Select) and found.args.get("from_") else None
 
 
 def _inner(select: Select, tree: exp.Select, names: Names) -> Inner | None:

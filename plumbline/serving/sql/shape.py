@@ -128,6 +128,8 @@ class Shape:
             raise no_statement(str(error.errors[0].get("description", "")) if error.errors else "") from None
         if not isinstance(found, exp.Select):
             raise no_statement("it is no plain SELECT")
+        if found.args.get("from_") is None:
+            raise no_statement("a word stands before FROM that does not belong there")
         return found
 
     @cached_property
@@ -243,6 +245,13 @@ class Shape:
                 f"{self.relation.name} is not joined to other tables",
                 why="Figures are computed first; rows of another table would multiply them.",
                 todo="Join the answer: SELECT … FROM (SELECT … FROM metrics GROUP BY …) AS figures JOIN ….",
+            )
+        alias = source.args.get("alias")
+        if source.args.get("sample") or (alias is not None and alias.args.get("columns")):
+            raise SqlRefusal(
+                f"{self.relation.name} takes neither TABLESAMPLE nor other names for its columns",
+                why="It has no rows of its own to choose from: figures are computed of all that count.",
+                todo="Choose by dimensions in WHERE, and name results: MEASURE(metric) AS name.",
             )
         return source
 

@@ -473,6 +473,13 @@ def test_texts_that_only_look_like_questions_pass_as_they_are(ana: Session) -> N
         ("SELECT MEASURE(orders) FROM metrics, metrics AS b", errors.FeatureNotSupported, "joined"),
         ("SELECT MEASURE(orders) FILTER (WHERE true) FROM metrics", errors.GroupingError, "FILTER"),
         (
+            "SELECT MEASURE(orders) FROM metrics m TABLESAMPLE system (10)",
+            errors.FeatureNotSupported,
+            "TABLESAMPLE",
+        ),
+        ("SELECT MEASURE(orders) FROM metrics AS m(orders)", errors.FeatureNotSupported, "other names"),
+        ("SELECT MEASURE(orders) LATERAL FROM metrics", errors.SyntaxError, "before FROM"),
+        (
             "SELECT order__channel, product__category FROM metrics GROUP BY 1, 2",
             errors.FeatureNotSupported,
             "no metric",
