@@ -202,7 +202,7 @@ class _Joined:
 
 
 def _mark(number: int) -> str:
-    return f"present__{number}"
+    return f"__present_{number}"
 
 
 def _first(key: str, tables: Sequence[str]) -> exp.Expr:

@@ -12,7 +12,7 @@ from plumbline.compiler.expressions import picks_members
 from plumbline.compiler.graph import Column, Graph
 from plumbline.compiler.plan import Condition, Value
 
-MEMBER = "picked_member"
+MEMBER = "__picked_member"
 # With how many filters adding up by member costs less than asking each row.
 _MANY = 3
 

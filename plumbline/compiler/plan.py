@@ -12,8 +12,10 @@ from plumbline.compiler.graph import Column
 from plumbline.compiler.templates import Template
 from plumbline.definitions import TIMES, Measure, Window
 
-MOMENT = "moment"
-ITEM = "item"
+# Names beside those of a question and of definitions, none of which begins so.
+MOMENT = "__moment"
+ITEM = "__item"
+ENTITY = "__entity"
 
 
 @dataclass(frozen=True)

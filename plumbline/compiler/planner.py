@@ -726,7 +726,7 @@ class _Planner:
             for column in item.columns
             if not column.is_metric_time
         ):
-            found[f"filtered_{number}"] = column
+            found[f"__filtered_{number}"] = column
         if measure.agg not in DISTRIBUTIVE and measure.agg != "average":
             found[ITEM] = Column(time.model, ITEM, measure.expr)
         inside = tuple(item for item in conditions if not (item.only_time or item.mixed))

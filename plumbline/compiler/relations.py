@@ -27,6 +27,7 @@ from plumbline.compiler.expressions import (
 from plumbline.compiler.graph import Column, Graph
 from plumbline.compiler.picked import MEMBER, picked_from
 from plumbline.compiler.plan import (
+    ENTITY,
     ITEM,
     MOMENT,
     Cell,
@@ -49,10 +50,11 @@ from plumbline.compiler.steps import PRESENT, SINCE, TOTAL, UNTIL, by_steps, cou
 from plumbline.definitions import TIMES, Measure
 
 _SPINE = "time_spine"
-_NUMBER = "number"
+_NUMBER = "__number"
 _DAY = "day"
+_REACHED = "__day"
 _WEEK = "week"
-_BASE_MOMENT = "base_moment"
+_BASE_MOMENT = "__base_moment"
 _MEMBERS = "members"
 _MANY = 4
 
@@ -283,7 +285,7 @@ class Writer:
         """Add up, at each key, only the rows of the first or last moment of their grouping and period."""
         told = scan.snapshot
         assert told is not None
-        groupings = [(f"grouping_{number}", item) for number, item in enumerate(told.groupings)]
+        groupings = [(f"__grouping_{number}", item) for number, item in enumerate(told.groupings)]
         whole = all(value.measure.agg in DISTRIBUTIVE for value in values)
         if whole and takes_the_last(self.dialect) and _only_its_periods(scan, told):
             return self.add(f"{scan.model}_rows", self._at_the_end(scan, told, values))
@@ -489,13 +491,13 @@ class Writer:
         days = self.add("days", exp.select(column(MOMENT)).from_(common(source), copy=False).distinct())
         within = both(_within(column(MOMENT, days), column(MOMENT, moments), running))
         names = self.tables[moments].named_selects
-        reached = exp.alias_(column(MOMENT, days), _DAY, quoted=True)
+        reached = exp.alias_(column(MOMENT, days), _REACHED, quoted=True)
         windows = exp.select(*(column(name, moments) for name in names), reached).from_(
             common(moments), copy=False
         )
         windows = with_join(windows, days, within, _side(running))
         ends = self.add("windows", windows)
-        return ends, exp.EQ(this=column(_DAY, ends), expression=column(MOMENT, source))
+        return ends, exp.EQ(this=column(_REACHED, ends), expression=column(MOMENT, source))
 
     def _moments(self, running: Running) -> str:
         """Give the moments to add up to: all of them, or the last one of each period where that is enough."""
@@ -550,7 +552,7 @@ class Writer:
                     values.append(column(f"at_{times}", moments))
                     times += 1
                 else:
-                    values.append(column(f"filtered_{others}", source))
+                    values.append(column(f"__filtered_{others}", source))
                     others += 1
             found.append(filled_in(condition.template, values, self.dialect))
         return found
@@ -579,7 +581,7 @@ class Writer:
         one = self.add("one_event", self._one(events, base))
         properties = _property_names(events)
         match = [
-            exp.EQ(this=column(name, last), expression=column(name, one)) for name in ["entity", *properties]
+            exp.EQ(this=column(name, last), expression=column(name, one)) for name in [ENTITY, *properties]
         ]
         match.append(exp.EQ(this=column(_BASE_MOMENT, last), expression=column(MOMENT, one)))
         keys = [column(key.name, one) for key in events.keys]
@@ -611,8 +613,8 @@ class Writer:
     def _following_each(self, events: Events) -> exp.Select:
         """Give what follows row by row; without those that add nothing to anything."""
         scan = events.following
-        wanted = [("entity", events.entity[1]), (MOMENT, events.moments[1])]
-        wanted += [(f"property_{number}", pair[1]) for number, pair in enumerate(events.properties)]
+        wanted = [(ENTITY, events.entity[1]), (MOMENT, events.moments[1])]
+        wanted += [(f"__property_{number}", pair[1]) for number, pair in enumerate(events.properties)]
         item = Column(scan.model, ITEM, events.measure.expr)
         rows = self._raw(scan, [*wanted, (ITEM, item)])
         told = rows.selects[-1].unalias()
@@ -625,7 +627,7 @@ class Writer:
         one = self.add("one_event", self._one(events, base))
         following = self.add(f"{events.following.model}_events", self._following_values(events))
         properties = _property_names(events)
-        same = ["entity", *properties, MOMENT]
+        same = [ENTITY, *properties, MOMENT]
         keys = [key.name for key in events.keys]
         pair = [column(name, following) for name in same]
         pair += [column(MOMENT, one), *(column(key, one) for key in keys)]
@@ -637,7 +639,7 @@ class Writer:
             this=exp.Max(this=column(_BASE_MOMENT)), partition_by=[column(name) for name in same]
         )
         chosen = exp.select(*(column(name) for name in [*keys, ITEM, _BASE_MOMENT]))
-        chosen = chosen.select(exp.alias_(latest, "latest", quoted=True))
+        chosen = chosen.select(exp.alias_(latest, "__latest", quoted=True))
         source = chosen.from_(common(self.add("pairs", _grouped(pairs, pair))), copy=False).subquery(
             "numbered"
         )
@@ -646,15 +648,15 @@ class Writer:
         select = exp.select(
             *named([*columns, combined(events.measure, column(ITEM), self.dialect)], [*keys, value])
         )
-        last = exp.EQ(this=column(_BASE_MOMENT), expression=column("latest"))
+        last = exp.EQ(this=column(_BASE_MOMENT), expression=column("__latest"))
         return _grouped(select.from_(common(source), copy=False).where(last), columns)
 
     def _following_values(self, events: Events) -> exp.Select:
         """Give what follows row by row, as numbers to add up; without those that add nothing to anything."""
         scan, measure = events.following, events.measure
         rows = Rows(self.graph, scan, self.dialect, self.subquery)
-        wanted = [("entity", events.entity[1]), (MOMENT, events.moments[1])]
-        wanted += [(f"property_{number}", pair[1]) for number, pair in enumerate(events.properties)]
+        wanted = [(ENTITY, events.entity[1]), (MOMENT, events.moments[1])]
+        wanted += [(f"__property_{number}", pair[1]) for number, pair in enumerate(events.properties)]
         value = self._argument(rows, measure)
         columns = [_key(name, rows.value(item)) for name, item in wanted] + [as_number(measure, value)]
         select = exp.select(*named(columns, [*(name for name, _ in wanted), ITEM]), copy=False)
@@ -669,7 +671,7 @@ class Writer:
         at, before = column(MOMENT, following), column(MOMENT, base)
         match: list[exp.Expr] = [
             exp.EQ(this=column(name, following), expression=column(name, base))
-            for name in ["entity", *properties]
+            for name in [ENTITY, *properties]
         ]
         match.append(exp.LTE(this=before, expression=at))
         if not events.window:
@@ -680,14 +682,14 @@ class Writer:
         return [both(match), exp.GT(this=before.copy(), expression=start)]
 
     def _base_rows(self, events: Events) -> exp.Select:
-        sides = [(f"property_{number}", pair[0]) for number, pair in enumerate(events.properties)]
-        return self._raw(events.base, [("entity", events.entity[0]), (MOMENT, events.moments[0]), *sides])
+        sides = [(f"__property_{number}", pair[0]) for number, pair in enumerate(events.properties)]
+        return self._raw(events.base, [(ENTITY, events.entity[0]), (MOMENT, events.moments[0]), *sides])
 
     def _following_rows(self, events: Events) -> exp.Select:
         """Give what follows by entity and moment: each item once where only different ones count."""
         scan, measure = events.following, events.measure
-        keys = [Key("entity", events.entity[1]), Key(MOMENT, events.moments[1])]
-        keys += [Key(f"property_{number}", pair[1]) for number, pair in enumerate(events.properties)]
+        keys = [Key(ENTITY, events.entity[1]), Key(MOMENT, events.moments[1])]
+        keys += [Key(f"__property_{number}", pair[1]) for number, pair in enumerate(events.properties)]
         item = Column(scan.model, ITEM, measure.expr)
         if measure.agg == "count_distinct":
             return self._aggregated(replace(scan, keys=(*keys, Key(ITEM, item))), ())
@@ -697,7 +699,7 @@ class Writer:
     def _last(self, events: Events, base: str, following: str) -> exp.Select:
         """Find the last event before what followed, within the window."""
         properties = _property_names(events)
-        names = ["entity", MOMENT, *properties, ITEM]
+        names = [ENTITY, MOMENT, *properties, ITEM]
         if events.measure.agg != "count_distinct":
             names.append(_NUMBER)
         keys = [column(name, following) for name in names]
@@ -712,13 +714,13 @@ class Writer:
         """Keep one event per entity and moment: of two at once, the first by its keys."""
         properties = _property_names(events)
         keys = [key.name for key in events.keys]
-        same = [column(name) for name in ["entity", MOMENT, *properties]]
+        same = [column(name) for name in [ENTITY, MOMENT, *properties]]
         if len(keys) < 2:
             first_of_each = [extreme(exp.Min, column(name)) for name in keys]
-            names = ["entity", MOMENT, *properties, *keys]
+            names = [ENTITY, MOMENT, *properties, *keys]
             return _grouped(selected([*same, *first_of_each], names, base), same)
         number = _row_number(same, [column(name) for name in keys])
-        names = ["entity", MOMENT, *properties, *keys]
+        names = [ENTITY, MOMENT, *properties, *keys]
         numbered = exp.select(*(column(name) for name in names), exp.alias_(number, _NUMBER, quoted=True))
         first = exp.EQ(this=column(_NUMBER), expression=exp.Literal.number(1))
         source = numbered.from_(common(base), copy=False).subquery("numbered")
@@ -747,7 +749,7 @@ def _only_its_periods(scan: Scan, told: Snapshot) -> bool:
 
 
 def _property_names(events: Events) -> list[str]:
-    return [f"property_{number}" for number, _ in enumerate(events.properties)]
+    return [f"__property_{number}" for number, _ in enumerate(events.properties)]
 
 
 def _key(name: str, value: exp.Expr) -> exp.Expr:

@@ -15,8 +15,8 @@ from plumbline.definitions import TIMES, Definitions, TimeSpine, Window
 from plumbline.errors import DefinitionError
 
 # The moment that a shifted period looks at, and the last day of that period where it is shown as a whole.
-LOOKED_AT = "looked_at"
-LAST_DAY = "last_day"
+LOOKED_AT = "__looked_at"
+LAST_DAY = "__last_day"
 
 
 def spine_for(definitions: Definitions, grain: str, calendar: Sequence[str] = ()) -> TimeSpine:
@@ -101,15 +101,15 @@ def moved_by_calendar(spine: TimeSpine, window: Window, *, whole: bool) -> exp.S
     table = stored(spine.relation)
     day = column(spine.column)
     first, last = exp.Min(this=day.copy()), exp.Max(this=day.copy())
-    ends = exp.select(*named([column(period), first, last], [period, "first_day", LAST_DAY])).from_(
+    ends = exp.select(*named([column(period), first, last], [period, "__first_day", LAST_DAY])).from_(
         common(table), copy=False
     )
     ends = ends.group_by(column(period))
     next_period = exp.select(
         column(period),
         *named(
-            [_lead(name, window.count) for name in (period, "first_day", LAST_DAY)],
-            ["next_period", "next_first", "next_last"],
+            [_lead(name, window.count) for name in (period, "__first_day", LAST_DAY)],
+            ["__next_period", "__next_first", "__next_last"],
         ),
     ).from_(common(ends.subquery("ends")), copy=False)
     place = exp.Window(
@@ -117,29 +117,29 @@ def moved_by_calendar(spine: TimeSpine, window: Window, *, whole: bool) -> exp.S
         partition_by=[column(period)],
         order=exp.Order(expressions=[exp.Ordered(this=day.copy(), nulls_first=False)]),
     )
-    days = exp.select(column(period), day.copy(), exp.alias_(place, "place", quoted=True)).from_(
+    days = exp.select(column(period), day.copy(), exp.alias_(place, "__place", quoted=True)).from_(
         common(table.copy()), copy=False
     )
     match = exp.EQ(this=column(period, "days"), expression=column(period, "moved"))
     looked_at = exp.alias_(column(spine.column, "days"), LOOKED_AT, quoted=True)
     if whole:
-        found = [column(name, "moved") for name in ("next_period", "next_first", "next_last")]
+        found = [column(name, "moved") for name in ("__next_period", "__next_first", "__next_last")]
         shown = named(found, [window.grain, spine.column, LAST_DAY])
         there: exp.Expr = exp.Not(this=exp.Is(this=found[0].copy(), expression=exp.null()))
     else:
         shown = named([_same_place()], [spine.column])
-        there = exp.LTE(this=_same_place(), expression=column("next_last", "moved"))
+        there = exp.LTE(this=_same_place(), expression=column("__next_last", "moved"))
     select = exp.select(looked_at, *shown).from_(common(days.subquery("days")), copy=False).where(there)
     return with_join(select, next_period.subquery("moved"), match, "inner")
 
 
 def _same_place() -> exp.Expr:
-    days = exp.Sub(this=column("place", "days"), expression=exp.Literal.number(1))
-    return exp.DateAdd(this=column("next_first", "moved"), expression=exp.paren(days), unit=exp.var("DAY"))
+    days = exp.Sub(this=column("__place", "days"), expression=exp.Literal.number(1))
+    return exp.DateAdd(this=column("__next_first", "moved"), expression=exp.paren(days), unit=exp.var("DAY"))
 
 
 def _lead(name: str, count: int) -> exp.Expr:
     return exp.Window(
         this=exp.Lead(this=column(name), offset=exp.Literal.number(count)),
-        order=exp.Order(expressions=[exp.Ordered(this=column("first_day"), nulls_first=False)]),
+        order=exp.Order(expressions=[exp.Ordered(this=column("__first_day"), nulls_first=False)]),
     )

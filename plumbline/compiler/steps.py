@@ -17,11 +17,11 @@ from plumbline.compiler.expressions import column, common, earlier, later, momen
 from plumbline.compiler.plan import ITEM, MOMENT, Running
 from plumbline.definitions import TIMES, Window
 
-SINCE = "since"
-UNTIL = "until"
-TOTAL = "total"
-PRESENT = "present"
-_ITEMS, _ROWS = "items", "rows"
+SINCE = "__since"
+UNTIL = "__until"
+TOTAL = "__total"
+PRESENT = "__present"
+_ITEMS, _ROWS = "__items", "__rows"
 # Lengths of time that are the same everywhere, so that a moment plus one is the inverse of a moment less one.
 FIXED = ("second", "minute", "hour", "day", "week")
 _NEVER = "9999-12-31"

@@ -1,9 +1,13 @@
 """The names that columns of an answer have, and those that a question may use for them."""
 
+import json
+from pathlib import Path
+
 import pytest
 
+from plumbline.compiler import compile
 from plumbline.errors import DefinitionError
-from tests.conformance.features.market import Market
+from tests.conformance.features.market import Market, entity, manifest, plain
 
 SOLD = """SELECT segment, sum(quantity) FROM market.lines LEFT JOIN market.orders USING (order_id)
     LEFT JOIN market.customers USING (customer_id) GROUP BY 1"""
@@ -116,3 +120,33 @@ def test_a_metric_in_a_filter_names_a_key_under_its_own_model(market: Market) ->
     where = ["{{ Metric('refund_count', group_by=['refund__customer']) }} > 0"]
     assert market.ask("sales", where=where) == market.sql("""SELECT sum(amount) FROM market.orders
         WHERE customer_id IN (SELECT customer_id FROM market.refunds)""")
+
+
+# What the compiler once called its own columns.
+WORDS = ("moment", "item", "entity", "since", "until", "total", "present", "items", "rows", "number", "day")
+ASKED = (
+    *("sales_ever", "sales_28_days", "sales_60_days", "sales_28_days_average", "sales_2_months"),
+    *("buyers_28_days", "buyers_ever", "notes_28_days", "sales_1_sprint_ago", "sales_growth"),
+    *("sales_filled", "orders_filled_1_month_ago", "visit_to_order", "order_to_refund"),
+)
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("word", WORDS)
+def test_a_key_may_have_any_name(market: Market, tmp_path: Path, word: str) -> None:
+    """The customers of orders and visits by another name are the same ones."""
+    told = manifest()
+    told["semantic_models"] = [
+        {**part, "entities": [*part["entities"], entity(word, "foreign", "customer_id")]}
+        if part["name"] in ("orders", "visits")
+        else part
+        for part in told["semantic_models"]
+    ]
+    path = tmp_path / "semantic_manifest.json"
+    path.write_text(json.dumps(told), encoding="utf-8")
+    for metric in ASKED:
+        for period in ("metric_time__month", "metric_time__day"):
+            query = {"metrics": [metric, "orders"], "group_by": [period, word]}
+            rows = market.con.execute(compile(path, query, "duckdb")).fetchall()
+            found = sorted([tuple(map(plain, row)) for row in rows], key=str)
+            assert found == sorted(market.ask(f"{metric} orders", f"{period} customer"), key=str), metric

@@ -43,5 +43,5 @@ def test_in_total_of_no_rows(market: Market) -> None:
 
 def test_rows_are_asked_for_no_condition(market: Market) -> None:
     sql = market.compiled(METRICS, "metric_time__month")
-    assert sql.count('AS "picked_member"') == 1
+    assert sql.count('AS "__picked_member"') == 1
     assert "picked_member" not in market.compiled(f"{METRICS} web_buyers", "metric_time__month")
