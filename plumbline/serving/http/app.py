@@ -15,6 +15,7 @@ from starlette.routing import Route
 from plumbline import __version__
 from plumbline.errors import PlumblineError, UsageError
 from plumbline.serving.http.about import add_health, add_version
+from plumbline.serving.http.asked import LISTS
 from plumbline.serving.http.catalogue import add_catalogue
 from plumbline.serving.http.direct import Direct
 from plumbline.serving.http.document import add_document, described_routes
@@ -46,7 +47,8 @@ def build(served: Served, mounts: Mapping[str, Application] | None = None) -> Fa
     )
     needs_token = not isinstance(served.gate, OperatorGate)
     described = described_routes(needs_token)
-    open_to_all, identified = APIRouter(), APIRouter(dependencies=[Depends(_identify(served))])
+    open_to_all = APIRouter()
+    identified = APIRouter(dependencies=[Depends(_identify(served)), Depends(_once)])
     add_health(open_to_all, served, described)
     add_query(identified, served, described["query"])
     add_catalogue(identified, served, described)
@@ -74,6 +76,19 @@ def _identify(served: Served) -> Any:
     return identify
 
 
+async def _once(request: Request) -> None:
+    """Refuse a parameter that stands twice and is no list: one of its values would be passed over."""
+    names = [name for name, _ in request.query_params.multi_items() if name not in LISTS]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(
+                "the parameter stands more than once",
+                where=f"query {name}"[:200],
+                todo="Give it once.",
+                code="bad-parameter",
+            )
+
+
 def _add_errors(app: FastAPI) -> None:
     """Tell every error as a problem."""
 
@@ -83,7 +98,8 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def told_mistakes(request: Request, error: RequestValidationError) -> Response:
-        return _problem(request, _mistake(request, error), 422)
+        found = _mistake(request, error)
+        return _problem(request, found, status_of(found))
 
     @app.exception_handler(HTTPException)
     async def told_http(request: Request, error: HTTPException) -> Response:
@@ -104,13 +120,26 @@ def _problem(
 def _mistake(request: Request, error: RequestValidationError) -> PlumblineError:
     """Say the first thing that is wrong with the parameters or the body; nothing of it is repeated."""
     first = error.errors()[0]
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if first["loc"] == ("body",) and not kind.endswith(("/json", "+json")):
+        return UsageError(
+            "the question is not JSON",
+            where=f"Content-Type: {kind}"[:200],
+            todo="Send a JSON object as application/json.",
+            code="unsupported-media-type",
+        )
     place = ".".join(str(part) for part in first["loc"] if part not in ("query", "body", "path"))
     if first["type"] == "extra_forbidden":
         what, todo = "there is no such parameter", "GET /openapi.json names them all."
     else:
         what, todo = str(first["msg"]).removeprefix("Value error, "), ""
     where = f"{first['loc'][0]} {place}".strip()
-    return UsageError(what[:1].lower() + what[1:], where=where[:200], todo=todo, code="bad-parameter")
+    return UsageError(
+        what if what[:2].isupper() else what[:1].lower() + what[1:],
+        where=where[:200],
+        todo=todo,
+        code="bad-parameter",
+    )
 
 
 def _http_error(request: Request, error: HTTPException) -> PlumblineError:

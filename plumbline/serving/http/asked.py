@@ -15,6 +15,9 @@ _SEPARATOR = re.compile("[,，]")
 _DAY = "A day, month, quarter or year: 2026-01-31, 2026-01, 2026-Q1, 2026."
 _NO_CONTROLS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
 
+# Parameters that may stand more than once.
+LISTS = frozenset(("metrics", "by", "where", "order"))
+
 Name = Annotated[str, Field(max_length=_LONGEST_NAME, pattern=_NO_CONTROLS)]
 Condition = Annotated[str, Field(max_length=_LONGEST_CONDITION, pattern=_NO_CONTROLS)]
 Day = Annotated[str, Field(max_length=20, pattern=_NO_CONTROLS)]

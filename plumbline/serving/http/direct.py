@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from plumbline.errors import PlumblineError
-from plumbline.serving.http.asked import QuestionParameters
+from plumbline.serving.http.asked import LISTS, QuestionParameters
 from plumbline.serving.http.figures import Asking
 from plumbline.serving.http.guard import Application, Receive, Scope, Send
 from plumbline.serving.http.identity import identified
@@ -21,7 +21,6 @@ from plumbline.serving.http.served import Served
 from plumbline.serving.least_used import Kept
 
 _PATH = "/query"
-_LISTS = frozenset(("metrics", "by", "where", "order"))
 _SINGLE = frozenset(("from", "to", "grain", "limit", "compare", "format"))
 # Of a range and a limit, what stands for itself and needs no further check.
 _RANGE = re.compile(r"(?:from|to)=[0-9][0-9Qq-]{3,19}|limit=[0-9]{1,5}")
@@ -101,7 +100,7 @@ class _Readings:
 def _read(written: str, accept: str) -> Asking | None:
     found: dict[str, list[str] | str] = {}
     for name, value in parse_qsl(written, keep_blank_values=True):
-        if name in _LISTS:
+        if name in LISTS:
             named = found.setdefault(name, [])
             assert isinstance(named, list)
             named.append(value)

@@ -142,6 +142,9 @@ def test_an_unknown_format_is_refused(ann):
         ({"metrics": "net_sales", "frm": "2026"}, "bad-parameter"),
         ({"metrics": "net_sales", "limit": "-1"}, "bad-parameter"),
         ({"metrics": "net_sales", "grain": "hour"}, "bad-parameter"),
+        ({"metrics": "net_sales", "grain": ["month", "year"]}, "bad-parameter"),
+        ({"metrics": "net_sales", "from": ["2025", "2026"]}, "bad-parameter"),
+        ({"metrics": "net_sales", "limit": ["1", "2"]}, "bad-parameter"),
     ],
 )
 def test_what_cannot_be_answered_is_a_problem_with_a_code(ann, asked, code):
@@ -160,6 +163,12 @@ def test_a_problem_says_what_to_do(ann):
 def test_a_body_that_is_no_json_is_a_problem(ann):
     found = ann.post("/query", content=b"{", headers={"content-type": "application/json"})
     assert (found.status_code, found.json()["code"]) == (422, "bad-parameter")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_that_is_not_said_to_be_json_is_of_the_wrong_kind(ann, kind):
+    found = ann.post("/query", content=b'{"metrics": ["net_sales"]}', headers={"content-type": kind})
+    assert (found.status_code, found.json()["code"]) == (415, "unsupported-media-type")
 
 
 def test_too_many_rows_are_no_part_of_an_answer(published):

@@ -116,7 +116,7 @@ def test_a_page_of_another_site_cannot_ask_through_a_browser(operator):
     plain = operator.post(
         "/query", content=json.dumps({"metrics": ["net_sales"]}), headers={"content-type": "text/plain"}
     )
-    assert plain.status_code == 422
+    assert plain.status_code == 415
 
 
 def test_the_operator_sees_everything_without_a_token(operator):
