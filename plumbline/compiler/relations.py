@@ -516,7 +516,7 @@ class Writer:
         spine = spine_of(self.graph.definitions, every)
         raw = column(spine.column, _SPINE)
         at = raw if spine.grain == base.base else truncated(raw, base.base)
-        mixed = [(f"at_{number}", item) for number, item in enumerate(self._mixed_times(running))]
+        mixed = [(f"__at_{number}", item) for number, item in enumerate(self._mixed_times(running))]
         wanted = [(key.name, key.column) for key in times] + mixed
         values = [on_spine(spine, _SPINE, item, self.dialect) for _, item in wanted]
         table = spine_rows(self.graph.definitions, spine, every, _SPINE)
@@ -549,7 +549,7 @@ class Writer:
             values = []
             for item in condition.columns:
                 if item.is_metric_time:
-                    values.append(column(f"at_{times}", moments))
+                    values.append(column(f"__at_{times}", moments))
                     times += 1
                 else:
                     values.append(column(f"__filtered_{others}", source))
