@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from plumbline.compiler.sizes import Sizes
     from plumbline.definitions import Definitions, GroupBy
 
-__all__ = ["Explanation", "compile", "explain"]
+__all__ = ["Explanation", "compile", "explain", "not_too_deep"]
 
 _graphs: dict[str, Graph] = {}
 
@@ -46,7 +46,7 @@ def compile(
     from plumbline.compiler.request import read_request
 
     definitions = _definitions(Path(semantic_manifest_json_path))
-    with _not_too_deep():
+    with not_too_deep():
         request = read_request(definitions, query)
         if not cache:
             return _compile(definitions, request, dialect, sizes)
@@ -54,7 +54,7 @@ def compile(
     path = disk.entry(cache, definitions.digest, dialect, question)
     sql = disk.read(path)
     if sql is None:
-        with _not_too_deep():
+        with not_too_deep():
             sql = _compile(definitions, request, dialect, sizes)
         disk.write(path, sql)
     return sql
@@ -81,7 +81,7 @@ def explain(
     from plumbline.compiler.request import read_request
 
     definitions = _definitions(Path(semantic_manifest_json_path))
-    with _not_too_deep():
+    with not_too_deep():
         request = read_request(definitions, query)
         if not request.metrics:
             asked = ", ".join(item.column for item in request.group_by)
@@ -93,7 +93,7 @@ def explain(
 
 
 @contextmanager
-def _not_too_deep() -> Iterator[None]:
+def not_too_deep() -> Iterator[None]:
     """Refuse what is nested deeper than it can be read: thousands of brackets, or of conditions in a row."""
     try:
         yield

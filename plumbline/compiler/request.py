@@ -37,7 +37,7 @@ _TEXTS = {
     "order_by": "Write names of columns, with `-` first for a descending order: '-net_sales'.",
 }
 # The largest number that engines take for a limit.
-_MOST_ROWS = 2**63 - 1
+MOST_ROWS = 2**63 - 1
 _DESCRIBED = ("name", "grain", "date_part", "alias")
 
 
@@ -205,7 +205,7 @@ def _aliases(definitions: Definitions, query: Mapping[str, Any]) -> Iterator[tup
 def _limit(value: Any) -> int | None:
     if value is None:
         return None
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_ROWS:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_ROWS:
         return value
     raise _wrong(f"the limit {value!r} is no number of rows", "Give a whole number, 0 or more.", "bad-limit")
 

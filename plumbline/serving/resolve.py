@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from plumbline.compiler import not_too_deep
+from plumbline.compiler.request import MOST_ROWS
 from plumbline.compiler.templates import read_template
 from plumbline.definitions import METRIC_TIME, GroupBy, Metric
 from plumbline.errors import DefinitionError, UsageError, did_you_mean
@@ -104,12 +106,12 @@ def guarded(condition: str, limits: Sequence[str]) -> str:
     return f"CASE WHEN {' AND '.join(limits)} THEN ({condition}) ELSE FALSE END"
 
 
+@not_too_deep()
 def resolve(vocabulary: Vocabulary, question: Question) -> Resolved:
     """Put a question into the names of the definitions; refuse periods that its metrics do not have."""
-    if question.limit is not None and question.limit < 0:
-        raise UsageError(
-            f"the limit {question.limit} is no number of rows", todo="Give 0 or more.", code="bad-limit"
-        )
+    if question.limit is not None and not 0 <= question.limit <= MOST_ROWS:
+        todo = f"Give 0 or more, at most {MOST_ROWS}." if question.limit > 0 else "Give 0 or more."
+        raise UsageError(f"the limit {question.limit} is no number of rows", todo=todo, code="bad-limit")
     if not question.metrics:
         raise UsageError("no metric is asked for", todo="`plumb list metrics` names them.", code="no-metric")
     metrics = tuple(vocabulary.metric(text) for text in question.metrics)

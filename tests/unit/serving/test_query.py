@@ -247,12 +247,20 @@ def test_a_condition_can_do_no_harm(published, condition):
         ({"compare": "previous", "start": "2026-01"}, "no-period"),
         ({"order": ["units"]}, "unknown-order"),
         ({"limit": -1}, "bad-limit"),
+        ({"limit": 2**63}, "bad-limit"),
     ],
 )
 def test_impossible_wishes_are_refused(published, options, code):
     with pytest.raises(UsageError) as caught:
         query(published.home, ["orders"], **options)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("where", ["(" * 9000 + "orders > 1" + ")" * 9000, "NOT " * 9000 + "orders > 1"])
+def test_a_condition_nested_too_deeply_is_refused(published, where):
+    with pytest.raises(DefinitionError) as caught:
+        query(published.home, ["orders"], where=[where])
+    assert caught.value.code == "too-deep"
 
 
 def test_an_unknown_grain_is_refused(published):
