@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from plumbline.errors import PlumblineError
 from plumbline.serving.sql.wire import error_message
 
@@ -30,6 +32,16 @@ _STATES = {
     "not-its-role": "28000",
     "unknown-role": "28000",
 }
+_COLUMNS = "`SELECT * FROM metrics LIMIT 0` names"
+# What hints for the command line are in SQL.
+_IN_SQL = (
+    (re.compile(r"Add --grain (\w+)"), r"GROUP BY date_trunc('\1', metric_time)"),
+    (re.compile(r"with --by (\w+)"), r"with GROUP BY \1"),
+    (re.compile(r"`plumb list values (\w+)` names"), r"`SELECT DISTINCT \1 FROM metrics` lists"),
+    (re.compile(r"`plumb query (?:[^`]+ )?(\w+)`"), r"MEASURE(\1)"),
+    (re.compile(r"`plumb list dimensions` and `plumb list metrics` name"), _COLUMNS),
+    (re.compile(r"`plumb list (?:dimensions|metrics)` names"), _COLUMNS),
+)
 
 
 class SqlRefusal(PlumblineError):
@@ -53,4 +65,10 @@ def sqlstate_of(error: PlumblineError) -> str:
 def refused(error: PlumblineError) -> bytes:
     """Write an error as an ErrorResponse: what, why as its detail, what to do as its hint."""
     what = f"{error.where}: {error.what}" if error.where else error.what
-    return error_message(sqlstate_of(error), what, detail=error.why, hint=error.todo)
+    return error_message(sqlstate_of(error), what, detail=error.why, hint=_in_sql(error.todo))
+
+
+def _in_sql(hint: str) -> str:
+    for written, instead in _IN_SQL:
+        hint = written.sub(instead, hint)
+    return hint

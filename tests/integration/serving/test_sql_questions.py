@@ -513,6 +513,27 @@ def test_what_has_no_exact_answer_is_refused_and_the_session_lives_on(
         assert rows(ana, "SELECT 1") == [(1,)]
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("SELECT MEASURE(qwertz) FROM metrics", "`SELECT * FROM metrics LIMIT 0` names them all."),
+        (
+            "SELECT MEASURE(order__channel) FROM metrics",
+            "with GROUP BY order__channel; `SELECT DISTINCT order",
+        ),
+        ("SELECT MEASURE(orders) FROM metrics GROUP BY net_sales", "Ask for it: MEASURE(net_sales)"),
+        ("SELECT MEASURE(monthly_growth) FROM metrics", "GROUP BY date_trunc('month', metric_time)"),
+    ],
+)
+def test_hints_are_in_sql(ana: Session, text: str, hint: str) -> None:
+    with pytest.raises(errors.Error) as raised:
+        rows(ana, text)
+    told = raised.value.diag.message_hint or ""
+    assert hint in told
+    assert "plumb " not in told
+    assert "--" not in told
+
+
 def test_reading_no_row_tells_the_columns(ana: Session) -> None:
     for text in (
         "SELECT * FROM metrics LIMIT 0",
