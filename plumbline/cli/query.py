@@ -110,6 +110,15 @@ def register(subparsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
+def _refuse_empty(options: argparse.Namespace) -> None:
+    """An empty day is no bound left out: a script whose variable is not set must not ask for all."""
+    from plumbline.serving.periods import read_whole_period
+
+    for name, text in (("--from", options.start), ("--to", options.end)):
+        if text == "":
+            read_whole_period(text, name)
+
+
 def run(options: argparse.Namespace) -> int:
     """Print the answer on stdout, and where it comes from on stderr."""
     from plumbline.cli.company import home_of
@@ -117,6 +126,7 @@ def run(options: argparse.Namespace) -> int:
     from plumbline.serving.vocabulary import is_chinese
 
     home = home_of(options.company)
+    _refuse_empty(options)
     question = Question(
         metrics=_split(options.metrics),
         by=_split(options.by),

@@ -117,6 +117,7 @@ def resolve(vocabulary: Vocabulary, question: Question) -> Resolved:
     metrics = tuple(vocabulary.metric(text) for text in question.metrics)
     grain = vocabulary.grain(question.grain) if question.grain else ""
     group_by = [vocabulary.group_by(text, metrics, grain) for text in question.by]
+    _require_once([*zip(metrics, question.metrics, strict=True), *zip(group_by, question.by, strict=True)])
     words = dict(zip(metrics, question.metrics, strict=True))
     words |= {item.name: text for item, text in zip(group_by, question.by, strict=True) if "__" not in text}
     if grain and not any(item.grain == grain for item in group_by):
@@ -139,6 +140,18 @@ def resolve(vocabulary: Vocabulary, question: Question) -> Resolved:
         resolved = replace(resolved, comparison=comparison)
     order = tuple(_order(vocabulary, resolved, text) for text in question.order)
     return replace(resolved, order=order)
+
+
+def _require_once(asked: Sequence[tuple[object, str]]) -> None:
+    """Refuse what is asked for twice, by whatever names: it would be shown twice."""
+    first: dict[object, str] = {}
+    for item, text in asked:
+        if item in first:
+            also = "" if first[item] == text else f", as {first[item]!r} too"
+            raise UsageError(
+                f"{text!r} is asked for twice{also}", todo="Ask for it once.", code="asked-twice"
+            )
+        first[item] = text
 
 
 def require_periods(vocabulary: Vocabulary, resolved: Resolved) -> None:

@@ -38,6 +38,13 @@ def test_a_table_for_people(plumb):
     assert "publication demo-000001, as of 2026-02-28, certified" in err
 
 
+@pytest.mark.parametrize("option", ["--from", "--to"])
+def test_an_empty_day_is_no_day(plumb, option):
+    code, out, err = plumb("query", "net_sales", option, "")
+    assert (code, out) == (2, "")
+    assert f"error: {option}: '' is no date [bad-date]" in err
+
+
 def test_a_chinese_question_gets_chinese_headings(plumb):
     _, out, _ = plumb("query", "净销售额", "--by", "渠道", "--order=-净销售额")
     lines = out.splitlines()

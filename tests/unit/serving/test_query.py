@@ -246,6 +246,8 @@ def test_a_condition_can_do_no_harm(published, condition):
         ({"compare": "previous"}, "no-period"),
         ({"compare": "previous", "start": "2026-01"}, "no-period"),
         ({"order": ["units"]}, "unknown-order"),
+        ({"by": ["order__channel", "渠道"]}, "asked-twice"),
+        ({"by": ["metric_time__month", "metric_time__month"]}, "asked-twice"),
         ({"limit": -1}, "bad-limit"),
         ({"limit": 2**63}, "bad-limit"),
     ],
@@ -254,6 +256,13 @@ def test_impossible_wishes_are_refused(published, options, code):
     with pytest.raises(UsageError) as caught:
         query(published.home, ["orders"], **options)
     assert caught.value.code == code
+
+
+def test_a_metric_is_asked_for_once_by_whatever_name(published):
+    with pytest.raises(UsageError) as caught:
+        query(published.home, ["net_sales", "净销售额"])
+    assert caught.value.code == "asked-twice"
+    assert "as 'net_sales' too" in str(caught.value)
 
 
 @pytest.mark.parametrize("where", ["(" * 9000 + "orders > 1" + ")" * 9000, "NOT " * 9000 + "orders > 1"])
