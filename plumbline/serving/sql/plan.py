@@ -15,7 +15,7 @@ from plumbline.serving.sql.joining import Joined
 from plumbline.serving.sql.names import METRICS, Book, Names, Relation
 from plumbline.serving.sql.refusal import SqlRefusal
 from plumbline.serving.sql.shape import MEASURES, Asked, Shape
-from plumbline.serving.sql.spans import Select, read_tokens, selects, statements
+from plumbline.serving.sql.spans import Select, read_tokens, selects, statements, with_parameters_apart
 
 if TYPE_CHECKING:
     from sqlglot import Token
@@ -60,6 +60,7 @@ class Plan:
 
 def plan(text: str, book: Book, types: Types) -> Plan | None:
     """Plan a text; None when it asks for no metric."""
+    text = with_parameters_apart(text)
     try:
         tokens = read_tokens(text)
     except SqlRefusal as refusal:

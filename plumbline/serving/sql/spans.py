@@ -27,6 +27,12 @@ _CLAUSES = {
     "FOR": "for",
 }
 _READ_ESCAPE, _RARE_ESCAPE = re.compile(r"\\[\\'n]"), re.compile(r"\\|^[Uu]&")
+# A parameter, and before it what may hold the same letters: texts, names, comments.
+_PARAMETER = re.compile(
+    r"""[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/
+    | \$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$ | [^\W\d][\w$]* | (?P<parameter>\$\d+)(?=[^\s\d])""",
+    re.DOTALL | re.VERBOSE,
+)
 _TAIL = {"ORDER BY", "LIMIT", "OFFSET", "FETCH", "FOR"}
 _SET_OPERATORS = {"UNION", "EXCEPT", "INTERSECT"}
 
@@ -144,6 +150,11 @@ class Select:
                 found.append((int(last[0].start), int(last[-1].end) + 1))
             start = stop + 1
         return found
+
+
+def with_parameters_apart(text: str) -> str:
+    """Put a space behind each parameter: `$1,$` of `($1,$2)` is else read as the beginning of a text."""
+    return _PARAMETER.sub(lambda found: f"{found[0]} " if found["parameter"] else found[0], text)
 
 
 def read_tokens(text: str) -> list[Token]:

@@ -231,6 +231,18 @@ def test_conditions_choose_what_is_counted(ana: Session, condition: str, orders:
     assert rows(ana, text, ()) == [(orders,)]
 
 
+def test_parameters_may_stand_close_together(ana: Session) -> None:
+    text = (
+        "SELECT '$1,$2', $$it''s $1,$1$$, MEASURE(orders)/%s+%s-%s AS \"$1,$2\" FROM metrics"
+        " WHERE order__channel IN (%s,%s,%s) OR order__channel=%s/*$1,$2*/"
+    )
+    values = (5, 2, 1, "online", "store", "$1,$2", "x")
+    assert rows(ana, text, values) == [("$1,$2", "it''s $1,$1", 2)]
+    assert rows(
+        ana, "SELECT MEASURE(orders) FROM metrics WHERE order__channel IN (%s,%s)", ("store", "x")
+    ) == [(2,)]
+
+
 def test_no_row_meets_a_condition_that_cannot_hold(ana: Session) -> None:
     grouped = "SELECT order__channel, MEASURE(orders) FROM metrics WHERE 1 = 0 GROUP BY 1"
     assert rows(ana, grouped) == []
