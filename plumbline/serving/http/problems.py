@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +18,7 @@ from plumbline.errors import (
     StorageError,
     UsageError,
 )
+from plumbline.serving.reworded import Words, reworded
 
 PROBLEM = "application/problem+json"
 _STATUS: Mapping[str, int] = {
@@ -49,6 +51,15 @@ _KINDS: tuple[tuple[type[PlumblineError], int], ...] = (
     (StorageError, 503),
     (ConfigurationError, 500),
 )
+_IN_HTTP: Words = (
+    (re.compile(r"`plumb list (metrics|dimensions)`"), r"`GET /\1`"),
+    (re.compile(r"`plumb list values ([^`]*)`"), r"`GET /dimensions/\1/values`"),
+    (re.compile(r"`plumb show ([^`]*)`"), r"`GET /metrics/\1`"),
+    (re.compile(r"`plumb status`"), "`GET /quality`"),
+    (re.compile(r"--order="), "order="),
+    (re.compile(r"--(grain|by) (\w+)(?=[,.;]|$)"), r"\1=\2"),
+    (re.compile(r"--(from|to|by|where|grain|order|limit|compare|period|publication)\b"), r"\1"),
+)
 # What a path names and nobody knows.
 _UNKNOWN = ("unknown-metric", "unknown-dimension")
 
@@ -63,7 +74,8 @@ def status_of(error: PlumblineError, *, in_path: bool = False) -> int:
 
 def problem(error: PlumblineError, status: int, request_id: str = "") -> dict[str, Any]:
     """Give the members of a problem; those without a text are left out."""
-    parts = {name: getattr(error, name) for name in ("what", "where", "why", "todo", "code")}
+    told = {name: getattr(error, name) for name in ("what", "where", "why", "todo")}
+    parts = {name: reworded(text, _IN_HTTP) for name, text in told.items()} | {"code": error.code}
     # What only the operator can mend is told to the operator, in the log.
     if status >= 500 and not isinstance(error, LimitError):
         parts["where"] = ""

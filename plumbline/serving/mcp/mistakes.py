@@ -14,6 +14,7 @@ from plumbline.errors import PlumblineError, closest
 from plumbline.serving.desk import Visit
 from plumbline.serving.mcp.arguments import Arguments
 from plumbline.serving.mcp.results import Mistake
+from plumbline.serving.reworded import Words, reworded
 from plumbline.serving.search import search
 
 _MOST = 60
@@ -21,7 +22,7 @@ _QUOTED = re.compile(r"'([^']+)'")
 _SUGGESTED = re.compile(r"Did you mean (.*?)\?")
 _CHOICES = re.compile(r"(?:Say which|Possible|Known|It has):? (.*?)\.(?:\s|$)")
 # What the command line calls things, and what the tools call them.
-_CALLED = (
+_CALLED: Words = (
     (re.compile(r"`plumb list metrics`"), "list_metrics"),
     (re.compile(r"`plumb list dimensions`"), "list_dimensions"),
     (re.compile(r"`plumb list values ([^`]*)`"), r"list_values of \1"),
@@ -118,10 +119,7 @@ def _known(visit: Visit, asked: Mapping[str, Any]) -> list[str]:
 
 
 def _said(text: str) -> str:
-    """Put what the command line calls things into the words of the tools."""
-    for pattern, instead in _CALLED:
-        text = pattern.sub(instead, text)
-    return text
+    return reworded(text, _CALLED)
 
 
 def _choices(todo: str) -> list[str]:

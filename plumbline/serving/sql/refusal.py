@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from plumbline.errors import PlumblineError
+from plumbline.serving.reworded import Words, reworded
 from plumbline.serving.sql.wire import error_message
 
 UNSUPPORTED, UNKNOWN_METRIC, UNKNOWN_COLUMN = "0A000", "42883", "42703"
@@ -34,7 +35,7 @@ _STATES = {
 }
 _COLUMNS = "`SELECT * FROM metrics LIMIT 0` names"
 # What hints for the command line are in SQL.
-_IN_SQL = (
+_IN_SQL: Words = (
     (re.compile(r"Add --grain (\w+)"), r"GROUP BY date_trunc('\1', metric_time)"),
     (re.compile(r"with --by (\w+)"), r"with GROUP BY \1"),
     (re.compile(r"`plumb list values (\w+)` names"), r"`SELECT DISTINCT \1 FROM metrics` lists"),
@@ -65,10 +66,4 @@ def sqlstate_of(error: PlumblineError) -> str:
 def refused(error: PlumblineError) -> bytes:
     """Write an error as an ErrorResponse: what, why as its detail, what to do as its hint."""
     what = f"{error.where}: {error.what}" if error.where else error.what
-    return error_message(sqlstate_of(error), what, detail=error.why, hint=_in_sql(error.todo))
-
-
-def _in_sql(hint: str) -> str:
-    for written, instead in _IN_SQL:
-        hint = written.sub(instead, hint)
-    return hint
+    return error_message(sqlstate_of(error), what, detail=error.why, hint=reworded(error.todo, _IN_SQL))

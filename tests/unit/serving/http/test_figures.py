@@ -138,6 +138,8 @@ def test_an_unknown_format_is_refused(ann):
         ({"metrics": "net_sales", "from": "yesterday"}, "bad-date"),
         ({"metrics": "net_sales", "order": "sky"}, "unknown-order"),
         ({"metrics": ""}, "no-metric"),
+        ({"metrics": "net_sales", "compare": "previous"}, "no-period"),
+        ({"metrics": "net_sales", "from": "2026-02", "to": "2026-01"}, "bad-range"),
         ({}, "bad-parameter"),
         ({"metrics": "net_sales", "frm": "2026"}, "bad-parameter"),
         ({"metrics": "net_sales", "limit": "-1"}, "bad-parameter"),
@@ -154,10 +156,16 @@ def test_what_cannot_be_answered_is_a_problem_with_a_code(ann, asked, code):
     assert (found.status_code, told["status"], told["code"]) == (422, 422, code)
     assert told["what"]
     assert told["type"] == f"urn:plumbline:error:{code}"
+    # In the words of this way in, not of the command line.
+    assert "--" not in found.text
+    assert "`plumb " not in found.text
 
 
 def test_a_problem_says_what_to_do(ann):
     assert "net_sales" in ann.get("/query", params={"metrics": "net_salse"}).json()["todo"]
+    told = ann.get("/query", params={"metrics": "net_sales", "compare": "previous"}).json()
+    assert told["todo"] == "Give a range with from and to, or split by a period with grain=month."
+    assert "`GET /metrics`" in ann.get("/query", params={"metrics": "leads"}).json()["todo"]
 
 
 def test_a_body_that_is_no_json_is_a_problem(ann):
