@@ -68,7 +68,10 @@ def register(subparsers: Any) -> None:
         help='"product__category = \'Bikes\'", or a metric that is asked for: "net_sales > 1000"; repeatable',
     )
     parser.add_argument(
-        "--from", dest="start", metavar="DATE", help="the first day: 2026-01-31, 2026-01, 2026-Q1 or 2026"
+        "--from",
+        dest="start",
+        metavar="DATE",
+        help="the first day: 2026-01-31, 2026-W05, 2026-01, 2026-Q1 or 2026",
     )
     parser.add_argument(
         "--to", dest="end", metavar="DATE", help="the last day, month, quarter or year, included"

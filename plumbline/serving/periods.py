@@ -10,9 +10,11 @@ from functools import lru_cache
 
 from plumbline.errors import UsageError
 
-_FORMS = re.compile(r"(\d{4})(?:-(?:Q([1-4])|(\d{2})(?:-(\d{2}))?))?", re.IGNORECASE)
+_FORMS = re.compile(r"(\d{4})(?:-(?:Q([1-4])|W(?P<week>\d{2})|(\d{2})(?:-(\d{2}))?))?", re.IGNORECASE)
 _YEARS = range(1000, 9999)
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
+# From the first to the last day.
+_WEEK = timedelta(days=6)
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,10 @@ def read_period(start: str | None, end: str | None) -> Period | None:
 
 
 def read_whole_period(text: str, where: str) -> tuple[str, Period]:
-    """Read one period, and how long it is: 2026 is a year, 2026-Q1 a quarter, 2026-01 a month."""
+    """Read one period, and how long it is: year 2026, quarter 2026-Q1, month 2026-01, week 2026-W05."""
     start, end = _read(text, where)
+    if end - start == _WEEK:
+        return "week", Period(start, end)
     count = _whole_months(start, end)
     return next((grain for grain, months in _MONTHS.items() if months == count), "day"), Period(start, end)
 
@@ -109,11 +113,14 @@ def _read(text: str, where: str) -> tuple[date, date]:
     try:
         if not match:
             raise ValueError
-        year, quarter, month, day = (int(part) if part else 0 for part in match.groups())
+        year, quarter, week, month, day = (int(part) if part else 0 for part in match.groups())
         if year not in _YEARS:
-            raise ValueError
+            raise ValueError(f"years are {_YEARS[0]} to {_YEARS[-1]}; an end that is left out is open")
         if day:
             return (date(year, month, day),) * 2
+        if match["week"]:
+            start = date.fromisocalendar(year, week, 1)
+            return start, start + _WEEK
         first, count = (month, 1) if month else (3 * quarter - 2, 3) if quarter else (1, 12)
         start = date(year, first, 1)
         return start, add_months(start, count) - timedelta(days=1)
@@ -122,7 +129,7 @@ def _read(text: str, where: str) -> tuple[date, date]:
             f"{text!r} is no date",
             where=where,
             why=f"{str(error).capitalize()}." if str(error) else "",
-            todo="Write 2026-01-31, 2026-01, 2026-Q1 or 2026.",
+            todo="Write 2026-01-31, 2026-W05, 2026-01, 2026-Q1 or 2026.",
             code="bad-date",
         ) from None
 

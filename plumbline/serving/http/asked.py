@@ -12,7 +12,7 @@ from plumbline.serving.resolve import Question
 
 _MOST_NAMES, _LONGEST_NAME, _LONGEST_CONDITION = 50, 200, 2_000
 _SEPARATOR = re.compile("[,，]")
-_DAY = "A day, month, quarter or year: 2026-01-31, 2026-01, 2026-Q1, 2026."
+_DAY = "A day, week, month, quarter or year: 2026-01-31, 2026-W05, 2026-01, 2026-Q1, 2026."
 _NO_CONTROLS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
 
 # Parameters that may stand more than once.

@@ -23,7 +23,7 @@ from plumbline.serving.least_used import Kept
 _PATH = "/query"
 _SINGLE = frozenset(("from", "to", "grain", "limit", "compare", "format"))
 # Of a range and a limit, what stands for itself and needs no further check.
-_RANGE = re.compile(r"(?:from|to)=[0-9][0-9Qq-]{3,19}|limit=[0-9]{1,5}")
+_RANGE = re.compile(r"(?:from|to)=[0-9][0-9QqWw-]{3,19}|limit=[0-9]{1,5}")
 _KEPT = 2_048
 # Characters of a question that is remembered as it was read.
 _LONGEST = 2_000

@@ -48,7 +48,7 @@ def _members(value: Any) -> Any:
 
 
 Names = Annotated[list[str], BeforeValidator(_names)]
-_DAY = "2026-01-31, 2026-01, 2026-Q1 or 2026"
+_DAY = "2026-01-31, 2026-W05, 2026-01, 2026-Q1 or 2026"
 
 
 Grain = Annotated[Literal["day", "week", "month", "quarter", "year"] | None, BeforeValidator(_blank)]

@@ -23,8 +23,8 @@ Governed figures of one company. Every figure comes from a metric with one defin
 and none calculated from others where a metric exists.
 1. search_metrics finds metrics by words or a question, in English or Chinese; describe_metric tells what one
 means.
-2. query_metrics, compare and why give figures. Dates are days, months (2026-01), quarters (2026-Q1) or years,
-both ends included. list_dimensions and list_values name what to split and filter by.
+2. query_metrics, compare and why give figures. Dates are days, weeks (2026-W05), months (2026-01), quarters
+(2026-Q1) or years, both ends included. list_dimensions and list_values name what to split and filter by.
 3. Say with every figure its period, its definition version, its quality verdict and the publication, and pass
 on the notes: periods that are not over, figures that are held.
 Errors say what would be right: repair the call and try again.
