@@ -337,14 +337,8 @@ class _Planner:
     def _time_at(self, measure: Measure, item: GroupBy) -> Column:
         time = self._time(measure)
         grain = self.graph.with_calendar(item).grain or time.base
-        if grain in TIMES and TIMES.index(grain) < TIMES.index(time.base):
-            raise DefinitionError(
-                f"{measure.name!r} cannot be seen by {grain}",
-                where=self._asked(),
-                why=f"Its data are by {time.base}.",
-                todo=f"Ask by {time.base}, or by a longer period.",
-                code="grain-too-fine",
-            )
+        if grain in TIMES:
+            self._require_no_finer(repr(measure.name), grain, time.base, f"Its data are by {time.base}.")
         self.graph.check_grain(grain, self._asked())
         return replace(time, grain=grain, part=item.part)
 
@@ -613,11 +607,16 @@ class _Planner:
         shortest = self.definitions.calendar[own].grain
         asked = {item.grain for item in times if item.grain in TIMES and not item.part}
         finest = min(asked, key=TIMES.index, default=shortest)
-        if TIMES.index(finest) < TIMES.index(shortest):
+        why = f"It is shifted by {own}, a calendar by {shortest}."
+        self._require_no_finer(", ".join(self.request.metrics), finest, shortest, why)
+
+    def _require_no_finer(self, what: str, grain: str, shortest: str, why: str) -> None:
+        """Refuse a grain that is finer than what there is."""
+        if TIMES.index(grain) < TIMES.index(shortest):
             raise DefinitionError(
-                f"{', '.join(self.request.metrics)} cannot be seen by {finest}",
+                f"{what} cannot be seen by {grain}",
                 where=self._asked(),
-                why=f"It is shifted by {own}, a calendar by {shortest}.",
+                why=why,
                 todo=f"Ask by {shortest}, or by a longer period.",
                 code="grain-too-fine",
             )
