@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from plumbline.definitions import Definitions
@@ -65,8 +64,8 @@ class Authors:
     def of_metrics(self, definitions: Definitions, metrics: Iterable[str], since: str = "") -> list[Involved]:
         """Give who changed the definitions of metrics, and the models whose rows they count."""
         names = list(metrics)
-        passages = (self.passages.of_metrics(definitions, names), self.passages.of_marts(definitions, names))
-        return self.of([*chain(*passages)], since)
+        made_by = self.passages.of_marts(definitions, names)
+        return self.of([*self.passages.of_metrics(definitions, names), *made_by], since)
 
     def _changes(self, passage: Passage, since: str) -> list[_Change]:
         if passage.recent and passage.file not in self._touched(since):

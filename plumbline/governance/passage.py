@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,8 @@ class Passage:
         return f"{self.file}:{self.first}" if self.first else self.file
 
 
-def block(file: Path, line: int) -> tuple[int, int]:
-    """Give the lines of an item of a YAML list: up to the next one that is indented no deeper."""
-    lines = file.read_text(encoding="utf-8").splitlines()
+def block(lines: Sequence[str], line: int) -> tuple[int, int]:
+    """Give the first and last line of an item of a list: up to the next that is indented no deeper."""
     if not 0 < line <= len(lines):
         return 0, 0
     depth = _indent(lines[line - 1])

@@ -97,7 +97,7 @@ class Passages:
         """Give the lines of the item that a definition is."""
         file = self._root / place.file
         if file.is_file():
-            yield Passage(place.file, *block(file, place.line))
+            yield Passage(place.file, *block(file.read_text(encoding="utf-8").splitlines(), place.line))
 
     def _files(self, name: str) -> Iterator[Passage]:
         for path in sorted((self._root / "models").rglob(name)):

@@ -91,9 +91,9 @@ class Upstream:
         for path in sorted(
             file for name in ("models", "seeds") for file in (self._root / name).rglob("*.yml")
         ):
-            told = read_yaml(path, self._root)
+            told, lines = read_yaml(path, self._root), path.read_text(encoding="utf-8").splitlines()
             for kind, name, line in _items(told.content, told.lines):
-                passage = Passage(self._name(path), *block(path, line), recent=True)
+                passage = Passage(self._name(path), *block(lines, line), recent=True)
                 found.setdefault((kind, name), []).append(passage)
         return found
 

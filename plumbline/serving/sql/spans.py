@@ -154,6 +154,8 @@ class Select:
 
 def with_parameters_apart(text: str) -> str:
     """Put a space behind each parameter: `$1,$` of `($1,$2)` is else read as the beginning of a text."""
+    if "$" not in text:
+        return text
     return _PARAMETER.sub(lambda found: f"{found[0]} " if found["parameter"] else found[0], text)
 
 
