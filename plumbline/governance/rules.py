@@ -9,7 +9,7 @@ from datetime import date
 
 from plumbline.definitions import Definitions, Governance, Metric
 from plumbline.errors import did_you_mean
-from plumbline.governance.determinism import Unstable, unstable_measures
+from plumbline.governance.determinism import Unstable, unstable_definitions, unstable_measures
 from plumbline.governance.findings import Finding
 from plumbline.governance.keys import UnknownKey
 
@@ -226,7 +226,7 @@ def keys_are_known(context: Context) -> Iterator[Finding]:
 
 def results_are_fixed(context: Context) -> Iterator[Finding]:
     """What is published has the same digits however often, and by however many threads, it is computed."""
-    for found in context.unstable:
+    for found in (*context.unstable, *unstable_definitions(context.definitions)):
         yield Finding(found.location, f"{found.owner} uses {found.what}", found.todo, "not-deterministic")
     for model, measure, what, todo in unstable_measures(context.definitions, context.types):
         text = f"measure {measure.name!r} of {model.name!r} {what}"
