@@ -68,7 +68,7 @@ class Authors:
         return self.of([*self.passages.of_metrics(definitions, names), *made_by], since)
 
     def _changes(self, passage: Passage, since: str) -> list[_Change]:
-        if passage.recent and passage.file not in self._touched(since):
+        if passage.recent and not passage.is_in(self._touched(since)):
             return []
         if (passage, since) not in self._found:
             self._found[passage, since] = _changes(self._root, passage, since)

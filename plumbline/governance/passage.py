@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from fnmatch import filter as filter_names
 
 
 @dataclass(frozen=True)
@@ -11,12 +12,17 @@ class Passage:
     """A file of the project, or some of its lines (from 1; 0 for all of it).
 
     Of one that is `recent` only changes since the last good publication count, not the last one ever.
+    As in git, `*` stands for anything: `plumbline/compiler/*.py` is all code below that directory.
     """
 
     file: str
     first: int = 0
     last: int = 0
     recent: bool = False
+
+    def is_in(self, files: Collection[str]) -> bool:
+        """Tell whether its file, or one that its name stands for, is one of some."""
+        return self.file in files or ("*" in self.file and bool(filter_names(files, self.file)))
 
     def __str__(self) -> str:
         return f"{self.file}:{self.first}" if self.first else self.file

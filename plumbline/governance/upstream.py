@@ -1,4 +1,4 @@
-"""What models are made with: other models, seeds, macros, declared sources, settings of the project."""
+"""What models are made with: other models, seeds, macros, declared sources, settings, code of the project."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ _MACRO = re.compile(
 # Of all, and of a company in `orchestration/`.
 _SETTINGS = "dbt_project.yml"
 _OF_COMPANY = ("sources", "trust")
+# Code that lies in the project: what runs it, and the engine, but for what only shows figures, or is asked.
+_LAUNCHER, _ENGINE = "orchestration", "plumbline"
+_SHOWING = frozenset({"access", "audit", "cli", "demo", "serving"})
 
 
 class Upstream:
@@ -39,6 +42,7 @@ class Upstream:
         own = {("model", name) for name in models}
         pending, seen = [*own, *(key for key in self._made if key[0] == "materialization")], {*own}
         yield from self._settings()
+        yield from self._code
         while pending:
             key = pending.pop()
             passages, text = self._made.get(key, ([], ""))
@@ -53,6 +57,15 @@ class Upstream:
         for name in (_SETTINGS, *(f"orchestration/{kind}/{self._company}.yml" for kind in _OF_COMPANY)):
             if (self._root / name).is_file():
                 yield Passage(name, recent=True)
+
+    @cached_property
+    def _code(self) -> list[Passage]:
+        """Give the Python code of the project by which figures are made, checked and compared."""
+        engine = (path for path in (self._root / _ENGINE).glob("*") if path.name not in _SHOWING)
+        places = [self._root / _LAUNCHER, *engine]
+        found = [self._name(path) for path in places if path.suffix == ".py" and path.is_file()]
+        found += [f"{self._name(path)}/*.py" for path in places if any(path.rglob("*.py"))]
+        return [Passage(name, recent=True) for name in sorted(found)]
 
     def _used_in(self, text: str) -> Iterator[tuple[str, str]]:
         """Name the models, macros and tables of sources that a text names."""

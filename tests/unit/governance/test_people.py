@@ -525,6 +525,11 @@ MADE = {
     "macros/less.sql": "{%- macro duckdb__less(x) %}\n{{ x }}\n{% endmacro %}\n",
     "macros/staged.sql": "{% macro staged_rows(system, table) %}\n1\n{% endmacro %}\n",
     "macros/by_key.sql": "{% materialization by_key, adapter='duckdb' %}\n1\n{% endmaterialization %}\n",
+    "orchestration/defs/gate.py": "STAGES = 4\n",
+    "plumbline/spreadsheets.py": "ROWS = 1\n",
+    "plumbline/compiler/dialects/duckdb.py": "DIGITS = 2\n",
+    "plumbline/compiler/words.txt": "one\n",
+    "plumbline/serving/page.py": "WIDTH = 3\n",
 }
 
 
@@ -548,6 +553,11 @@ MADE = {
         ("macros/less.sql", "{{ x }}", "{{ y }}", True),
         ("macros/staged.sql", "1", "2", True),
         ("macros/by_key.sql", "1", "2", True),
+        ("orchestration/defs/gate.py", "4", "3", True),
+        ("plumbline/spreadsheets.py", "1", "2", True),
+        ("plumbline/compiler/dialects/duckdb.py", "2", "3", True),
+        ("plumbline/compiler/words.txt", "one", "two", False),
+        ("plumbline/serving/page.py", "3", "4", False),
     ],
 )
 def test_who_changed_what_models_are_made_with_since_figures_were_good_is_known(
@@ -567,6 +577,19 @@ def test_who_changed_what_models_are_made_with_since_figures_were_good_is_known(
     (project.root / path).write_text(MADE[path].replace(old, f"{new} "), encoding="utf-8")
     git(project, "config", "user.email", "here")
     assert ("here" in {each.who for each in involved_in_metrics(*asked, since)}) == counts
+
+
+def test_who_took_code_of_the_engine_away_has_changed_the_figures(project):
+    git(project, "init", "-q")
+    for name, text in MADE.items():
+        commit(project, name, text, "adam")
+    commit(project, "plumbline/compiler/rounding.py", "DIGITS = 2\n", "adam")
+    since = git_says(project, "rev-parse", "HEAD")
+    git(project, "rm", "-q", "plumbline/compiler/rounding.py")
+    git(project, "commit", "-m", "x", who="li")
+    asked = project.root, counting("net_amount"), ["net_amount"], CLAIMS, since
+    told = {each.who: each.how for each in involved_in_metrics(*asked)}
+    assert told["li"] == "changed plumbline/compiler/*.py since it was last good"
 
 
 def test_what_is_below_a_repository_is_looked_at_there(tmp_path):
