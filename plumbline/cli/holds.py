@@ -18,19 +18,28 @@ _EXAMPLES = 3
 _WIDTH = 96
 _HOLDS = """
 select table_name, expectation, max(reason) as reason, verdict, max(owner), max(todo), max(examples),
-       min(held_since), {metrics}, max(last_good), bool_or(last_good is null)
+       {metrics}, list_sort(list(distinct last_good)), bool_or(last_good is null)
 from published.hold
 group by table_name, expectation, verdict
 order by count(*) desc, table_name, expectation
 """
 # A generation of an older make holds whole figures.
-_METRICS = "list(distinct {'metric': metric, 'period_start': period_start, 'period_end': period_end})"
-_WHOLE = "list(distinct {'metric': metric, 'period_start': null::date, 'period_end': null::date})"
+_METRICS = (
+    "list(distinct {'metric': metric, 'since': held_since, 'period_start': period_start,"
+    " 'period_end': period_end})"
+)
+_WHOLE = (
+    "list(distinct {'metric': metric, 'since': held_since, 'period_start': null::date,"
+    " 'period_end': null::date})"
+)
 
 
 @dataclass(frozen=True)
 class Held:
-    """What one failed check holds back; `periods` names the metrics by the periods held ('' for all)."""
+    """What one failed check holds back.
+
+    `periods` names the metrics by the moment since when, and the periods that are held ('' for all).
+    """
 
     table: str
     expectation: str
@@ -39,11 +48,10 @@ class Held:
     owner: str
     todo: str
     examples: tuple[Mapping[str, Any], ...]
-    since: datetime
     metrics: tuple[str, ...]
-    last_good: str
+    last_good: tuple[str, ...]
     never_good: bool
-    periods: Mapping[str, tuple[str, ...]]
+    periods: Mapping[tuple[datetime, str], tuple[str, ...]]
 
 
 def read_holds(home: Home) -> list[Held]:
@@ -63,24 +71,24 @@ def read_holds(home: Home) -> list[Held]:
 
 
 def _held(*row: Any) -> Held:
-    table, expectation, reason, verdict, owner, todo, examples, since, metrics, last_good, never = row
+    table, expectation, reason, verdict, owner, todo, examples, metrics, last_good, never = row
     shown = tuple(json.loads(examples or "[]"))
     told = (table, expectation, reason, verdict, owner, todo, shown)
     periods = _by_periods(metrics)
     names = tuple(sorted({name for named in periods.values() for name in named}))
-    return Held(*told, since, names, last_good or "", never, periods)
+    return Held(*told, names, tuple(last_good or ()), never, periods)
 
 
-def _by_periods(held: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """Put the metrics together of which the same periods are held."""
-    ranges: dict[str, list[Range]] = {}
+def _by_periods(held: Iterable[Mapping[str, Any]]) -> dict[tuple[datetime, str], tuple[str, ...]]:
+    """Put the metrics together of which the same periods are held since the same moment."""
+    ranges: dict[tuple[str, datetime], list[Range]] = {}
     for each in held:
         days = (each["period_start"] or date.min, each["period_end"] or date.max)
-        ranges.setdefault(each["metric"], []).append(days)
-    found: dict[str, list[str]] = {}
-    for metric in sorted(ranges):
-        found.setdefault(in_months(together(ranges[metric])), []).append(metric)
-    return {periods: tuple(names) for periods, names in sorted(found.items())}
+        ranges.setdefault((each["metric"], each["since"]), []).append(days)
+    found: dict[tuple[datetime, str], list[str]] = {}
+    for metric, since in sorted(ranges):
+        found.setdefault((since, in_months(together(ranges[metric, since]))), []).append(metric)
+    return {place: tuple(names) for place, names in sorted(found.items())}
 
 
 def tell_holds(holds: Iterable[Held]) -> Iterator[str]:
@@ -101,11 +109,11 @@ def tell_holds(holds: Iterable[Held]) -> Iterator[str]:
 
 
 def _names(held: Held) -> Iterator[str]:
-    for periods, metrics in held.periods.items():
+    for (moment, periods), metrics in held.periods.items():
         more = len(metrics) - _NAMED
         tail = f" and {more} more" if more > 0 else ""
         only = f", {periods}" if periods else ""
-        since = f"{held.verdict} since {held.since:%Y-%m-%d %H:%M} UTC{only}"
+        since = f"{held.verdict} since {moment:%Y-%m-%d %H:%M} UTC{only}"
         yield f"{since}: {', '.join(metrics[:_NAMED])}{tail}"
 
 
@@ -113,7 +121,7 @@ def _shown(held: Held) -> str:
     if not held.last_good:
         return "no figure is shown: there has been no good one yet"
     some = "; some have never had one" if held.never_good else ""
-    return f"the last good figures are shown, of {held.last_good}{some}"
+    return f"the last good figures are shown, of {' and '.join(held.last_good)}{some}"
 
 
 def _row(example: Mapping[str, Any]) -> str:

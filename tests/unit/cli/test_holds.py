@@ -47,3 +47,16 @@ def test_metrics_are_told_by_the_periods_that_are_held(home):
 def test_a_generation_of_an_older_make_holds_all_periods(home):
     write(home, "", ("costs",), ("margin",))
     assert "    held since 2026-01-02 03:04 UTC: costs, margin" in list(tell_holds(read_holds(home)))
+
+
+def test_metrics_are_told_by_when_they_were_held_and_of_which_publication_they_are(home):
+    write(home, "period_start DATE, period_end DATE,", ("costs", "2024-03-05", "2024-03-05"))
+    with duckdb.connect(str(home.current)) as con:
+        con.execute(
+            "INSERT INTO published.hold BY NAME SELECT * REPLACE ('margin' AS metric,"
+            " TIMESTAMP '2026-01-05 06:07' AS held_since, 'shop-000003' AS last_good) FROM published.hold"
+        )
+    told = list(tell_holds(read_holds(home)))
+    assert "    held since 2026-01-02 03:04 UTC, 2024-03: costs" in told
+    assert "    held since 2026-01-05 06:07 UTC, 2024-03: margin" in told
+    assert "    the last good figures are shown, of shop-000001 and shop-000003" in told
