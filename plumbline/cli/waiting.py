@@ -73,7 +73,7 @@ def _figures(each: Waiting) -> str:
     range_of = f"of {each.first}" if each.first == each.last else f"from {each.first} to {each.last}"
     change = "some are gone" if each.is_gone else f"by up to {100 * (each.largest or 0):,.1f} %"
     if each.largest is None and not each.is_gone:
-        change = "from zero"
+        change = "from zero, or from nothing"
     return f"{each.figures:,} figure{'' if one else 's'} {range_of} changed {change}".replace(
         "changed some are gone", "changed, some are gone"
     )

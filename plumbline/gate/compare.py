@@ -64,6 +64,23 @@ def _short(value: str) -> str:
     return f"rtrim(rtrim({value}::VARCHAR, '0'), '.')"
 
 
+# Figures that were restated to nothing, and have not come back.
+_GONE = f"""
+CREATE OR REPLACE TEMP TABLE gone AS
+SELECT metric, grain, period_start, dimensions, members
+FROM {BEFORE}.published.restatement
+WHERE state <> '{AWAITING}'
+QUALIFY new_value IS NULL AND row_number() OVER (
+    PARTITION BY metric, grain, period_start, dimensions, members ORDER BY restated_at DESC) = 1"""
+_WAITING = f"""
+CREATE OR REPLACE TEMP TABLE waiting AS
+SELECT metric, grain, period_start, dimensions, members, waits_since, last_good
+FROM {BEFORE}.published.restatement
+WHERE state = '{AWAITING}'"""
+_NOTHING = """
+CREATE OR REPLACE TEMP TABLE {name} (metric VARCHAR, grain VARCHAR, period_start DATE, dimensions VARCHAR,
+    members VARCHAR, waits_since TIMESTAMP, last_good VARCHAR)"""
+
 # A figure that is gone was restated to nothing; one of a metric that is no longer given at all was not.
 _CHANGED = f"""
 CREATE OR REPLACE TEMP TABLE restated AS
@@ -88,11 +105,27 @@ compared AS (
         AND before.period_end <= before.as_of AND before.period_end <= $as_of
         AND (now.metric IS NULL OR (now.verdict NOT IN ('held', 'stale') AND NOT now.is_partial))
         AND now.value IS DISTINCT FROM before.value
+    UNION ALL BY NAME
+    SELECT
+        now.metric, rules.level, now.grain, now.period_start, now.period_end, now.dimensions, now.members,
+        NULL::DECIMAL(38, 12) AS old_value, now.value AS new_value,
+        waiting.metric IS NOT NULL AS was_held, waiting.metric IS NOT NULL AS was_waiting,
+        waiting.waits_since AS held_since, waiting.last_good,
+        rules.needs_approval, rules.tolerance, rules.approve_beyond, rules.settled_after_days,
+        $as_of - now.period_end > rules.settled_after_days AS is_settled
+    FROM candidates.indicator_value AS now
+    INNER JOIN temp.restating AS rules ON rules.metric = now.metric
+    SEMI JOIN temp.gone AS gone ON {same_figure("gone", "now")}
+    ANTI JOIN {BEFORE}.published.indicator_value AS before ON {same_figure("before", "now")}
+    LEFT JOIN temp.waiting AS waiting ON {same_figure("waiting", "now")}
+    WHERE now.period_end <= $as_of AND NOT now.is_partial AND now.verdict NOT IN ('held', 'stale')
+        AND now.value IS NOT NULL
 ),
 beyond AS (
-    SELECT *, new_value IS NULL OR distance > greatest(approve_beyond * size, $noise) AS is_great
+    SELECT *, old_value IS NULL OR new_value IS NULL
+            OR distance > greatest(approve_beyond * size, $noise) AS is_great
     FROM compared
-    WHERE new_value IS NULL OR distance > greatest(tolerance * size, $noise)
+    WHERE old_value IS NULL OR new_value IS NULL OR distance > greatest(tolerance * size, $noise)
 ),
 judged AS (
     SELECT
@@ -121,7 +154,7 @@ SELECT
     CASE
         WHEN state = '{APPROVED}' THEN approved_for
         WHEN state = '{AWAITING}'
-            THEN 'restated from ' || {_short("old_value")} || ' to '
+            THEN 'restated from ' || coalesce({_short("old_value")}, 'nothing') || ' to '
                 || coalesce({_short("new_value")}, 'nothing') || ' (' || cause || '): {AWAITING}'
         WHEN NOT needs_approval THEN 'nobody has to approve it'
         WHEN NOT is_settled THEN 'figures settle until ' || settled_after_days || ' days after their period'
@@ -164,8 +197,13 @@ class Comparison:
     publication: Restatement
     approvals: Collection[Approval]
 
-    def write(self, waiting: Mapping[str, list[Any]]) -> None:
-        """Compare; `waiting` are the changes that waited for an approval before, by metric."""
+    def write(self, waiting: Mapping[str, list[Any]], *, has_history: bool = True) -> None:
+        """Compare; `waiting` are the changes that waited for an approval before, by metric.
+
+        Without a history of restatements nobody knows which figures had gone.
+        """
+        for name, sql in (("gone", _GONE), ("waiting", _WAITING)):
+            self.con.execute(sql if has_history else _NOTHING.format(name=name))
         self._write_rules()
         self._write_causes()
         self._write_passed(waiting)
@@ -173,7 +211,7 @@ class Comparison:
 
     def drop(self) -> None:
         """Take the temporary tables away."""
-        for name in ("restating", "cause", "approved_change", "restated"):
+        for name in ("restating", "cause", "approved_change", "restated", "gone", "waiting"):
             self.con.execute(f"DROP TABLE temp.{name}")
 
     def _write_rules(self) -> None:

@@ -71,6 +71,13 @@ class PuttingBack:
                 f" WHERE {joined} AND {_waits(question, 'before')} AND waits.metric = ?",
                 [name],
             )
+            # What came back from nothing is nothing until then, whether or not there was a row.
+            self.con.execute(
+                f"UPDATE {table} AS now SET {quoted(name)} = NULL, {quoted(name + VERDICT)} = 'held'"
+                f" FROM temp.restated AS waits"
+                f" WHERE {_waits(question, 'now')} AND waits.metric = ? AND waits.old_value IS NULL",
+                [name],
+            )
 
     def _add_rows(
         self,

@@ -108,7 +108,7 @@ class _Comparing:
         has_history = "restatement" in known
         waiting = awaiting(self.con, f"{BEFORE}.published.restatement") if has_history else {}
         comparison = Comparison(self.con, self.definitions, self.restating, self.publication, self.approvals)
-        comparison.write(waiting)
+        comparison.write(waiting, has_history=has_history)
         if has_history:
             self._keep_finders()
         if awaited := self._name_approvers():

@@ -231,6 +231,10 @@ def _last_good(con: duckdb.DuckDBPyConnection, database: str) -> tuple[str, ...]
         if "last_good" in {column.name for column in known.get(table, ())}:
             rows = con.execute(f"SELECT DISTINCT last_good FROM {identifier(database, 'candidates', table)}")
             found |= {name for (name,) in rows.fetchall() if name}
+    if "restatement" in tables_of(con, database, "gate"):
+        # Of what came back from nothing, and waits, no row of a figure tells it.
+        rows = con.execute(f"SELECT DISTINCT last_good FROM {identifier(database, 'gate', 'restatement')}")
+        found |= {name for (name,) in rows.fetchall() if name}
     return tuple(sorted(found))
 
 

@@ -107,7 +107,8 @@ def open_publication(home: Home, publication_id: str) -> Source:
         raise StorageError(
             f"the generation of publication {publication_id} is gone",
             where=str(shelf.root),
-            todo="Mend what the held figures rest on, and run again.",
+            todo="Its records are in `plumb audit log`. Where held figures are shown of it, mend what they "
+            "rest on, and run again.",
             code="no-generation",
         )
     return source

@@ -346,6 +346,37 @@ def test_a_figure_that_is_gone_stays_until_its_going_is_approved(days):
     assert (sales, told) == (before, "held")
 
 
+def test_a_figure_that_comes_back_from_nothing_waits_for_an_approval_too(days):
+    before = days.january()[0]
+    in_january = "date_trunc('month', order_date) = DATE '2025-01-01'"
+    days.con.execute(f"CREATE TABLE kept AS FROM marts.orders WHERE {in_january}")
+    days.con.execute(f"DELETE FROM marts.orders WHERE {in_january}")
+    days.publish()
+    days.publish(approvals=[days.approve(metric) for metric in days.awaiting()])
+    figure = JANUARY.format("sales")
+    assert days.company.published(figure) == []
+    days.con.execute("INSERT INTO marts.orders SELECT * REPLACE (amount * 2 AS amount) FROM kept")
+    for day in (12, 13):
+        days.publish(now=datetime(2025, 3, day, 6))
+        assert days.company.published(figure) == []
+        wide = "SELECT sales, sales__verdict FROM published.sales_monthly WHERE month = DATE '2025-01-01'"
+        assert days.company.published(wide) == [(None, "held")]
+        waiting = "SELECT old_value, new_value, reason, waits_since, last_good FROM published.restatement"
+        (row,) = days.company.published(
+            f"{waiting} WHERE metric = 'sales' AND grain = 'month' AND dimensions = ''"
+            " AND state = 'awaits approval'"
+        )
+        assert row[0] is None
+        assert row[1] > before
+        assert row[2].startswith("restated from nothing to ")
+        assert row[3:] == (datetime(2025, 3, 12, 6), "shop-000003")
+    days.publish(approvals=[days.approve(metric) for metric in days.awaiting()])
+    value, verdict, *_ = days.january()
+    assert value > before
+    assert verdict == "certified"
+    assert days.publish().counts == {}
+
+
 def test_what_a_failed_check_holds_is_not_compared(days):
     days.rewrite()
     found = days.publish(checks=[failed(column="amount")])
