@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 
 # What staging quotes of a row: its text, a number, the place of another row. Without them the same mistake
-# has the same reason; SQL and Python read these alike.
-_QUOTED = (r"'.*?' is not ", "… is not ")
+# has the same reason; SQL and Python read these alike. A text may have several lines.
+_QUOTED = (r"'(?s:.*?)' is not ", "… is not ")
 _NUMBER = (r"-?\b[0-9][0-9.]*\b", "…")
-_NAMED = re.compile(r"(?:^|; )([^;]+?) (?:is empty|'.*?' is not |= )")
+_NAMED = re.compile(r"(?:^|; )([^;]+?) (?:is empty|'(?s:.*?)' is not |= )")
 _OTHER = re.compile(r"as load (\d+) row (\d+)")
 
 

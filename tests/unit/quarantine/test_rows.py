@@ -29,6 +29,7 @@ CONFLICT = "conflict: same key and version as load 1 row 2, other content"
 REASONS = {
     "Price 'x' is not a plain number": "Price … is not a plain number",
     "Line1 'it's 3' is not a date; B is empty": "Line1 … is not a date; B is empty",
+    "Id 'two\nlines' is not a whole number; B is empty": "Id … is not a whole number; B is empty",
     "orphan: no kept order 12": "orphan: no kept order …",
     "A * B = -100.5 is too large": "A * B = … is too large",
     CONFLICT: "conflict: same key and version as load … row …, other content",
@@ -47,6 +48,7 @@ def test_a_reason_without_what_it_quotes_is_the_same_in_python_and_sql(reason):
 
 def test_the_columns_that_a_reason_complains_of_are_found():
     assert columns_in("Price 'x' is not a plain number; Unit is empty") == ("Price", "Unit")
+    assert columns_in("Price 'two\nlines' is not a plain number; Unit is empty") == ("Price", "Unit")
     assert columns_in("UnitPrice * OrderQty = 100 is too large") == ("UnitPrice", "OrderQty")
 
 
