@@ -18,7 +18,7 @@ _EXAMPLES = 3
 _WIDTH = 96
 _HOLDS = """
 select table_name, expectation, max(reason) as reason, verdict, max(owner), max(todo), max(examples),
-       {metrics}, list_sort(list(distinct last_good)), bool_or(last_good is null)
+       min(held_since), {metrics}, list_sort(list(distinct last_good)), bool_or(last_good is null)
 from published.hold
 group by table_name, expectation, verdict
 order by count(*) desc, table_name, expectation
@@ -35,10 +35,19 @@ _WHOLE = (
 
 
 @dataclass(frozen=True)
-class Held:
-    """What one failed check holds back.
+class Part:
+    """Metrics of which the same periods ('' for all) are held since the same moment."""
 
-    `periods` names the metrics by the moment since when, and the periods that are held ('' for all).
+    since: datetime
+    periods: str
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What one failed check holds back: since when at the earliest, and the newest last good publication.
+
+    `periods` names the metrics by the periods held ('' for all), `parts` by moment and periods.
     """
 
     table: str
@@ -48,10 +57,13 @@ class Held:
     owner: str
     todo: str
     examples: tuple[Mapping[str, Any], ...]
+    since: datetime
     metrics: tuple[str, ...]
-    last_good: tuple[str, ...]
+    last_good: str
     never_good: bool
-    periods: Mapping[tuple[datetime, str], tuple[str, ...]]
+    periods: Mapping[str, tuple[str, ...]]
+    all_last_good: tuple[str, ...]
+    parts: tuple[Part, ...]
 
 
 def read_holds(home: Home) -> list[Held]:
@@ -71,16 +83,20 @@ def read_holds(home: Home) -> list[Held]:
 
 
 def _held(*row: Any) -> Held:
-    table, expectation, reason, verdict, owner, todo, examples, metrics, last_good, never = row
+    table, expectation, reason, verdict, owner, todo, examples, since, metrics, last_good, never = row
     shown = tuple(json.loads(examples or "[]"))
     told = (table, expectation, reason, verdict, owner, todo, shown)
-    periods = _by_periods(metrics)
-    names = tuple(sorted({name for named in periods.values() for name in named}))
-    return Held(*told, names, tuple(last_good or ()), never, periods)
+    parts = tuple(_parts(metrics))
+    names = tuple(sorted({name for part in parts for name in part.metrics}))
+    periods = {
+        each: tuple(sorted(name for part in parts if part.periods == each for name in part.metrics))
+        for each in sorted({part.periods for part in parts})
+    }
+    good = tuple(last_good or ())
+    return Held(*told, since, names, max(good, default=""), never, periods, good, parts)
 
 
-def _by_periods(held: Iterable[Mapping[str, Any]]) -> dict[tuple[datetime, str], tuple[str, ...]]:
-    """Put the metrics together of which the same periods are held since the same moment."""
+def _parts(held: Iterable[Mapping[str, Any]]) -> Iterator[Part]:
     ranges: dict[tuple[str, datetime], list[Range]] = {}
     for each in held:
         days = (each["period_start"] or date.min, each["period_end"] or date.max)
@@ -88,7 +104,8 @@ def _by_periods(held: Iterable[Mapping[str, Any]]) -> dict[tuple[datetime, str],
     found: dict[tuple[datetime, str], list[str]] = {}
     for metric, since in sorted(ranges):
         found.setdefault((since, in_months(together(ranges[metric, since]))), []).append(metric)
-    return {place: tuple(names) for place, names in sorted(found.items())}
+    for (since, periods), names in sorted(found.items()):
+        yield Part(since, periods, tuple(names))
 
 
 def tell_holds(holds: Iterable[Held]) -> Iterator[str]:
@@ -109,19 +126,19 @@ def tell_holds(holds: Iterable[Held]) -> Iterator[str]:
 
 
 def _names(held: Held) -> Iterator[str]:
-    for (moment, periods), metrics in held.periods.items():
-        more = len(metrics) - _NAMED
+    for part in held.parts:
+        more = len(part.metrics) - _NAMED
         tail = f" and {more} more" if more > 0 else ""
-        only = f", {periods}" if periods else ""
-        since = f"{held.verdict} since {moment:%Y-%m-%d %H:%M} UTC{only}"
-        yield f"{since}: {', '.join(metrics[:_NAMED])}{tail}"
+        only = f", {part.periods}" if part.periods else ""
+        since = f"{held.verdict} since {part.since:%Y-%m-%d %H:%M} UTC{only}"
+        yield f"{since}: {', '.join(part.metrics[:_NAMED])}{tail}"
 
 
 def _shown(held: Held) -> str:
     if not held.last_good:
         return "no figure is shown: there has been no good one yet"
     some = "; some have never had one" if held.never_good else ""
-    return f"the last good figures are shown, of {' and '.join(held.last_good)}{some}"
+    return f"the last good figures are shown, of {' and '.join(held.all_last_good)}{some}"
 
 
 def _row(example: Mapping[str, Any]) -> str:

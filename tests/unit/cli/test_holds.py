@@ -1,5 +1,7 @@
 """What is held is told by check, and by the periods that are held."""
 
+import json
+from dataclasses import asdict
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -57,6 +59,8 @@ def test_metrics_are_told_by_when_they_were_held_and_of_which_publication_they_a
             " TIMESTAMP '2026-01-05 06:07' AS held_since, 'shop-000003' AS last_good) FROM published.hold"
         )
     told = list(tell_holds(read_holds(home)))
+    (held,) = (asdict(each) for each in read_holds(home))
+    assert json.loads(json.dumps(held, default=str))["periods"] == {"2024-03": ["costs", "margin"]}
     assert "    held since 2026-01-02 03:04 UTC, 2024-03: costs" in told
     assert "    held since 2026-01-05 06:07 UTC, 2024-03: margin" in told
     assert "    the last good figures are shown, of shop-000001 and shop-000003" in told
