@@ -106,6 +106,7 @@ def record_publication(session: Session, publication: Publication) -> None:
         operator=session.record.operator,
         holds=len({cell for held in session.record.holds for cell in held["cells"]}),
         releases=[row.release for row in session.released],
+        approvals=session.restated.approvals if session.restated else (),
     )
     states = definition_states(session.home.semantic_manifest)
     changes = definition_changes(before.body["metrics"] if before else {}, metrics, states)

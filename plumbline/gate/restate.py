@@ -9,11 +9,11 @@ whole history, carried from generation to generation.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from plumbline.definitions import Definitions
-from plumbline.gate.approve import CHANGE, Approval, awaiting
+from plumbline.gate.approve import CHANGE, Approval, approved, awaiting
 from plumbline.gate.compare import APPROVED, BEFORE, RECORDED, Comparison, Restatement, same_figure
 from plumbline.gate.put_back import PuttingBack
 from plumbline.governance.trust import AWAITING, Restating
@@ -53,11 +53,15 @@ Others = Callable[[str, Collection[str]], str]
 
 @dataclass(frozen=True)
 class Restated:
-    """What a publication restates: counts by state, the metrics that wait, and the record for the ledger."""
+    """What a publication restates: counts by state, the metrics that wait, and the record for the ledger.
+
+    `approvals` are the numbers of the records that let changes of it through.
+    """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     awaiting: tuple[Mapping[str, Any], ...] = ()
     body: Mapping[str, Any] = field(default_factory=dict)
+    approvals: tuple[int, ...] = ()
 
 
 def restate(
@@ -120,9 +124,18 @@ class _Comparing:
                 f" WHERE state <> '{AWAITING}'"
             )
         self.con.execute(f"INSERT INTO gate.restatement SELECT {names} FROM temp.restated")
-        restated = self._told()
+        restated = replace(self._told(), approvals=self._used(waiting))
         comparison.drop()
         return restated
+
+    def _used(self, waiting: Mapping[str, list[Any]]) -> tuple[int, ...]:
+        """Give the numbers of the approvals by which changes are published."""
+        rows = self.con.execute(
+            f"SELECT DISTINCT metric FROM temp.restated WHERE state = '{APPROVED}'"
+        ).fetchall()
+        metrics = {metric for (metric,) in rows}
+        given = approved(waiting, self.approvals)
+        return tuple(sorted({approval.seq for change, approval in given if change[0] in metrics}))
 
     def _known(self) -> dict[str, dict[str, str]]:
         rows = self.con.execute(

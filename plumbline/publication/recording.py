@@ -151,6 +151,7 @@ def publication_body(
     operator: str,
     holds: int = 0,
     releases: Iterable[int] = (),
+    approvals: Iterable[int] = (),
     code: str = "",
 ) -> Body:
     """Bind a publication to everything that it was made of."""
@@ -173,6 +174,7 @@ def publication_body(
         "metrics": {name: dict(digests) for name, digests in metrics.items()},
         "extracts": list(_extracts(home)),
         "releases": sorted(set(releases)),
+        "approvals": sorted(set(approvals)),
         "quality": None if quality is None else dict(quality),
         "tables": [
             {"schema": table.schema, "table": table.name, "rows": table.rows, "digest": table.digest}

@@ -134,6 +134,10 @@ def test_an_approved_past_is_published_with_who_approved_it(company, decided, yo
     assert verdict.startswith("certified")
     assert abs(new / old - 2) < 0.1
     assert ask(company, RESTATED, month=company.month) == [(old, new, "Li Na", WANG, "entered at half price")]
+    given = [record.seq for record in ledger_of(company.base).records("approval")]
+    *_, before, publication = [record.body for record in ledger_of(company.base).records("publication")]
+    assert (before["approvals"], publication["approvals"]) == ([], given)
+    assert given
 
 
 def test_a_conflict_holds_what_rests_on_it(undecided, young):

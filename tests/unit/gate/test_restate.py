@@ -212,6 +212,7 @@ def test_after_the_approval_the_new_value_is_published_with_who_and_why(days):
     given = [days.approve(metric) for metric in days.awaiting()]
     found = days.publish(approvals=given, now=datetime(2025, 3, 12, 6))
     assert found.awaiting == ()
+    assert found.approvals == (7,)
     value, verdict, *_ = days.january()
     assert verdict == "certified"
     (row,) = days.company.published(
@@ -234,7 +235,7 @@ def test_an_approval_does_not_cover_another_value(days):
     days.publish()
     given = [days.approve("sales")]
     days.rewrite(9000)
-    days.publish(approvals=given)
+    assert days.publish(approvals=given).approvals == ()
     assert days.january()[1] == "held"
 
 
