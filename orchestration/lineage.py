@@ -10,6 +10,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -116,7 +117,10 @@ def _model(
         schema, _, view = name.partition(".")
         base = f"{schema}.{view.replace('stg_', 'base_', 1)}"
         yield Relation(base, sql, keys=keys.get(base, ()), reads=reads)
-        yield Relation(name, _kept_rows(base), keys=keys.get(name, ()))
+        kept = _kept_rows(base)
+        same = kept_as_newest(sql, node["config"].get("meta", {}).get("judged_by"))
+        beside = (base, *reads) if same else ()
+        yield Relation(name, kept, keys=keys.get(name, ()), reads=beside, is_same=bool(same), same_as=same)
         return
     is_declared = (node["config"].get("contract") or {}).get("enforced")
     columns = tuple(node["columns"]) if is_declared else ()
@@ -125,12 +129,69 @@ def _model(
         sql, opaque = "", f"it is written in {node['language']}"
     # Of models by key tests hold that building what changed gives what building the whole does.
     is_same = kind == "by_key"
-    yield Relation(name, sql or "-- no SQL", columns, keys.get(name, ()), reads, opaque, is_same)
+    only = tuple(_looked_at(node, manifest)) if is_same else ()
+    yield Relation(name, sql or "-- no SQL", columns, keys.get(name, ()), reads, opaque, is_same, only)
 
 
 def _kept_rows(base: str) -> str:
     """The view of a staged model (macros/materializations/staged.sql)."""
     return f"select * exclude ({', '.join(_VERDICTS)}) from {base} where _verdict = 'kept'"
+
+
+def kept_as_newest(sql: str, judged_by: Mapping[str, Any] | None) -> str:
+    """Write the query of the rows that a staged model keeps in another way; '' where that is not known.
+
+    Of the rows (macros/staging/staged_rows.sql) with one key the newest is kept: of the newest version, else
+    what landed last. That rows of the same content count as one changes only which of them stands for the
+    others. So a column that is neither of the key nor the version, and makes no row a bad one, has no say in
+    which content is kept. Rows that have gone from a snapshot, or were released by their owner, are not in
+    this form.
+    """
+    import sqlglot
+    from sqlglot import exp
+
+    statement = sqlglot.parse_one(sql, dialect="duckdb")
+    tables = {cte.alias: cte for cte in statement.ctes}
+    if not judged_by or not {"landed_rows", "placed_rows"} <= tables.keys():
+        return ""
+    written = list(tables)
+    kept = [tables[name].sql("duckdb") for name in written[: written.index("placed_rows") + 1]]
+    query = tables["landed_rows"].this
+    assert isinstance(query, exp.Query)
+    business = ", ".join(name for name in query.named_selects if name not in (*_LANDED, "_problem"))
+    newest = [f"{judged_by['version']} desc nulls last"] if judged_by["version"] else []
+    newest += [f"placed_rows.{name} desc" for name in _LANDED]
+    first = [
+        f"first_value({name}) over (partition by {business} order by {', '.join(_LANDED)}) as {name}"
+        for name in _LANDED
+    ]
+    return (
+        f"with {', '.join(kept)} select {business}, {', '.join(first)} from placed_rows"
+        f" where _problem is null and not _is_orphan qualify row_number() over"
+        f" (partition by {', '.join(judged_by['key'])} order by {', '.join(newest)}) = 1"
+    )
+
+
+def _looked_at(node: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Name the columns by which a model by key finds what has changed, of models that it names only for that.
+
+    See macros/materializations/by_key.sql; what the model reads in another way is not narrowed.
+    """
+    config = node["config"]
+    through, dated = config.get("through") or {}, config.get("dated")
+    days = dated if isinstance(dated, Mapping) else {}
+    for name in node["depends_on"].get("nodes", ()):
+        other = manifest["nodes"].get(name)
+        if other is None or other["name"] not in through:
+            continue
+        lines = [line for line in node["raw_code"].splitlines() if other["name"] in _refs(line)]
+        if all(line.strip().startswith("-- depends_on:") for line in lines):
+            columns = (through[other["name"]], *([days[other["name"]]] if other["name"] in days else ()))
+            yield f"{other['schema']}.{other['alias']}".lower(), columns
+
+
+def _refs(line: str) -> list[str]:
+    return re.findall(r"""ref\(\s*['"]([^'"]+)['"]\s*\)""", line)
 
 
 def _reads(node: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -6,11 +6,13 @@
   rows with one key and version, the one that its owner has released (landing_run.released_rows) is kept.
 
   `columns` says how each column is read (columns.sql); `key` and `version` are the columns that tell rows and their
-  versions apart. `parent` names the column and the staging model without whose row a row means nothing:
+  versions apart; lineage finds them in the model's meta (orchestration/lineage.py). `parent` names the column and the
+  staging model without whose row a row means nothing:
   {'column': 'order_id', 'model': 'stg_erp__sales_order_header', 'is': 'order'}. `amounts` are products of columns that
   marts compute.
 #}
 {% macro staged_rows(system, table, key, columns, version=none, parent=none, amounts=()) -%}
+    {%- do config(meta={'judged_by': {'key': key, 'version': version}}) -%}
     {%- set landed = source(system, table) -%}
     {%- do source('run', 'loads') -%}
     {%- do source('run', 'gone_rows') -%}

@@ -71,8 +71,18 @@ class Analysis:
         Where that form gives the same, this counts only by what goes wrong there itself.
         """
         unseen = {name.lower() for name in relation.reads} - tables_in(statement)
-        marks = union(self._table(name).everything for name in unseen)
+        marks = union(self._decided_by(name, relation) for name in unseen)
         return frozenset(Mark(*mark[:2], relation.is_same) for mark in marks)
+
+    def _decided_by(self, name: str, relation: Relation) -> Marks:
+        shape = self._table(name)
+        columns = dict(relation.only).get(name)
+        if columns is None:
+            return shape.everything
+        known = [shape.column(column.lower()) for column in columns]
+        if any(marks is None for marks in known):
+            return shape.everything
+        return shape.rows | union(marks for marks in known if marks)
 
     def _table(self, name: str) -> Shape:
         return self.tables.get(name.lower()) or stored(name, ())
@@ -81,7 +91,7 @@ class Analysis:
 def analyse(relations: Iterable[Relation]) -> Analysis:
     """Find what every column and the rows of every relation rest on."""
     listed = list(relations)
-    statements = {item.name.lower(): parsed(item.sql) for item in listed if item.sql}
+    statements = {item.name.lower(): _statement(item) for item in listed if item.sql}
     reads = {
         item.name.lower(): tables_in(statement) | {name.lower() for name in item.reads}
         for item in listed
@@ -111,6 +121,11 @@ def tables_in(statement: exp.Expr | None) -> frozenset[str]:
         for table in statement.find_all(exp.Table)
         if isinstance(table.this, exp.Identifier) and (table.db or table.name.lower() not in within)
     )
+
+
+def _statement(relation: Relation) -> exp.Expr | None:
+    shown = parsed(relation.same_as) if relation.same_as else None
+    return shown or parsed(relation.sql)
 
 
 def _names(shape: Shape) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ class Relation:
     `sql` is the whole statement that makes it, '' for what arrives from outside. `columns` are declared
     ones, () when they follow from the SQL. Of `keys` a critical check holds that they are unique. `reads`
     are tables that it may read beside those of its SQL, such as those of its incremental form, which
-    `is_same` when it gives the same as the whole. `opaque` says why the SQL does not tell what the table
-    holds, where that is so.
+    `is_same` when it gives the same as the whole; of those that `only` names, these columns. `opaque` says
+    why the SQL does not tell what the table holds, where that is so. `same_as` is another statement that
+    gives the same, of which lineage is read: it shows better what the rows rest on.
     """
 
     name: str
@@ -28,6 +29,8 @@ class Relation:
     reads: tuple[str, ...] = ()
     opaque: str = ""
     is_same: bool = False
+    only: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    same_as: str = ""
 
 
 def write_relations(path: Path, relations: Iterable[Relation]) -> None:
@@ -46,6 +49,8 @@ def read_relations(text: str) -> list[Relation]:
             tuple(item["reads"]),
             item["opaque"],
             item["is_same"],
+            tuple((table, tuple(columns)) for table, columns in item["only"]),
+            item["same_as"],
         )
         for item in json.loads(text)
     ]

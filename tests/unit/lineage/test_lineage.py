@@ -159,6 +159,40 @@ def test_another_form_that_gives_the_same_counts_only_by_itself():
     assert Part("landing.shop", "Name") not in upstream
 
 
+def test_of_what_another_form_reads_only_some_columns_may_count():
+    reads = ("staging.sale", "staging.shop")
+    only = (("staging.shop", ("id",)),)
+    sql = "select id, note from staging.sale"
+    rows = Part("marts.some", "")
+    upstream = Lineage(
+        analyse([*RELATIONS, Relation("marts.some", sql, reads=reads, only=only)]).edges
+    ).upstream(rows)
+    assert {Part("staging.shop", ""), Part("landing.shop", "Id")} <= upstream
+    assert Part("landing.shop", "Name") not in upstream
+    unknown = (("staging.shop", ("colour",)),)
+    upstream = Lineage(
+        analyse([*RELATIONS, Relation("marts.some", sql, reads=reads, only=unknown)]).edges
+    ).upstream(rows)
+    assert Part("landing.shop", "Name") in upstream
+
+
+def test_lineage_is_read_of_the_statement_that_shows_it_better():
+    sql = "select id, note from staging.shown where note <> ''"
+    shown = Relation("staging.shown", "select id, note, amount from staging.sale")
+    same = Relation(
+        "marts.some", sql, reads=("staging.shown",), is_same=True, same_as="select id, note from staging.sale"
+    )
+    found = Lineage(analyse([*RELATIONS, shown, same]).edges)
+    upstream = found.upstream(Part("marts.some", "id"))
+    assert Part("landing.sale", "Id") in upstream
+    assert Part("landing.sale", "Note") not in upstream
+    assert Part("staging.shown", "note") in upstream  # by what goes wrong there itself
+    plain = Relation("marts.some", sql, same_as="this is no SQL (")
+    assert Part("landing.sale", "Note") in Lineage(analyse([*RELATIONS, shown, plain]).edges).upstream(
+        Part("marts.some", "id")
+    )
+
+
 def test_a_table_whose_columns_are_not_known_counts_by_any_of_them():
     relations = [
         Relation("landing.any"),
