@@ -14,6 +14,7 @@ from plumbline.audit.explain_figure import Key, members_of
 from plumbline.audit.explain_origin import read_rows
 from plumbline.counting import counted
 from plumbline.errors import PlumblineError
+from plumbline.gate.compare import WITHDRAWN
 from plumbline.governance.trust import AWAITING
 from plumbline.ledger import Record, Seen, WitnessUnreachable
 
@@ -176,6 +177,8 @@ def restatements(connection: DuckDBPyConnection, key: Key) -> list[dict[str, Any
 
 
 def _restated(row: Mapping[str, Any]) -> str:
+    if row["state"] == WITHDRAWN:
+        return f"no longer published; it was {exact(row['old_value'])}"
     told = f"restated from {exact(row['old_value'])} to {exact(row['new_value'])}"
     return f"{told} ({row['state']})" if row["state"] != "recorded" else told
 

@@ -19,11 +19,12 @@ from plumbline.warehouse.tables import insert_rows
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-RECORDED, APPROVED = "recorded", "approved"
+RECORDED, APPROVED, WITHDRAWN = "recorded", "approved", "withdrawn"
 # The database that the publication before is attached as.
 BEFORE = "as_published"
 ROWS_CHANGED = "late or corrected rows"
 CODE_CHANGED = "models, definitions or targets changed"
+NO_LONGER = "the metric, or this split of it, is no longer published"
 BOTH_CHANGED = f"{ROWS_CHANGED}, or changed models, definitions or targets"
 # Beyond the noise of floating point, where the old value is zero.
 _NOISE = 1e-9
@@ -64,10 +65,11 @@ def _short(value: str) -> str:
     return f"rtrim(rtrim({value}::VARCHAR, '0'), '.')"
 
 
-# Figures that were restated to nothing, and have not come back.
+# Figures that were restated to nothing, or withdrawn with a value, and have not come back.
 _GONE = f"""
 CREATE OR REPLACE TEMP TABLE gone AS
-SELECT metric, grain, period_start, dimensions, members
+SELECT metric, grain, period_start, period_end, dimensions, members,
+    CASE WHEN state = '{WITHDRAWN}' THEN old_value END AS value, last_good
 FROM {BEFORE}.published.restatement
 WHERE state <> '{AWAITING}'
 QUALIFY new_value IS NULL AND row_number() OVER (
@@ -78,13 +80,24 @@ SELECT metric, grain, period_start, dimensions, members, waits_since, last_good
 FROM {BEFORE}.published.restatement
 WHERE state = '{AWAITING}'"""
 _NOTHING = """
-CREATE OR REPLACE TEMP TABLE {name} (metric VARCHAR, grain VARCHAR, period_start DATE, dimensions VARCHAR,
-    members VARCHAR, waits_since TIMESTAMP, last_good VARCHAR)"""
+CREATE OR REPLACE TEMP TABLE {name} (metric VARCHAR, grain VARCHAR, period_start DATE, period_end DATE,
+    dimensions VARCHAR, members VARCHAR, value DECIMAL(38, 12), waits_since TIMESTAMP, last_good VARCHAR)"""
 
-# A figure that is gone was restated to nothing; one of a metric that is no longer given at all was not.
+# A figure that is gone was restated to nothing; one of a metric, or a split, that is no longer given at all
+# was withdrawn. Given again, it is compared with what it was.
 _CHANGED = f"""
 CREATE OR REPLACE TEMP TABLE restated AS
 WITH given AS (SELECT DISTINCT metric, grain, dimensions FROM candidates.indicator_value),
+earlier AS (
+    SELECT metric, grain, period_start, period_end, dimensions, members, value, definition_version, verdict,
+        reason, held_since, last_good, as_of, is_partial, false AS is_returned
+    FROM {BEFORE}.published.indicator_value
+    UNION ALL BY NAME
+    SELECT gone.*, 'held' AS verdict, $as_of AS as_of, false AS is_partial, true AS is_returned
+    FROM temp.gone AS gone
+    ANTI JOIN {BEFORE}.published.indicator_value AS before ON {same_figure("before", "gone")}
+    WHERE gone.value IS NOT NULL
+),
 compared AS (
     SELECT
         before.metric, rules.level, before.grain, before.period_start, before.period_end, before.dimensions,
@@ -93,10 +106,10 @@ compared AS (
         before.definition_version AS old_version, now.definition_version AS new_version,
         before.verdict IN ('held', 'stale') AS was_held,
         coalesce(before.reason, '') LIKE 'restated from %' AS was_waiting,
-        before.held_since, before.last_good,
+        before.held_since, before.last_good, before.is_returned,
         rules.needs_approval, rules.tolerance, rules.approve_beyond, rules.settled_after_days,
         before.as_of - before.period_end > rules.settled_after_days AS is_settled
-    FROM {BEFORE}.published.indicator_value AS before
+    FROM earlier AS before
     INNER JOIN temp.restating AS rules ON rules.metric = before.metric
     SEMI JOIN given ON given.metric = before.metric AND given.grain = before.grain
         AND given.dimensions = before.dimensions
@@ -110,12 +123,12 @@ compared AS (
         now.metric, rules.level, now.grain, now.period_start, now.period_end, now.dimensions, now.members,
         NULL::DECIMAL(38, 12) AS old_value, now.value AS new_value,
         waiting.metric IS NOT NULL AS was_held, waiting.metric IS NOT NULL AS was_waiting,
-        waiting.waits_since AS held_since, waiting.last_good,
+        waiting.waits_since AS held_since, waiting.last_good, true AS is_returned,
         rules.needs_approval, rules.tolerance, rules.approve_beyond, rules.settled_after_days,
         $as_of - now.period_end > rules.settled_after_days AS is_settled
     FROM candidates.indicator_value AS now
     INNER JOIN temp.restating AS rules ON rules.metric = now.metric
-    SEMI JOIN temp.gone AS gone ON {same_figure("gone", "now")}
+    SEMI JOIN temp.gone AS gone ON gone.value IS NULL AND {same_figure("gone", "now")}
     ANTI JOIN {BEFORE}.published.indicator_value AS before ON {same_figure("before", "now")}
     LEFT JOIN temp.waiting AS waiting ON {same_figure("waiting", "now")}
     WHERE now.period_end <= $as_of AND NOT now.is_partial AND now.verdict NOT IN ('held', 'stale')
@@ -167,9 +180,24 @@ SELECT
         AS waits_since,
     CASE WHEN state = '{AWAITING}' THEN CASE WHEN was_held THEN last_good ELSE $previous END END
         AS last_good,
-    $publication_id AS publication_id, $now AS restated_at
+    $publication_id AS publication_id, $now AS restated_at, is_returned
 FROM judged
 ORDER BY ALL"""
+_WITHDRAWN = f"""
+INSERT INTO temp.restated BY NAME
+SELECT
+    before.metric, coalesce(rules.level, told.level) AS level, before.grain, before.period_start,
+    before.period_end, before.dimensions, before.members, before.value AS old_value, '{NO_LONGER}' AS cause,
+    '{WITHDRAWN}' AS state, 'given again, it is compared with this' AS reason, $restated_by AS restated_by,
+    CASE WHEN before.verdict IN ('held', 'stale') THEN before.last_good ELSE $previous END AS last_good,
+    $publication_id AS publication_id, $now AS restated_at
+FROM {BEFORE}.published.indicator_value AS before
+LEFT JOIN temp.restating AS rules ON rules.metric = before.metric
+LEFT JOIN {BEFORE}.published.indicator AS told ON told.name = before.metric
+WHERE before.period_start IS NOT NULL AND NOT before.is_partial AND before.value IS NOT NULL
+    AND before.period_end <= before.as_of AND before.period_end <= $as_of
+    AND NOT EXISTS (FROM candidates.indicator_value AS now WHERE now.metric = before.metric
+        AND now.grain = before.grain AND now.dimensions = before.dimensions)"""
 
 
 @dataclass(frozen=True)
@@ -189,7 +217,10 @@ class Restatement:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Writes `temp.restated`: each past figure that is not what was published, and what became of it."""
+    """Writes `temp.restated`: each past figure that is not what was published, and what became of it.
+
+    `is_returned` there: the publication before has no such figure.
+    """
 
     con: DuckDBPyConnection
     definitions: Definitions
@@ -207,7 +238,7 @@ class Comparison:
         self._write_rules()
         self._write_causes()
         self._write_passed(waiting)
-        self._compare()
+        self._compare(has_history=has_history)
 
     def drop(self) -> None:
         """Take the temporary tables away."""
@@ -232,20 +263,19 @@ class Comparison:
         ]
         insert_rows(self.con, "temp.approved_change", rows)
 
-    def _compare(self) -> None:
+    def _compare(self, *, has_history: bool) -> None:
         publication = self.publication
         assert publication.previous
-        self.con.execute(
-            _CHANGED,
-            {
-                "as_of": publication.as_of,
-                "noise": _NOISE,
-                "restated_by": publication.restated_by,
-                "now": publication.now,
-                "previous": publication.previous.publication_id,
-                "publication_id": publication.publication_id,
-            },
-        )
+        told = {
+            "as_of": publication.as_of,
+            "restated_by": publication.restated_by,
+            "now": publication.now,
+            "previous": publication.previous.publication_id,
+            "publication_id": publication.publication_id,
+        }
+        self.con.execute(_CHANGED, {**told, "noise": _NOISE})
+        if has_history:
+            self.con.execute(_WITHDRAWN, told)
 
     def _write_causes(self) -> None:
         """Say for each publication what changed since, but for versions of definitions: rows, or the code."""

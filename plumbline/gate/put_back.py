@@ -47,6 +47,7 @@ class PuttingBack:
             f" INNER JOIN temp.restated AS waits ON {same_figure('waits', 'before')}"
             f" WHERE waits.state = '{AWAITING}'"
         )
+        self._put_back_returned()
         for saved in self.definitions.saved_queries.values():
             question = wide_question(self.definitions, saved)
             if question.time and not question.where:
@@ -54,15 +55,31 @@ class PuttingBack:
                 self._put_back_wide(question, waiting, known.get(question.name, {}))
         write_targets(self.con, self.definitions, self.as_of)
 
+    def _put_back_returned(self) -> None:
+        """Give what had been withdrawn its old values; how they were counted is not known any more."""
+        keys = ("metric", "grain", "period_start", "period_end", "dimensions", "members")
+        self.con.execute(
+            "INSERT INTO candidates.indicator_value BY NAME"
+            " WITH told AS (SELECT metric, max(unit) AS unit FROM candidates.indicator_value GROUP BY ALL)"
+            f" SELECT {', '.join(f'waits.{key}' for key in keys)}, waits.old_value AS value, told.unit,"
+            " false AS is_partial, ? AS as_of, 'held' AS verdict, waits.reason,"
+            " waits.waits_since AS held_since, waits.last_good"
+            " FROM temp.restated AS waits LEFT JOIN told ON told.metric = waits.metric"
+            f" WHERE waits.state = '{AWAITING}' AND waits.is_returned AND waits.old_value IS NOT NULL",
+            [self.as_of],
+        )
+
     def _put_back_wide(self, question: Question, metrics: list[str], known: Mapping[str, str]) -> None:
         table, keys = f"candidates.{quoted(question.name)}", [item.published for item in question.group_by]
-        if not metrics or not all(key in known for key in keys):
+        if not metrics:
             return
         before = f"{BEFORE}.published.{quoted(question.name)}"
         joined = " AND ".join(f"now.{quoted(key)} IS NOT DISTINCT FROM before.{quoted(key)}" for key in keys)
         types = {str(row[0]): str(row[1]) for row in self.con.execute(f"DESCRIBE {table}").fetchall()}
-        self._add_rows(question, metrics, table, before, joined, known)
-        for name in metrics:
+        was_there = all(key in known for key in keys)
+        if was_there:
+            self._add_rows(question, metrics, table, before, joined, known)
+        for name in metrics if was_there else ():
             old = f"before.{quoted(name)}" if name in known else "waits.old_value"
             self.con.execute(
                 f"UPDATE {table} AS now SET {quoted(name)} = TRY_CAST({old} AS {types[name]}),"
@@ -71,11 +88,14 @@ class PuttingBack:
                 f" WHERE {joined} AND {_waits(question, 'before')} AND waits.metric = ?",
                 [name],
             )
-            # What came back from nothing is nothing until then, whether or not there was a row.
+        for name in metrics:
+            # What came back from nothing is nothing until then, whether or not there was a row; a table that
+            # was not published before has no row to put back.
+            told = "waits.is_returned" if was_there else "true"
             self.con.execute(
-                f"UPDATE {table} AS now SET {quoted(name)} = NULL, {quoted(name + VERDICT)} = 'held'"
-                f" FROM temp.restated AS waits"
-                f" WHERE {_waits(question, 'now')} AND waits.metric = ? AND waits.old_value IS NULL",
+                f"UPDATE {table} AS now SET {quoted(name)} = TRY_CAST(waits.old_value AS {types[name]}),"
+                f" {quoted(name + VERDICT)} = 'held' FROM temp.restated AS waits"
+                f" WHERE {_waits(question, 'now')} AND waits.metric = ? AND {told}",
                 [name],
             )
 

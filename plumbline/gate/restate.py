@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.definitions import Definitions
 from plumbline.gate.approve import CHANGE, Approval, approved, awaiting
-from plumbline.gate.compare import APPROVED, BEFORE, RECORDED, Comparison, Restatement, same_figure
+from plumbline.gate.compare import (
+    APPROVED,
+    BEFORE,
+    RECORDED,
+    WITHDRAWN,
+    Comparison,
+    Restatement,
+    same_figure,
+)
 from plumbline.gate.put_back import PuttingBack
 from plumbline.governance.trust import AWAITING, Restating
 from plumbline.ledger import canonical_digest
@@ -199,8 +207,8 @@ class _Comparing:
         changes = self.con.execute(f"SELECT {', '.join(names)} FROM temp.restated ORDER BY ALL").fetchall()
         strategic = self.con.execute(
             f"SELECT {', '.join(names)} FROM temp.restated WHERE level = 'strategic'"
-            f" ORDER BY state = '{RECORDED}', abs(change_share) DESC, metric, grain, dimensions,"
-            f" period_start, members LIMIT {_ITEMISED}"
+            f" ORDER BY state IN ('{RECORDED}', '{WITHDRAWN}'), state, abs(change_share) DESC, metric, grain,"
+            f" dimensions, period_start, members LIMIT {_ITEMISED}"
         ).fetchall()
         keys = [name.removesuffix("::VARCHAR") for name in names]
         return {

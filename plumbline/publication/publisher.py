@@ -233,7 +233,8 @@ def _last_good(con: duckdb.DuckDBPyConnection, database: str) -> tuple[str, ...]
             found |= {name for (name,) in rows.fetchall() if name}
     if "restatement" in tables_of(con, database, "gate"):
         # Of what came back from nothing, and waits, no row of a figure tells it.
-        rows = con.execute(f"SELECT DISTINCT last_good FROM {identifier(database, 'gate', 'restatement')}")
+        restated = identifier(database, "gate", "restatement")
+        rows = con.execute(f"SELECT DISTINCT last_good FROM {restated} WHERE waits_since IS NOT NULL")
         found |= {name for (name,) in rows.fetchall() if name}
     return tuple(sorted(found))
 

@@ -9,6 +9,7 @@ from plumbline.gate import Approval, Previous, Restatement, doubts, hold, restat
 from plumbline.gate.approve import awaiting, digest_of
 from plumbline.governance.trust import Restating, Settling
 from plumbline.publication import RunFacts, current_publication, publish
+from tests.unit.definitions import shop
 from tests.unit.gate.conftest import MART_COLUMNS, NEXT_DAY, ByHand, Company, failed, kept_after
 
 FIRST = date(2025, 3, 9)
@@ -376,6 +377,110 @@ def test_a_figure_that_comes_back_from_nothing_waits_for_an_approval_too(days):
     assert value > before
     assert verdict == "certified"
     assert days.publish().counts == {}
+
+
+def without_split():
+    """The shop that no longer publishes sales by category."""
+    content = shop.manifest()
+    content["saved_queries"] = [
+        saved for saved in content["saved_queries"] if saved["name"] != "sales_by_category_monthly"
+    ]
+    return content
+
+
+def without_metric():
+    """The shop that no longer publishes the order value."""
+    content = shop.manifest()
+    content["metrics"] = [each for each in content["metrics"] if each["name"] != "order_value"]
+    for saved in content["saved_queries"]:
+        asked = saved["query_params"]
+        asked["metrics"] = [name for name in asked["metrics"] if name != "order_value"]
+    return content
+
+
+WITHOUT = {"sales": without_split, "order_value": without_metric}
+WIDE = {
+    "sales": "SELECT month, sales, sales__verdict FROM published.sales_by_category_monthly",
+    "order_value": "SELECT month, order_value, order_value__verdict FROM published.sales_monthly",
+}
+
+
+def long_of(metric):
+    split = "product__category" if metric == "sales" else ""
+    return (
+        "SELECT grain, period_start, members, value, unit, verdict, last_good FROM published.indicator_value"
+        f" WHERE metric = '{metric}' AND dimensions = '{split}' AND grain = 'month' ORDER BY ALL"
+    )
+
+
+def told_of(metric):
+    split = "product__category" if metric == "sales" else ""
+    return (
+        "SELECT period_start, members, old_value, new_value, state, level, publication_id, last_good"
+        f" FROM published.restatement WHERE metric = '{metric}' AND dimensions = '{split}'"
+        " AND grain = 'month' ORDER BY ALL"
+    )
+
+
+@pytest.fixture(params=WITHOUT)
+def withdrawn(request, days):
+    """A metric that has not been published by all splits for two days, and what it was before."""
+    metric, path = request.param, days.company.build.home.semantic_manifest
+    before = days.company.published(long_of(metric))
+    shop.write(path, WITHOUT[metric]())
+    found = days.publish()
+    assert found.awaiting == ()
+    assert metric in {each["metric"] for each in found.body["metrics"]}
+    assert found.counts.keys() == {"withdrawn"}
+    days.publish(now=datetime(2025, 3, 11, 18))
+    assert days.company.published(long_of(metric)) == []
+    shop.write(path)
+    return metric, before
+
+
+def test_what_is_no_longer_published_is_recorded_once_with_its_last_value(days, withdrawn):
+    metric, before = withdrawn
+    past = [row for row in before if row[1] < date(2025, 3, 1)]
+    assert days.company.published(told_of(metric)) == [
+        (start, members, value, None, "withdrawn", "process", "shop-000002", "shop-000001")
+        for _, start, members, value, *_ in past
+    ]
+    assert "shop-000001" not in current_publication(days.company.home).last_good
+
+
+def test_what_is_published_again_as_it_was_restates_nothing(days, withdrawn):
+    metric, before = withdrawn
+    assert days.publish().counts == {}
+    assert days.company.published(long_of(metric)) == before
+
+
+def test_what_is_published_again_with_other_values_waits_for_an_approval(days, withdrawn):
+    metric, before = withdrawn
+    days.con.execute("UPDATE marts.orders SET amount = amount * 3")
+    for day in (12, 13):
+        days.publish(now=datetime(2025, 3, day, 6))
+        rows = days.company.published(long_of(metric))
+        held = [row for row in rows if row[5] == "held"]
+        # February is not settled yet: its change is recorded.
+        changed = [row[:5] for row in before if row[1] < date(2025, 2, 1) and row[3]]
+        assert [row[:5] for row in held] == changed
+        assert {row[6] for row in held} == {"shop-000001"}
+        wide = [row for row in days.company.published(WIDE[metric]) if row[-1] == "held"]
+        assert sorted(row[-2] for row in wide) == sorted(row[3] for row in held)
+        assert "shop-000001" in current_publication(days.company.home).last_good
+    days.publish(approvals=[days.approve(name) for name in days.awaiting()])
+    rows = days.company.published(long_of(metric))
+    assert [row[3] for row in rows] == [row[3] * 3 for row in before]
+    assert {row[5] for row in rows} == {"certified"}
+    assert days.publish().counts == {}
+
+
+def test_a_period_that_does_not_come_back_with_its_metric_waits_too(days, withdrawn):
+    metric, before = withdrawn
+    days.con.execute("DELETE FROM marts.orders WHERE date_trunc('month', order_date) = DATE '2025-01-01'")
+    days.publish()
+    (row, *_) = [row for row in days.company.published(long_of(metric)) if row[1] == date(2025, 1, 1)]
+    assert row[3:6] == (next(each for each in before if each[1] == date(2025, 1, 1))[3], row[4], "held")
 
 
 def test_what_a_failed_check_holds_is_not_compared(days):
