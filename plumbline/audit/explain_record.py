@@ -178,7 +178,7 @@ def restatements(connection: DuckDBPyConnection, key: Key) -> list[dict[str, Any
 
 def _restated(row: Mapping[str, Any]) -> str:
     if row["state"] == WITHDRAWN:
-        return f"no longer published; it was {exact(row['old_value'])}"
+        return f"it was {exact(row['old_value'])}, and is no longer published"
     told = f"restated from {exact(row['old_value'])} to {exact(row['new_value'])}"
     return f"{told} ({row['state']})" if row["state"] != "recorded" else told
 

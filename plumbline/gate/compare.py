@@ -24,7 +24,7 @@ RECORDED, APPROVED, WITHDRAWN = "recorded", "approved", "withdrawn"
 BEFORE = "as_published"
 ROWS_CHANGED = "late or corrected rows"
 CODE_CHANGED = "models, definitions or targets changed"
-NO_LONGER = "the metric, or this split of it, is no longer published"
+NO_LONGER = "metric or split taken out"
 BOTH_CHANGED = f"{ROWS_CHANGED}, or changed models, definitions or targets"
 # Beyond the noise of floating point, where the old value is zero.
 _NOISE = 1e-9
