@@ -152,15 +152,18 @@ class Lineage:
     def _deciding(self, table: str) -> set[Part]:
         """Give the columns that decide about rows of a table, and of those that its rows come from.
 
-        Further back, what has landed is told apart by its cells, and joined to nothing.
+        Further back, what has landed is told apart by its cells, and joined to nothing. So it is where
+        another form of the table, which gives the same, reads what lies between.
         """
         own = Part(table, ROWS)
+        between = (Part(mark.table, ROWS) for mark in self.edges.get(own, NOTHING) if mark.guarded)
+        is_direct = not any(rows in self.edges for rows in between)
         waiting, found = [own], set[Part]()
         while waiting:
             rows = waiting.pop()
             for mark in self.edges.get(rows, NOTHING):
                 part = Part(mark.table, mark.column)
-                is_made = rows == own or Part(mark.table, ROWS) in self.edges
+                is_made = (is_direct and rows == own) or Part(mark.table, ROWS) in self.edges
                 if not mark.guarded and is_made and part not in found:
                     found.add(part)
                     waiting += [part] if part.column == ROWS else []

@@ -259,6 +259,23 @@ def test_a_cause_may_spoil_other_columns_and_which_rows_are_joined_all(column, w
     assert lineage.spoiled_with("marts.lines", [column]) == with_it
 
 
+def test_a_cause_in_what_landed_joins_nothing_where_other_rows_lie_between():
+    judged = "select Id as id, Day as day, Note as note, Note <> '' as is_kept from landing.day"
+    relations = [
+        Relation("landing.day", columns=("Id", "Day", "Note")),
+        Relation("staging.judged", judged),
+        Relation(
+            "staging.day",
+            "select id, day, note from staging.judged where is_kept",
+            reads=("staging.judged",),
+            is_same=True,
+            same_as="select Id as id, Day as day, Note as note from landing.day where Note <> ''",
+        ),
+    ]
+    lineage = Lineage(analyse(relations).edges)
+    assert lineage.spoiled_with("staging.day", ["note"]) == {"note"}
+
+
 def test_columns_that_rest_on_several_rows_are_named():
     numbered = "select id, day, row_number() over (partition by note order by day) as place from landing.day"
     relations = [
