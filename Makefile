@@ -49,7 +49,7 @@ check: $(READY) ## Lint, types, import layers, SQL style
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --processes $(JOBS) models macros
+	@PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --processes $(JOBS) models macros
 	@$(BIN)/python -m pytest tests/unit/test_layers.py
 
 bench: $(READY) ## Measure speed (ratios in one run)
