@@ -17,7 +17,7 @@ from plumbline.gate.cells import Cell, cells_in
 from plumbline.gate.waive import Waiver, waived
 from plumbline.indicators.library import edge_rows
 from plumbline.indicators.questions import all_questions
-from plumbline.indicators.sight import EVER, Days, day_after, day_before, together
+from plumbline.indicators.sight import EVER, Days, day_after, day_before, few, seen_over, together
 from plumbline.lineage import Part
 from plumbline.quality import CheckResult
 
@@ -263,7 +263,7 @@ class _Scope:
 
     def of(self, check: CheckResult) -> dict[Cell, Days]:
         if check.metrics is not None:
-            return self._of_metrics(resting_on(self.definitions, check.metrics))
+            return self._of_figures(check)
         if check.table.startswith(_CANDIDATES):
             return self._of_candidates(check.table.removeprefix(_CANDIDATES))
         cells = self.influence.affected(_parts(check), self.cells)
@@ -271,6 +271,21 @@ class _Scope:
         if any(table in TARGETS for table, _ in check.touches):
             found |= self._of_metrics(self.with_targets)
         return found
+
+    def _of_figures(self, check: CheckResult) -> dict[Cell, Days]:
+        """Give the cells of metrics whose figures broke a rule, and of those that rest on these figures."""
+        assert check.metrics is not None
+        found: dict[str, Days] = {}
+        for metric in resting_on(self.definitions, check.metrics):
+            seen = (
+                seen_over(self.definitions, metric, name, few(check.spans[name]))
+                if name in check.spans
+                else EVER
+                for name in check.metrics
+                if metric in resting_on(self.definitions, [name])
+            )
+            found[metric] = together(each for days in seen for each in days)
+        return {cell: found[cell.metric] for cell in self.cells if cell.metric in found}
 
     def _of_metrics(self, metrics: Collection[str]) -> dict[Cell, Days]:
         return {cell: EVER for cell in self.cells if cell.metric in metrics}

@@ -12,6 +12,8 @@ from plumbline.governance.additivity import counted_over
 from plumbline.indicators.availability import Availability, needed_sources
 from plumbline.indicators.questions import TOTAL_GRAINS
 
+# The role of a metric in one that adds it up over periods.
+ACCUMULATED = "accumulated"
 LIBRARY_COLUMNS = (
     ("name", "VARCHAR"),
     ("label", "VARCHAR"),
@@ -124,7 +126,7 @@ def _children(definitions: Definitions, metric: Metric) -> Iterator[tuple[str, s
             same = other.type == "simple" and other.measures[0].name == taken.name
             filters = (*taken.filters, *metric.filters)
             if same and (*other.measures[0].filters, *other.filters) == filters:
-                yield other.name, "accumulated"
+                yield other.name, ACCUMULATED
 
 
 def formula(definitions: Definitions, metric: Metric) -> str:

@@ -45,7 +45,7 @@ SEASONS = {
 # Of what counts up to a day, or is compared with an earlier period itself, a season earlier says nothing.
 _JUDGED = """
 with figures as (
-    select figures.metric, figures.period_start, figures.value,
+    select figures.metric, figures.period_start, figures.period_end, figures.value,
         case when figures.value > 0 then ln(cast(figures.value as double)) end as level
     from candidates.indicator_value as figures
     inner join candidates.indicator as indicator on figures.metric = indicator.name
@@ -62,7 +62,7 @@ with figures as (
 ),
 
 changes as (
-    select now.metric, now.period_start, now.value, season_before.level as level_before,
+    select now.metric, now.period_start, now.period_end, now.value, season_before.level as level_before,
         now.level - season_before.level as change,
         row_number() over (partition by now.metric order by now.period_start desc) as age,
         max(now.period_start) over () as newest
@@ -82,7 +82,7 @@ usual as (
 ),
 
 judged as (
-    select changes.metric, changes.period_start, changes.value,
+    select changes.metric, changes.period_start, changes.period_end, changes.value,
         exp(changes.level_before + usual.usual_change - :threshold * usual.spread) as usual_from,
         exp(changes.level_before + usual.usual_change + :threshold * usual.spread) as usual_to
     from changes
@@ -123,7 +123,8 @@ from judged
 _OFFENDERS = (
     _JUDGED
     + """
-select metric, period_start, value, round(usual_from, 6) as usual_from, round(usual_to, 6) as usual_to
+select metric, period_start, period_end, value,
+    round(usual_from, 6) as usual_from, round(usual_to, 6) as usual_to
 from judged
 where value not between usual_from and usual_to
 order by metric

@@ -1,8 +1,9 @@
-"""Which metrics a broken rule about candidates puts in doubt: those of the rows that break it."""
+"""Which figures a broken rule about candidates puts in doubt: those of the rows that break it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -16,6 +17,10 @@ from plumbline.quality.sql import column, table
 if TYPE_CHECKING:
     import duckdb
 
+Range = tuple[date, date]
+Spans = tuple[Range, ...]
+# So many metrics and periods are told apart; of more, all periods count.
+_MOST = 20_000
 # The column of a long candidate table that names the metric of a row.
 _NAMED_BY = {
     "candidates.indicator_value": "metric",
@@ -24,31 +29,50 @@ _NAMED_BY = {
 }
 
 
-def metrics_in_doubt(
+def figures_in_doubt(
     con: duckdb.DuckDBPyConnection, suite: Suite, rule: Rule, context: StageContext
-) -> tuple[str, ...] | None:
-    """Name the metrics of the rows that break a rule; None where the rule does not tell them apart."""
+) -> dict[str, Spans] | None:
+    """Name the metrics of the rows that break a rule, each with the days of their periods.
+
+    Without days all periods are in doubt. None where the rule does not tell metrics apart.
+    """
+    if isinstance(rule, MetricTotal):
+        return {rule.metric: ()}
+    found = _offenders(suite.table, rule, context)
+    if found is None:
+        return None
+    metric, offenders = found
+    by_period = offenders.select(column(metric), column("period_start"), column("period_end")).distinct()
+    spans: dict[str, list[Range]] = {}
+    for name, *days in _rows(con, by_period.order_by("1", "2", "3").limit(_MOST)) or ():
+        if name:
+            spans.setdefault(name, []).append((days[0], days[1]))
+    if 0 < sum(map(len, spans.values())) < _MOST:
+        return {
+            name: () if any(None in each for each in days) else tuple(days) for name, days in spans.items()
+        }
+    names = _rows(con, offenders.select(column(metric)).distinct().order_by("1")) or ()
+    return {name: () for (name,) in names if name} or None
+
+
+def _rows(con: duckdb.DuckDBPyConnection, query: exp.Select) -> list[Any] | None:
+    """Ask; None for offenders that have no such column."""
     import duckdb
 
-    if isinstance(rule, MetricTotal):
-        return (rule.metric,)
-    query = _query(suite.table, rule, context)
-    if query is None:
-        return None
     try:
-        rows = con.execute(query.sql(dialect="duckdb")).fetchall()
-    except duckdb.Error:  # offenders that have no such column, or no column at all
+        return con.execute(query.sql(dialect="duckdb")).fetchall()
+    except duckdb.Error:
         return None
-    return tuple(name for (name,) in rows if name) or None
 
 
-def _query(relation: str, rule: Rule, context: StageContext) -> exp.Select | None:
+def _offenders(relation: str, rule: Rule, context: StageContext) -> tuple[str, exp.Select] | None:
+    """Give the rows that break a rule, and what of them names the metric."""
     named_by = _NAMED_BY.get(relation)
     if named_by is None:
         return None
     if isinstance(rule, Evidence) and (own := rule.offenders(context)) is not None:
-        return exp.select(column("metric")).distinct().from_(own.subquery("offenders"))
+        return "metric", exp.select().from_(own.subquery("offenders"))
     broken = rule.broken(relation, context)
     if broken is None:
         return None
-    return exp.select(column(named_by)).distinct().from_(table(relation)).where(broken)
+    return named_by, exp.select().from_(table(relation)).where(broken)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.quality.asked import Asked, Check
 from plumbline.quality.context import StageContext
-from plumbline.quality.doubts import metrics_in_doubt
+from plumbline.quality.doubts import figures_in_doubt
 from plumbline.quality.examples import examples_of
 from plumbline.quality.expectation import CRITICAL, Expectation, StageSuites, Suite
 from plumbline.quality.kept import Kept
@@ -131,6 +131,7 @@ def _result(
     skip = check.skip or (finding.reason if finding else "")
     verdict = _verdict(skip, finding)
     broken = verdict == FAILED and finding is not None and finding.evaluated > 0
+    spans = figures_in_doubt(con, suite, rule, context) if verdict in (FAILED, ERROR) else None
     columns = ", ".join(rule.columns)
     return CheckResult(
         stage=stage,
@@ -156,7 +157,8 @@ def _result(
         touches=rule.touches(suite.table),
         broken=_condition(check, context) if broken else "",
         about_age=rule.about_age,
-        metrics=metrics_in_doubt(con, suite, rule, context) if verdict in (FAILED, ERROR) else None,
+        metrics=None if spans is None else tuple(spans),
+        spans={name: days for name, days in (spans or {}).items() if days},
     )
 
 

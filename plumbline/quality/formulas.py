@@ -32,7 +32,8 @@ there as (
 
 compared as (
     select
-        figures.metric, figures.grain, figures.period_start, figures.dimensions, figures.members,
+        figures.metric, figures.grain, figures.period_start, figures.period_end, figures.dimensions,
+        figures.members,
         cast(figures.value as double) as value, cast(:computed as double) as computed
     from candidates.indicator_value as figures
     inner join there on figures.grain = there.grain and figures.dimensions = there.dimensions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from plumbline.errors import GateError
@@ -53,8 +54,9 @@ class CheckResult:
 
     `touches` names tables and columns that are in doubt if it failed ('' for which rows there are), `broken`
     is the SQL condition that picks the rows of its table that break it, where there is one, and `metrics` the
-    metrics whose candidates broke it; None where it does not tell metrics apart. `about_age`: it is about how
-    old the newest data are. `waived`: who lets it through nevertheless, until when and why.
+    metrics whose candidates broke it; None where it does not tell metrics apart. `spans` are the days of the
+    periods whose figures broke it, by metric; of a metric that is not there, all. `about_age`: it is about
+    how old the newest data are. `waived`: who lets it through nevertheless, until when and why.
     """
 
     stage: str
@@ -78,6 +80,7 @@ class CheckResult:
     touches: tuple[tuple[str, str], ...] = ()
     broken: str = ""
     metrics: tuple[str, ...] | None = None
+    spans: Mapping[str, tuple[tuple[date, date], ...]] = field(default_factory=dict)
     about_age: bool = False
     waived: str = ""
 

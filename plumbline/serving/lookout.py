@@ -147,7 +147,7 @@ class Lookout:
             sql = unusual_sql(grain, self.as_of, "warehouse", "published")
             for row in self._rows(sql):
                 if self._sees(row["metric"], {}) and row["metric"] not in self.sight.small_groups:
-                    yield {"kind": "anomaly", "grain": grain, **row}
+                    yield {"kind": "anomaly", "grain": grain, **_without(row, "period_end")}
 
     def _sees(self, metric: str, members: Mapping[str, Any]) -> bool:
         """Tell whether a row of a metric for these members is for the role to see."""

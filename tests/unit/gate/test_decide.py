@@ -1,6 +1,9 @@
 """A failed check holds the figures that it can have changed, and no others."""
 
+from datetime import date
+
 from plumbline.gate import HELD, STALE, WARNED, Cell
+from plumbline.indicators.sight import EVER
 from tests.unit.gate.conftest import Company, failed
 
 BY_CATEGORY = ("product__category",)
@@ -55,6 +58,25 @@ def test_a_check_that_could_not_be_judged_holds_as_well(company: Company) -> Non
 def test_a_wrong_figure_holds_the_metric_and_what_rests_on_it(company: Company) -> None:
     check = failed("candidates.indicator_value", "value", metrics=("costs",))
     assert {cell.metric for cell in company.decide(check).held} == {"costs", "profit", "margin"}
+
+
+def test_a_wrong_figure_of_a_period_holds_the_periods_that_see_it(company: Company) -> None:
+    january = (date(2025, 1, 1), date(2025, 1, 31))
+    check = failed(
+        "candidates.indicator_value", "value", metrics=("sales", "costs"), spans={"sales": (january,)}
+    )
+    held = company.decide(check).held
+    assert held[Cell("sales")].held_days == (january,)
+    # A year later it is what another figure is compared with; until the year ends it is in the total.
+    assert held[Cell("sales_growth")].held_days == ((january[0], date(2026, 2, 1)),)
+    assert held[Cell("sales_to_date")].held_days == ((january[0], date(2025, 12, 31)),)
+    # Costs may be wrong in any period, and so what rests on them.
+    assert {name for name, ruling in held.items() if ruling.held_days == EVER} >= {
+        Cell("costs"),
+        Cell("profit"),
+        Cell("margin"),
+    }
+    assert Cell("orders") not in held
 
 
 def test_a_wrong_total_holds_what_accumulates_it(company: Company) -> None:

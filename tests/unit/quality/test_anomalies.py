@@ -1,6 +1,7 @@
 """Figures that are unlike those before them, and formulas over the figures that are published."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -72,6 +73,8 @@ def test_a_halving_a_doubling_and_nothing_at_all_are_told_with_the_metric(
     result = judge(usual_values(grain=grain), table=TABLE)
     assert (result.verdict, result.unexpected, result.metrics) == ("failed", 1, (metric,))
     assert f"{metric} is " in result.message
+    first = date.fromisoformat(day)
+    assert result.spans == {metric: ((first, date(2026, 2, 28) if grain == "month" else first),)}
     [example] = result.examples
     assert float(example["usual_from"]) < float(example["usual_to"])
     assert not float(example["usual_from"]) <= float(example["value"]) <= float(example["usual_to"])
@@ -125,7 +128,8 @@ def computed(con):
     con.execute("create schema candidates")
     con.execute(
         "create table candidates.indicator_value (metric text, grain text, period_start date,"
-        " dimensions text, members text, value decimal(38, 12))"
+        " dimensions text, members text, value decimal(38, 12),"
+        " period_end date generated always as (last_day(period_start)) virtual)"
     )
     con.executemany(
         "insert into candidates.indicator_value values (?, ?, ?, ?, ?, ?)",
@@ -162,12 +166,15 @@ def test_a_figure_equals_its_formula_over_those_published_beside_it(judge, compu
     ("broken", "metric"),
     [("metric = 'profit' and grain = 'all'", "profit"), ("metric = 'sales' and members = 'a'", "rest")],
 )
-def test_a_figure_that_is_not_its_formula_is_told_with_the_metric(
+def test_a_figure_that_is_not_its_formula_is_told_with_the_metric_and_its_period(
     judge, computed, with_formulas, broken, metric
 ):
     computed.execute(f"update candidates.indicator_value set value = value + 0.01 where {broken}")
     result = judge(formulas_hold(), table=TABLE, context=with_formulas)
     assert (result.verdict, result.unexpected, result.metrics) == ("failed", 1, (metric,))
+    # What is of all periods is of none.
+    january = ((date(2026, 1, 1), date(2026, 1, 31)),)
+    assert result.spans == ({} if "'all'" in broken else {metric: january})
 
 
 def test_a_figure_of_which_an_input_is_missing_breaks_it_unless_the_formula_allows_for_that(
