@@ -104,6 +104,8 @@ class Reader:
             self._compare(period, "GTE", part.args["low"], found)
             self._compare(period, "LTE", part.args["high"], found)
             return True
+        if isinstance(part, exp.In):
+            return self._in_years(part, found)
         name = type(part).__name__
         if name not in _FLIPPED or name == "NEQ":
             return False
@@ -116,6 +118,18 @@ class Reader:
             self._compare(period, _FLIPPED[name], part.this, found)
             return True
         return False
+
+    def _in_years(self, part: exp.In, found: Conditions) -> bool:
+        """Narrow to years that follow one another; False where the years are others."""
+        period = self._metric_time(part.this)
+        if period is None or not period.parts or not part.expressions:
+            return False
+        values = [as_number(evaluate(value, self.given)) for value in part.expressions]
+        years = sorted({int(value) for value in values if isinstance(value, Decimal) and not value % 1})
+        if len(years) < len(values) or years[-1] - years[0] >= len(years):
+            return False
+        found.narrow(_years("EQ", Decimal(years[0]))[0], _years("EQ", Decimal(years[-1]))[1])
+        return True
 
     def _metric_time(self, node: exp.Expr) -> Period | None:
         period = self._period(node)
@@ -174,13 +188,24 @@ class Reader:
             raise _figure_in_where(column)
         period = read_period(node, self.names, self.metrics)
         if period is not None:
-            if period.parts or _writes_text(node):
+            if period.parts:
+                return self._part(node, period)
+            if _writes_text(node):
                 raise _too_much(node)
             return self._time(period), f"time {period.grain}"
         if not isinstance(column, exp.Column):
             raise _too_much(node)
         split = self.names.split(column, self.metrics)
         return self._template(split), self.kind_of(split.item.column)
+
+    def _part(self, node: exp.Expr, period: Period) -> tuple[str, str]:
+        """Write a part of a time, such as its month or its day of the week."""
+        from sqlglot import exp
+
+        if len(period.parts) > 1 or node.find(exp.TimeToStr):
+            raise _too_much(node)
+        (part,) = period.parts
+        return f"EXTRACT({part.upper()} FROM {self._time(period)})", "number"
 
     def _template(self, split: Split) -> str:
         kind = "Entity" if self.names.is_entity(split) else "Dimension"
@@ -269,6 +294,9 @@ def _of_kind(value: Any, kind: str, given: Parameters, node: exp.Expr, is_order:
 def _compared(reader: Reader, node: exp.Expr) -> str:
     name = type(node).__name__
     left, right = node.this, node.args["expression"]
+    if type(left).__name__ == type(right).__name__ == "Tuple" and name in ("EQ", "NEQ"):
+        same = _tuple(reader, left, right, node)
+        return same if name == "EQ" else f"(NOT {same})"
     if _has_column(right) and not _has_column(left):
         left, right, name = right, left, _FLIPPED[name]
     if _has_column(right):
@@ -320,9 +348,21 @@ def _between(reader: Reader, node: exp.Expr) -> str:
 def _in(reader: Reader, node: exp.Expr) -> str:
     if node.args.get("query") or node.args.get("unnest") or node.args.get("field"):
         raise _too_much(node)
+    if type(node.this).__name__ == "Tuple":
+        return f"({' OR '.join(_tuple(reader, node.this, value, node) for value in node.expressions)})"
     member, kind = reader.member(node.this)
     texts = ", ".join(reader.value(value, kind) for value in node.expressions)
     return f"({member} IN ({texts}))"
+
+
+def _tuple(reader: Reader, left: exp.Expr, right: exp.Expr, node: exp.Expr) -> str:
+    """Write `(one, other) = ('a', 'b')`."""
+    if type(right).__name__ != "Tuple" or len(left.expressions) != len(right.expressions):
+        raise _too_much(node)
+    members = [reader.member(part) for part in left.expressions]
+    pairs = zip(members, right.expressions, strict=True)
+    same = (f"{member} = {reader.value(value, kind)}" for (member, kind), value in pairs)
+    return f"({' AND '.join(same)})"
 
 
 def _like(reader: Reader, node: exp.Expr) -> str:

@@ -22,6 +22,9 @@ _POSTGRES_EPOCH = datetime(2000, 1, 1)
 _TEXT_TYPES = {"TEXT", "VARCHAR", "CHAR", "NAME", "BPCHAR"}
 _NUMBER_TYPES = {"INT", "BIGINT", "SMALLINT", "DECIMAL", "DOUBLE", "FLOAT"}
 _UNITS = {"day": 1, "week": 7, "month": 1, "quarter": 3, "year": 12}
+_SECONDS = {"second": 1, "sec": 1, "minute": 60, "min": 60, "hour": 3600, "hr": 3600}
+# A length of time: months, days and seconds.
+Length = tuple[int, int, int]
 
 
 _MOMENT = re.compile(
@@ -55,7 +58,7 @@ class Parameters:
     def now(self) -> datetime:
         """Give the time in the session's zone; what rests on it holds for this day only."""
         self.used.add("today")
-        return datetime.now(self.tz).replace(tzinfo=None)
+        return datetime.now(self.tz)
 
     @cached_property
     def tz(self) -> tzinfo:
@@ -201,22 +204,49 @@ def _interval(node: exp.Expr, given: Parameters) -> Any:
     return _interval_of(text, node)
 
 
-def _interval_of(text: str, node: exp.Expr) -> tuple[int, int]:
-    """Read a length of time as months and days."""
-    months = days = 0
+def _interval_of(text: str, node: exp.Expr) -> Length:
+    """Read a length of time as months, days and seconds."""
+    months = days = seconds = 0
     parts = re.findall(r"([-+]?\d+)\s*([A-Za-z]+)", text)
     if not parts or re.sub(r"[-+]?\d+\s*[A-Za-z]+\s*", "", text).strip():
         return _unknown(node)  # type: ignore[no-any-return]
     for count, word in parts:
         unit = word.lower().rstrip("s")
         unit = "month" if unit == "mon" else unit
-        if unit not in _UNITS:
+        if unit in _SECONDS:
+            seconds += int(count) * _SECONDS[unit]
+        elif unit not in _UNITS:
             return _unknown(node)  # type: ignore[no-any-return]
-        if unit in ("day", "week"):
+        elif unit in ("day", "week"):
             days += int(count) * _UNITS[unit]
         else:
             months += int(count) * _UNITS[unit]
-    return months, days
+    return months, days, seconds
+
+
+def _joined(node: exp.Expr, given: Parameters) -> Any:
+    """Put texts together; a number beside a text is written as one, as in PostgreSQL."""
+    values = [evaluate(part, given) for part in (node.this, node.expression)]
+    if any(isinstance(value, Pending) for value in values):
+        return PENDING
+    if None in values:
+        return None
+    plain = all(isinstance(value, str | int | Decimal) and not isinstance(value, bool) for value in values)
+    return "".join(map(str, values)) if plain and str in map(type, values) else _unknown(node)
+
+
+def _times(node: exp.Expr, given: Parameters) -> Any:
+    """Take a length of time, or a number, so many times."""
+    left, right = evaluate(node.this, given), evaluate(node.expression, given)
+    if isinstance(left, Pending) or isinstance(right, Pending):
+        return PENDING
+    if isinstance(left, tuple):
+        left, right = right, left
+    if isinstance(left, int) and isinstance(right, tuple):
+        return tuple(left * part for part in right)
+    if isinstance(left, int | Decimal) and isinstance(right, int | Decimal):
+        return left * right
+    return _unknown(node)
 
 
 def _shifted(node: exp.Expr, given: Parameters) -> Any:
@@ -227,9 +257,10 @@ def _shifted(node: exp.Expr, given: Parameters) -> Any:
         return PENDING
     if isinstance(left, tuple) and sign == 1:
         left, right = right, left
+    if isinstance(left, tuple) and isinstance(right, tuple):
+        return tuple(one + sign * other for one, other in zip(left, right, strict=True))
     if isinstance(right, tuple):
-        moment = as_moment(left, given)
-        return _moved(moment, sign * right[0], sign * right[1]) if isinstance(moment, datetime) else None
+        return _moved(left, [sign * part for part in right], given)
     if isinstance(left, date) and not isinstance(left, datetime) and isinstance(right, int):
         return left + timedelta(days=sign * right)
     if isinstance(left, int | Decimal) and isinstance(right, int | Decimal):
@@ -237,11 +268,20 @@ def _shifted(node: exp.Expr, given: Parameters) -> Any:
     return _unknown(node)
 
 
-def _moved(moment: datetime, months: int, days: int) -> datetime:
+def _moved(value: Any, length: Sequence[int], given: Parameters) -> datetime | None:
+    """Move a moment: by days of its zone, and then by seconds that pass, whatever the clocks are set to."""
     from plumbline.serving.periods import add_months
 
+    moment = as_moment(value, given)
+    if not isinstance(moment, datetime):
+        return None
+    months, days, seconds = length
     day = add_months(moment.date(), months) + timedelta(days=days)
-    return datetime.combine(day, moment.time())
+    found = datetime.combine(day, moment.time())
+    if not seconds or not (isinstance(value, datetime) and value.tzinfo):
+        return found + timedelta(seconds=seconds)
+    passed = found.replace(tzinfo=given.tz).astimezone(UTC) + timedelta(seconds=seconds)
+    return passed.astimezone(given.tz)
 
 
 def _truncated(node: exp.Expr, given: Parameters) -> Any:
@@ -263,6 +303,9 @@ def _list(node: exp.Expr, given: Parameters) -> list[Any]:
 _READERS: Mapping[str, Callable[[Any, Parameters], Any]] = {
     "Literal": _literal,
     "ByteString": lambda node, given: str(node.this),
+    "RawString": lambda node, given: str(node.this),
+    "DPipe": _joined,
+    "Mul": _times,
     "Null": lambda node, given: None,
     "Boolean": lambda node, given: bool(node.this),
     "Neg": _negative,
@@ -273,6 +316,7 @@ _READERS: Mapping[str, Callable[[Any, Parameters], Any]] = {
     "StrToTime": _to_date,
     "CurrentDate": _today,
     "CurrentTimestamp": _now,
+    "Localtimestamp": lambda node, given: given.now().replace(tzinfo=None),
     "Interval": _interval,
     "Add": _shifted,
     "Sub": _shifted,

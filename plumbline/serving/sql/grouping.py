@@ -34,6 +34,8 @@ _NAMED_BY: tuple[tuple[str, frozenset[str]], ...] = (
 _NESTS = ("day", "month", "quarter", "year")
 _SYNONYMS = {"dayofweek": "dow", "dayofyear": "doy", "years": "year", "months": "month", "days": "day"}
 _CODES = {"Y": "year", "m": "month", "d": "day"}
+# Of a whole day they write the same for every one.
+_OF_MIDNIGHT = frozenset("HMSf")
 _WHOLE = {"INT", "BIGINT", "SMALLINT"}
 _CAST_TO = {"DATE", "TIMESTAMP", "TIMESTAMPTZ", "TEXT", "VARCHAR"}
 
@@ -157,7 +159,7 @@ def read_period(node: exp.Expr, names: Names, metrics: Sequence[str]) -> Period 
         part = node.this.name.lower()
         return _parts(period, {_SYNONYMS.get(part, part)})
     if isinstance(node, exp.TimeToStr):
-        return _parts(period, _formatted(node.args["format"].name))
+        return _written_parts(period, _formatted(node.args["format"].name))
     return period
 
 
@@ -196,12 +198,19 @@ def _parts(period: Period, parts: set[str]) -> Period | None:
     return Period(period.column, period.split, period.grain, frozenset(parts)) if known else None
 
 
+def _written_parts(period: Period, parts: set[str]) -> Period | None:
+    """Give the parts that tell a period; of a whole month the day is always the first, and tells nothing."""
+    told = parts & _TOLD.get(period.grain, frozenset())
+    names_it = any(grain == period.grain and needed <= told for grain, needed in _NAMED_BY)
+    return _parts(period, told if names_it else parts)
+
+
 def _formatted(form: str) -> set[str]:
     """Give the parts that a format of to_char writes; none for one that writes anything else."""
     codes = re.findall(r"%(.)", form)
     rest = re.sub(r"%.", "", form)
-    plain = re.fullmatch(r"[-/._ ]*", rest) and all(code in _CODES for code in codes)
-    return {_CODES[code] for code in codes} if plain else set()
+    plain = re.fullmatch(r"[-/._: ]*", rest) and all(code in _OF_MIDNIGHT | _CODES.keys() for code in codes)
+    return {_CODES[code] for code in codes if code in _CODES} if plain else set()
 
 
 def _nests(inner: str, outer: str) -> bool:

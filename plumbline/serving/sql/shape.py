@@ -128,6 +128,11 @@ class Shape:
             raise no_statement(str(error.errors[0].get("description", "")) if error.errors else "") from None
         if not isinstance(found, exp.Select):
             raise no_statement("it is no plain SELECT")
+        if length := self.select.odd_length():
+            raise SqlRefusal(
+                f"the length of time {length!r} is not read here",
+                todo="Write numbers with units: INTERVAL '1 month', INTERVAL '1 day 2 hours'.",
+            )
         if found.args.get("from_") is None:
             raise no_statement("a word stands before FROM that does not belong there")
         return found

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from plumbline.serving.sql.refusal import SqlRefusal
@@ -33,6 +34,7 @@ _PARAMETER = re.compile(
     | \$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$ | [^\W\d][\w$]* | (?P<parameter>\$\d+)(?=[^\s\d])""",
     re.DOTALL | re.VERBOSE,
 )
+_LENGTH = re.compile(r"\s*[-+]?\d+\s*([A-Za-z]+\s*([-+]?\d+\s*[A-Za-z]+\s*)*)?")
 _TAIL = {"ORDER BY", "LIMIT", "OFFSET", "FETCH", "FOR"}
 _SET_OPERATORS = {"UNION", "EXCEPT", "INTERSECT"}
 
@@ -135,6 +137,17 @@ class Select:
         """Tell whether a text like E'\\x41' has an escape that only PostgreSQL itself reads."""
         texts = (self.text[token.start : token.end + 1] for token in self.tokens if _is_escaped(token))
         return any(_RARE_ESCAPE.search(_READ_ESCAPE.sub("", text)) for text in texts)
+
+    def odd_length(self) -> str:
+        """Give a length of time in its WHERE of which sqlglot reads the beginning only; '' for none."""
+        clause = self.clauses.get("where")
+        if clause is None:
+            return ""
+        for before, token in pairwise(self.tokens):
+            is_length = before.token_type.name == "INTERVAL" and token.token_type.name == "STRING"
+            if is_length and clause.start <= token.start < clause.end and not _LENGTH.fullmatch(token.text):
+                return str(token.text)
+        return ""
 
     def items(self) -> list[tuple[int, int]]:
         """Give where each thing that it selects begins and ends."""

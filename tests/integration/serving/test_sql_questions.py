@@ -188,6 +188,28 @@ def test_year_and_month_together_name_one_month(ana: Session) -> None:
 
 
 @pytest.mark.parametrize(
+    ("period", "first"),
+    [
+        ("to_char(date_trunc('month', metric_time), 'YYYY-MM-DD')", "2025-01-01"),
+        ("TO_CHAR(DATE_TRUNC('month', metric_time), 'YYYY-MM-DD HH24:MI:SS')", "2025-01-01 00:00:00"),
+        ("to_char(metric_time__month, 'DD.MM.YYYY')", "01.01.2025"),
+        ("to_char(date_trunc('month', metric_time), 'YYYY-MM')", "2025-01"),
+    ],
+)
+def test_a_month_may_be_written_as_its_first_day(ana: Session, period: str, first: str) -> None:
+    text = f"SELECT {period} AS m, MEASURE(orders) AS n FROM metrics GROUP BY 1"
+    found = rows(ana, text)
+    assert (first, 1) in found
+    assert sorted(count for _, count in found) == [1, 1, 1, 2]
+
+
+def test_a_day_is_written_with_its_time_of_day(ana: Session) -> None:
+    day = "to_char(metric_time, 'YYYY-MM-DD HH24:MI')"
+    text = f"SELECT {day}, MEASURE(orders) FROM metrics GROUP BY 1 ORDER BY 1"
+    assert rows(ana, text)[0] == ("2025-01-10 00:00", 1)
+
+
+@pytest.mark.parametrize(
     ("condition", "orders"),
     [
         ("metric_time >= '2026-01-01'", 3),
@@ -205,6 +227,27 @@ def test_year_and_month_together_name_one_month(ana: Session) -> None:
         ("EXTRACT(year FROM metric_time) < 2025.5", 2),
         ("metric_time >= to_date('2026-02-01', 'YYYY-MM-DD')", 2),
         ("metric_time >= DATE '2026-03-01' - INTERVAL '1 month'", 2),
+        ("metric_time >= DATE '2026-03-01' - (1 || ' month')::interval", 2),
+        ("metric_time >= DATE '2026-03-01' - 28 * INTERVAL '1 day'", 2),
+        ("metric_time >= TIMESTAMP '2026-02-02' - INTERVAL '24 hours'", 2),
+        ("metric_time > now() - INTERVAL '24 hours'", 0),
+        ("metric_time <= localtimestamp - INTERVAL '1 hour 30 minutes'", 5),
+        ("EXTRACT(year FROM metric_time) IN (2025, 2026)", 5),
+        ("EXTRACT(year FROM metric_time) IN (2025)", 2),
+        ("EXTRACT(year FROM metric_time) IN (2024, 2026, 2026)", 3),
+        ("EXTRACT(year FROM metric_time) <> 2025", 3),
+        ("date_part('year', metric_time) NOT IN (2025, 2024)", 3),
+        ("EXTRACT(month FROM metric_time) = 2", 3),
+        ("EXTRACT(month FROM metric_time) IN (1, 3)", 2),
+        ("EXTRACT(quarter FROM metric_time) BETWEEN 2 AND 4", 0),
+        ("EXTRACT(isodow FROM metric_time) > 5", 1),
+        ("(order__channel, EXTRACT(year FROM metric_time)) IN (('store', 2026), ('online', 2025))", 2),
+        ("NOT (order__channel, EXTRACT(year FROM metric_time)) IN (('store', 2026), ('online', 2025))", 3),
+        ("(order__channel, order__channel) = ('store', 'store')", 2),
+        ("(order__channel, order__channel) <> ('store', 'online')", 5),
+        ("order__channel = $$store$$", 2),
+        ("order__channel = 'st' || 'ore'", 2),
+        ("order__channel = 'st' || NULL", 0),
         ("metric_time < '2025-02-01' OR order__channel = 'store'", 3),
         ("order__channel = 'store'", 2),
         ("order__channel <> 'store'", 3),
@@ -474,6 +517,24 @@ def test_texts_that_only_look_like_questions_pass_as_they_are(ana: Session) -> N
             "SELECT MEASURE(orders) FROM metrics WHERE metric_time > 'soon'",
             errors.InvalidDatetimeFormat,
             "soon",
+        ),
+        *(
+            (
+                f"SELECT MEASURE(orders) FROM metrics WHERE metric_time > now() - INTERVAL '{length}'",
+                errors.FeatureNotSupported,
+                length,
+            )
+            for length in ("1 day 02:00:00", "1 day ago", "P1Y2M", "1.5 days")
+        ),
+        (
+            "SELECT MEASURE(orders) FROM metrics WHERE (order__channel, month) IN (('store', 1, 2))",
+            errors.FeatureNotSupported,
+            "cannot be applied",
+        ),
+        (
+            "SELECT MEASURE(orders) FROM metrics GROUP BY to_char(metric_time__month, 'DD')",
+            errors.FeatureNotSupported,
+            "cannot be split by",
         ),
         ("SELECT MEASURE(orders) FROM metrics WHERE random() > 0.5", errors.FeatureNotSupported, "RAND"),
         (
