@@ -33,9 +33,16 @@ _NAMED_BY: tuple[tuple[str, frozenset[str]], ...] = (
 )
 _NESTS = ("day", "month", "quarter", "year")
 _SYNONYMS = {"dayofweek": "dow", "dayofyear": "doy", "years": "year", "months": "month", "days": "day"}
-_CODES = {"Y": "year", "m": "month", "d": "day"}
-# Of a whole day they write the same for every one.
-_OF_MIDNIGHT = frozenset("HMSf")
+# What to_char writes, as sqlglot reads its format: which part of a time; '' for what all have alike.
+_CODES = {
+    "%Y": "year",
+    "Q": "quarter",
+    **dict.fromkeys(("%m", "%-m", "%b", "%B", "Mon", "MON", "mon", "Month", "MONTH", "month"), "month"),
+    **dict.fromkeys(("%d", "%-d"), "day"),
+    # Of a whole day, hours and what is shorter are the same for every one.
+    **dict.fromkeys(("%H", "%M", "%S", "%f"), ""),
+}
+_FORMAT = re.compile(r'%-?.|"[^"]*"|(?i:month|mon)|Q|[-/._:, ]|.', re.DOTALL)
 _WHOLE = {"INT", "BIGINT", "SMALLINT"}
 _CAST_TO = {"DATE", "TIMESTAMP", "TIMESTAMPTZ", "TEXT", "VARCHAR"}
 
@@ -64,7 +71,7 @@ class Grouping:
         """Read what is grouped by; raises SqlRefusal for what no figure can be split by exactly."""
         periods = []
         for node in expressions:
-            plain = _bare(node)
+            plain = _as_text(_bare(node))
             if split := self._plain_split(plain):
                 self._add(self.canonical(node), split.item.column)
                 self.found.setdefault(self.canonical(plain), split.item.column)
@@ -163,6 +170,15 @@ def read_period(node: exp.Expr, names: Names, metrics: Sequence[str]) -> Period 
     return period
 
 
+def _as_text(node: exp.Expr) -> exp.Expr:
+    """Take a column out of a cast to text, which leaves its members apart."""
+    from sqlglot import exp
+
+    is_text = type(node) is exp.Cast and node.to.this.name in ("TEXT", "VARCHAR") and not node.to.expressions
+    inner = _bare(node.this) if is_text else node
+    return inner if isinstance(inner, exp.Column) else node
+
+
 def _part_of_time(node: exp.Expr) -> exp.Expr:
     """Take a year or a month out of what makes a whole number of it, which it is."""
     from sqlglot import exp
@@ -207,10 +223,9 @@ def _written_parts(period: Period, parts: set[str]) -> Period | None:
 
 def _formatted(form: str) -> set[str]:
     """Give the parts that a format of to_char writes; none for one that writes anything else."""
-    codes = re.findall(r"%(.)", form)
-    rest = re.sub(r"%.", "", form)
-    plain = re.fullmatch(r"[-/._: ]*", rest) and all(code in _OF_MIDNIGHT | _CODES.keys() for code in codes)
-    return {_CODES[code] for code in codes if code in _CODES} if plain else set()
+    pieces = [piece for piece in _FORMAT.findall(form) if piece[0] not in '"-/._:, ']
+    known = [_CODES.get(piece) for piece in pieces]
+    return set() if None in known else {part for part in known if part}
 
 
 def _nests(inner: str, outer: str) -> bool:

@@ -417,6 +417,17 @@ class Shape:
         metric = (
             node.this.name if isinstance(node.this, exp.Column) and self.names.is_metric(node.this) else "…"
         )
+        columns = [column for column in columns_in(node) if not self.names.is_metric(column)]
+        if metric == "…" and columns:
+            name = columns[0].sql("postgres")
+            raise SqlRefusal(
+                f"{node.sql('postgres')} is no metric",
+                sqlstate=GROUPING,
+                why=f"Which {name} there are depends on whose figures are asked for.",
+                todo=f"Compute it over an answer: SELECT {node.key.upper()}(…) FROM (SELECT {name} AS it,"
+                f" MEASURE(metric) AS figure FROM {self.relation.name} GROUP BY 1) AS answer"
+                " WHERE figure IS NOT NULL.",
+            )
         raise SqlRefusal(
             f"figures are not put together by {node.sql('postgres')}",
             sqlstate=GROUPING,

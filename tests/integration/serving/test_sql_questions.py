@@ -193,6 +193,8 @@ def test_year_and_month_together_name_one_month(ana: Session) -> None:
         ("to_char(date_trunc('month', metric_time), 'YYYY-MM-DD')", "2025-01-01"),
         ("TO_CHAR(DATE_TRUNC('month', metric_time), 'YYYY-MM-DD HH24:MI:SS')", "2025-01-01 00:00:00"),
         ("to_char(metric_time__month, 'DD.MM.YYYY')", "01.01.2025"),
+        ("to_char(metric_time, 'Mon YYYY')", "Jan 2025"),
+        ("to_char(metric_time, 'TMMonth, FMMM, YYYY')", "January, 1, 2025"),
         ("to_char(date_trunc('month', metric_time), 'YYYY-MM')", "2025-01"),
     ],
 )
@@ -201,6 +203,22 @@ def test_a_month_may_be_written_as_its_first_day(ana: Session, period: str, firs
     found = rows(ana, text)
     assert (first, 1) in found
     assert sorted(count for _, count in found) == [1, 1, 1, 2]
+
+
+def test_a_quarter_may_be_written_with_its_sign(ana: Session) -> None:
+    quarter = "to_char(metric_time, 'YYYY-\"Q\"Q')"
+    found = rows(ana, f"SELECT {quarter}, MEASURE(orders) FROM metrics GROUP BY 1 ORDER BY 1")
+    assert found == [("2025-Q1", 2), ("2026-Q1", 3)]
+
+
+def test_a_dimension_may_be_cast_to_a_text(ana: Session) -> None:
+    channel = "order__channel::text"
+    text = f"SELECT {channel} AS c, MEASURE(orders) FROM metrics GROUP BY {channel} ORDER BY 1"
+    assert rows(ana, text) == [("online", 3), ("store", 2)]
+    assert rows(ana, "SELECT CAST(order__channel AS varchar), MEASURE(orders) FROM metrics GROUP BY 1") in (
+        [("online", 3), ("store", 2)],
+        [("store", 2), ("online", 3)],
+    )
 
 
 def test_a_day_is_written_with_its_time_of_day(ana: Session) -> None:
@@ -544,6 +562,22 @@ def test_texts_that_only_look_like_questions_pass_as_they_are(ana: Session) -> N
         ),
         ("SELECT MEASURE(orders) FROM metrics JOIN pg_class ON true", errors.FeatureNotSupported, "joined"),
         ("SELECT MEASURE(orders) FROM metrics, metrics AS b", errors.FeatureNotSupported, "joined"),
+        ("SELECT MIN(metric_time), MAX(metric_time) FROM metrics", errors.GroupingError, "is no metric"),
+        (
+            "SELECT COUNT(DISTINCT order__channel) FROM metrics",
+            errors.GroupingError,
+            "(SELECT order__channel AS it",
+        ),
+        (
+            "SELECT MEASURE(orders) FROM metrics GROUP BY to_char(metric_time, 'IYYY-IW')",
+            errors.FeatureNotSupported,
+            "cannot be split by",
+        ),
+        (
+            "SELECT MEASURE(orders) FROM metrics GROUP BY order__channel::varchar(2)",
+            errors.FeatureNotSupported,
+            "cannot be split by",
+        ),
         ("SELECT MEASURE(orders) FILTER (WHERE true) FROM metrics", errors.GroupingError, "FILTER"),
         (
             "SELECT MEASURE(orders) FROM metrics m TABLESAMPLE system (10)",
