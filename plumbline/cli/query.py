@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -130,6 +131,12 @@ def run(options: argparse.Namespace) -> int:
 
     home = home_of(options.company)
     _refuse_empty(options)
+    if options.explain and options.format not in ("table", "json"):
+        raise UsageError(
+            f"a plan is not written as {options.format}",
+            where="plumb query --explain",
+            todo="Leave --format out, or take --format json.",
+        )
     question = Question(
         metrics=_split(options.metrics),
         by=_split(options.by),
@@ -147,7 +154,7 @@ def run(options: argparse.Namespace) -> int:
         except DefinitionError as error:
             raise _without_dashes(error, question.metrics) or error from None
         if options.explain:
-            _explain(answer)
+            _explain(answer, options.format)
         else:
             _print(answer, options.format, chinese=is_chinese((*question.metrics, *question.by)))
     return 0
@@ -182,7 +189,19 @@ def _split(texts: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def _explain(answer: Answer) -> None:
+def _explain(answer: Answer, style: str) -> None:
+    if style == "json":
+        publication = answer.publication
+        told = {
+            "plan": answer.plan.splitlines(),
+            "sql": answer.sql,
+            "published_table": answer.published_table or None,
+            "adds_up": bool(answer.published_table and answer.adds_up),
+            "tables": list(answer.tables),
+            "publication": publication.publication_id if publication else None,
+        }
+        print(json.dumps(told, ensure_ascii=False, indent=2))
+        return
     for line in answer.plan.splitlines():
         print(f"-- {line}".rstrip())
     print(answer.sql)

@@ -207,6 +207,18 @@ def test_a_limit_of_no_rows_gives_none_and_a_negative_one_is_refused(plumb):
     assert "[bad-limit]" in err
 
 
+def test_a_plan_is_written_for_programs_too(plumb):
+    _, out, err = plumb("query", "net_sales", "--by", "product__category", "--explain", "--format", "json")
+    told = json.loads(out)
+    assert told["plan"][0].startswith("net_sales = ")
+    assert "SELECT" in told["sql"]
+    assert (told["published_table"], told["tables"]) == (None, ["order_lines", "products"])
+    assert (told["publication"], err) == ("demo-000001", "")
+    code, _, err = plumb("query", "net_sales", "--explain", "--format", "csv")
+    assert code
+    assert "--format json" in err
+
+
 def test_explain_tells_what_is_read(plumb):
     _, _, err = plumb("query", "net_sales", "--by", "product__category", "--explain")
     assert "-- calculated from order_lines, products; no published table has these figures" in err
