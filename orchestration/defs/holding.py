@@ -36,7 +36,7 @@ def foresee(session: Session) -> None:
 def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) -> None:
     """Give every figure its verdict; what is held keeps its last good value."""
     from plumbline.definitions import load
-    from plumbline.gate import decide, doubts, hold, standing, waived, write_waivers
+    from plumbline.gate import decide, doubts, hold, over, standing, waived, write_waivers
     from plumbline.publication import current_publication
     from plumbline.publication.recording import require_whole
 
@@ -50,6 +50,7 @@ def hold_back(session: Session, connection: Any, checks: Sequence[CheckResult]) 
         definitions,
         with_targets=_with_targets(connection),
         waivers=waivers,
+        over=over(session.waivers, session.today),
         dates=session.dating,
     )
     write_waivers(connection, session.waivers, decision, session.today)

@@ -27,7 +27,7 @@ from plumbline.gate.decide import (
 )
 from plumbline.gate.holding import Hold, Holding, hold
 from plumbline.gate.restate import Restated, restate
-from plumbline.gate.waive import Waiver, read_waivers, standing, waived, write_waivers
+from plumbline.gate.waive import Waiver, over, read_waivers, standing, waived, write_waivers
 
 __all__ = [
     "CERTIFIED",
@@ -52,6 +52,7 @@ __all__ = [
     "decide",
     "doubts",
     "hold",
+    "over",
     "read_approvals",
     "read_waivers",
     "restate",

@@ -123,7 +123,7 @@ class Decision:
 def told(check: CheckResult) -> str:
     """Say what failed, and how badly."""
     told = f"{check.table}: {check.expected}: {check.message}"
-    return f"{told}; {check.waived}" if check.waived else told
+    return "; ".join(filter(None, (told, check.waived, check.lapsed)))
 
 
 def verdict_of(check: CheckResult) -> str:
@@ -141,11 +141,13 @@ def decide(
     *,
     with_targets: Collection[str] = (),
     waivers: Collection[Waiver] = (),
+    over: Collection[Waiver] = (),
     dates: Dates | None = None,
 ) -> Decision:
     """Rule on `cells` by the checks that failed; `with_targets` names the metrics that have a target.
 
-    `waivers` are those that count: what they cover is a warning that says so. Without `dates` every check is
+    `waivers` are those that count: what they cover is a warning that says so; of those that are `over` the
+    reason of a hold speaks. Without `dates` every check is
     about all periods.
     """
     scope = _Scope(cells, influence, definitions, frozenset(with_targets), dates)
@@ -156,7 +158,7 @@ def decide(
             continue
         touched = scope.of(check)
         for cell, days in touched.items():
-            found.setdefault(cell, []).append((waived(check, waivers, cell.metric), days))
+            found.setdefault(cell, []).append((waived(check, waivers, cell.metric, over=over), days))
         if not touched and waived(check, waivers).blocks:
             idle.append(check)
     return Decision({cell: _ruling(found[cell]) for cell in cells if cell in found}, tuple(idle))

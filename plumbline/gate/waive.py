@@ -96,12 +96,26 @@ def standing(waivers: Iterable[Waiver], today: date) -> list[Waiver]:
     return [waiver for waiver in waivers if waiver.state(today) == VALID]
 
 
-def waived(check: CheckResult, waivers: Iterable[Waiver], metric: str = "") -> CheckResult:
-    """Give the check as one that somebody has waived, where one of the waivers covers it."""
+def over(waivers: Iterable[Waiver], today: date) -> list[Waiver]:
+    """Give the waivers that counted once, the newest first."""
+    return [waiver for waiver in waivers if waiver.state(today) in ("ended", "expired")][::-1]
+
+
+def waived(
+    check: CheckResult, waivers: Iterable[Waiver], metric: str = "", *, over: Iterable[Waiver] = ()
+) -> CheckResult:
+    """Give the check as one that somebody has waived, where one of the waivers covers it.
+
+    Of one that a waiver let through which is `over`, it says so: what is shown may be of that time.
+    """
     if not check.blocks:
         return check
-    found = next((waiver for waiver in waivers if waiver.covers(check, metric)), None)
-    return replace(check, waived=found.told) if found else check
+    if found := next((waiver for waiver in waivers if waiver.covers(check, metric)), None):
+        return replace(check, waived=found.told)
+    if found := next((waiver for waiver in over if waiver.covers(check, metric)), None):
+        until = found.ended.date() if found.ended else found.until
+        return replace(check, lapsed=f"{found.id} of {found.by} let it through until {until}, and is over")
+    return check
 
 
 def write_waivers(

@@ -56,7 +56,8 @@ class CheckResult:
     is the SQL condition that picks the rows of its table that break it, where there is one, and `metrics` the
     metrics whose candidates broke it; None where it does not tell metrics apart. `spans` are the days of the
     periods whose figures broke it, by metric; of a metric that is not there, all. `about_age`: it is about
-    how old the newest data are. `waived`: who lets it through nevertheless, until when and why.
+    how old the newest data are. `waived`: who lets it through nevertheless, until when and why;
+    `lapsed`: who did until when.
     """
 
     stage: str
@@ -83,6 +84,7 @@ class CheckResult:
     spans: Mapping[str, tuple[tuple[date, date], ...]] = field(default_factory=dict)
     about_age: bool = False
     waived: str = ""
+    lapsed: str = ""
 
     @property
     def unexpected_share(self) -> float | None:

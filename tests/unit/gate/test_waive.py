@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from plumbline.gate import CERTIFIED, HELD, WARNED, Cell, read_waivers, standing, waived, write_waivers
+from plumbline.gate import CERTIFIED, HELD, WARNED, Cell, over, read_waivers, standing, waived, write_waivers
 from plumbline.gate.waive import end_waiver, new_waiver
 from plumbline.governance.people import Involved, sign
 from plumbline.governance.trust import Person, Trust
@@ -95,6 +95,25 @@ def test_an_ended_waiver_counts_no_more(ledger):
     end_waiver(ledger, WANG, waiver)
     assert state(ledger) == ["ended"]
     assert read_waivers(ledger, TRUST)[0].ended_by == "Wang Fang"
+
+
+def test_what_a_waiver_let_through_that_is_over_is_told_with_the_hold(ledger, company: Company):
+    first = give(ledger)
+    give(ledger, expectation="amount is never empty")
+    end_waiver(ledger, WANG, first)
+    past = over(read_waivers(ledger, TRUST), TODAY)
+    assert [waiver.id for waiver in past] == ["W1"]
+    ruling = company.decide(failed(), over=past).rulings[Cell("costs")]
+    assert ruling.verdict == HELD
+    assert ruling.reason == (
+        "marts.orders: cost is never empty: 2 of 12 rows break it; "
+        f"W1 of Li Na let it through until {TODAY}, and is over"
+    )
+    again = give(ledger)
+    assert company.decide(failed(), waivers=[again], over=past).rulings[Cell("costs")].verdict == WARNED
+    other = company.decide(failed(column="amount", expected="amount is at least 0"), over=past)
+    assert "W1" not in other.rulings[Cell("sales")].reason
+    assert over(read_waivers(ledger, TRUST), TODAY + timedelta(days=9))[0].id == "W3"
 
 
 def test_who_may_not_waive_any_more_has_waived_nothing(ledger):
