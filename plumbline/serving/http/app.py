@@ -7,11 +7,10 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Route
 
 from plumbline import __version__
 from plumbline.errors import PlumblineError, UsageError
@@ -35,9 +34,6 @@ _ABOUT = (
 )
 
 
-_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
-
-
 def build(served: Served, mounts: Mapping[str, Application] | None = None) -> FastAPI:
     """Build the application of one company; `mounts` are others that answer at one path each."""
     app = FastAPI(
@@ -52,7 +48,7 @@ def build(served: Served, mounts: Mapping[str, Application] | None = None) -> Fa
     needs_token = not isinstance(served.gate, OperatorGate)
     described = described_routes(needs_token)
     open_to_all = APIRouter()
-    identified = APIRouter(dependencies=[Depends(_identify(served)), Depends(_once), Depends(_known)])
+    identified = APIRouter(dependencies=[Depends(_identify(served)), Depends(_once)])
     add_health(open_to_all, served, described)
     add_query(identified, served, described["query"])
     add_catalogue(identified, served, described)
@@ -69,8 +65,7 @@ def build(served: Served, mounts: Mapping[str, Application] | None = None) -> Fa
 
 def guarded(app: Application, served: Served, log: RequestLog, hosts: tuple[str, ...] = ()) -> Application:
     """Put the guard before the application."""
-    streams = tuple(route.path for route in getattr(app, "routes", ()) if type(route) is Route)
-    return Guard(Direct(app, served), served.limits, log, hosts, streams)
+    return Guard(Direct(app, served), served.limits, log, hosts)
 
 
 def _identify(served: Served) -> Any:
@@ -94,23 +89,6 @@ async def _once(request: Request) -> None:
             )
 
 
-async def _known(request: Request) -> None:
-    """Refuse a parameter that is not taken; where they are those of a model, this knows them itself."""
-    route = request.scope.get("route")
-    taken = (
-        {field.name: field.field_info.annotation for field in route.dependant.query_params} if route else {}
-    )
-    if any(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in taken.values()):
-        return
-    for name in request.query_params.keys() - taken.keys():
-        raise UsageError(
-            "there is no such parameter",
-            where=f"query {name}"[:200],
-            todo="GET /openapi.json names them all.",
-            code="bad-parameter",
-        )
-
-
 def _add_errors(app: FastAPI) -> None:
     """Tell every error as a problem."""
 
@@ -126,21 +104,7 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def told_http(request: Request, error: HTTPException) -> Response:
         found = _http_error(request, error)
-        named = {name.lower(): value for name, value in (error.headers or {}).items()}
-        if error.status_code == 405:
-            named["allow"] = ", ".join(_allowed(request))
-        return _problem(request, found, error.status_code, named)
-
-
-def _allowed(request: Request) -> list[str]:
-    """Name the methods of an address; where there is a GET, there is a HEAD, too."""
-    allowed = {
-        method
-        for method in _METHODS
-        for route in request.app.routes
-        if route.matches({**request.scope, "method": method})[0] is Match.FULL
-    }
-    return sorted(allowed | ({"HEAD"} if "GET" in allowed else set()))
+        return _problem(request, found, error.status_code, dict(error.headers or {}))
 
 
 def _problem(

@@ -22,7 +22,6 @@ Name = Annotated[str, Field(max_length=_LONGEST_NAME, pattern=_NO_CONTROLS)]
 Condition = Annotated[str, Field(max_length=_LONGEST_CONDITION, pattern=_NO_CONTROLS)]
 Day = Annotated[str, Field(max_length=20, pattern=_NO_CONTROLS)]
 Grain = Literal["day", "week", "month", "quarter", "year"]
-Level = Literal["strategic", "process", "operational"]
 Format = Literal["json", "csv", "arrow"]
 
 
@@ -73,14 +72,6 @@ class QuestionAsked(_Strict):
         default=None, description="Put another period's figures and the change beside.", examples=["year-ago"]
     )
 
-    @field_validator("limit", mode="before")
-    @classmethod
-    def _number(cls, limit: object) -> object:
-        """Take true for no number, although Python does."""
-        if isinstance(limit, bool):
-            raise ValueError("a number is wanted")
-        return limit
-
     def question(self) -> Question:
         """Give the question that the query door takes."""
         return Question(
@@ -127,7 +118,7 @@ class MetricsAsked(Page):
         examples=["sales"],
     )
     domain: Name = Field(default="", description="Of this domain only.", examples=["sales"])
-    level: Level | None = Field(default=None, description="Of this level only.")
+    level: Name = Field(default="", description="Of this level: strategic, process or operational.")
     available: bool | None = Field(default=None, description="Only those with, or without, data.")
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from plumbline.errors import LimitError, UsageError
+from plumbline.errors import LimitError
 from plumbline.serving.desk import Limits, Reply, Visit
 from plumbline.serving.http.answers import (
     ARROW,
@@ -37,12 +35,7 @@ def add_query(router: APIRouter, served: Served, described: dict[str, Any]) -> N
         asking = Asking.of(asked.question(), request.headers.get("accept", ""), asked.format or "")
         return await asking.answered(served, request)
 
-    @router.post(
-        "/query",
-        summary="Ask for figures, with the question as the body",
-        dependencies=[Depends(_each_key_once)],
-        **described,
-    )
+    @router.post("/query", summary="Ask for figures, with the question as the body", **described)
     async def ask_by_body(
         request: Request,
         asked: QuestionAsked,
@@ -50,26 +43,6 @@ def add_query(router: APIRouter, served: Served, described: dict[str, Any]) -> N
     ) -> Response:
         asking = Asking.of(asked.question(), request.headers.get("accept", ""), format or "")
         return await asking.answered(served, request)
-
-
-async def _each_key_once(request: Request) -> None:
-    """Refuse a key that stands twice: one of its values would be passed over."""
-
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        seen: set[str] = set()
-        for name, _ in found:
-            if name in seen:
-                raise UsageError(
-                    "the key stands more than once",
-                    where=f"body {name}"[:200],
-                    todo="Give it once.",
-                    code="bad-parameter",
-                )
-            seen.add(name)
-        return dict(found)
-
-    with suppress(ValueError, RecursionError):
-        json.loads(await request.body(), object_pairs_hook=pairs)
 
 
 @dataclass(frozen=True)

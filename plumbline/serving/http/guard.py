@@ -58,23 +58,14 @@ class Told:
 
 
 class Guard:
-    """Lets requests in, and keeps a line of each; HEAD is a GET without what it gives.
-
-    `hosts` are the names that are answered to (none: any), `streams` are paths of which a GET has no end.
-    """
+    """Lets requests in, and keeps a line of each. `hosts` are the names that are answered to (none: any)."""
 
     def __init__(
-        self,
-        inner: Application,
-        limits: HttpLimits,
-        log: RequestLog,
-        hosts: tuple[str, ...] = (),
-        streams: tuple[str, ...] = (),
+        self, inner: Application, limits: HttpLimits, log: RequestLog, hosts: tuple[str, ...] = ()
     ) -> None:
         self._inner = inner
         self._limits = limits
         self._log = log
-        self._streams = frozenset(streams)
         self._hosts = {host.lower() for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,16 +78,14 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun, method = time.perf_counter(), scope["method"]
+        begun = time.perf_counter()
         told = Told(secrets.token_hex(8), **_first_known(scope))
         scope["plumbline"] = told
-        reply = _Reply(send, told, has_body=method != "HEAD")
+        reply = _Reply(send, told)
         try:
             self._require_host(scope)
             self._require_short_url(scope)
             received = await self._received(scope, receive)
-            if scope["method"] == "HEAD" and scope["path"] not in self._streams:
-                scope = {**scope, "method": "GET"}
             await self._inner(scope, received, reply.send)
         except PlumblineError as error:
             await reply.problem(error)
@@ -106,7 +95,7 @@ class Guard:
             _LOG.exception("request %s: unexpected", told.id)
             await reply.problem(unexpected())
         finally:
-            self._keep(told, begun, scope, method)
+            self._keep(told, begun, scope)
 
     def _require_host(self, scope: Scope) -> None:
         """Refuse names that are not served: a page elsewhere may have its own name point to this machine."""
@@ -143,14 +132,14 @@ class Guard:
             ) from None
         return _once(body, receive)
 
-    def _keep(self, told: Told, begun: float, scope: Scope, method: str) -> None:
+    def _keep(self, told: Told, begun: float, scope: Scope) -> None:
         """Add the request to the log; where the disk does not take it, the server says so and goes on."""
         if scope["path"] in _NOT_LOGGED:
             return
         told.add(milliseconds=round((time.perf_counter() - begun) * 1000, 1))
-        if told.parts["action"] == method:
+        if told.parts["action"] == scope["method"]:
             route = getattr(scope.get("route"), "path", "") or "?"
-            told.add(action=f"{method} {route}")
+            told.add(action=f"{scope['method']} {route}")
         try:
             self._log.add(told.request)
         except OSError as error:
@@ -164,10 +153,9 @@ class _ClientLeft(Exception):
 class _Reply:
     """Sends an answer with the headers that every answer has, and notes its status and size."""
 
-    def __init__(self, send: Send, told: Told, *, has_body: bool = True) -> None:
+    def __init__(self, send: Send, told: Told) -> None:
         self._send = send
         self._told = told
-        self._has_body = has_body
         self._is_begun = False
         self._bytes = 0
 
@@ -178,8 +166,6 @@ class _Reply:
             self._told.add(status=message["status"])
             message = {**message, "headers": [*message["headers"], *self._extra(message)]}
         elif message["type"] == "http.response.body":
-            if not self._has_body:
-                message = {**message, "body": b""}
             self._bytes += len(message.get("body", b""))
             self._told.add(bytes=self._bytes)
         await self._send(message)

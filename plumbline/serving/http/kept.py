@@ -47,7 +47,5 @@ def is_known(tag: str, header: str) -> bool:
     """Tell whether a client has the answer already, by its If-None-Match."""
     if not header:
         return False
-    if header.strip() == "*":
-        return True
     known = (text.strip().removeprefix("W/") for text in header.split(","))
     return f'"{tag}"' in known

@@ -107,37 +107,3 @@ def test_what_is_nowhere_is_a_problem(ann):
         found = ann.get(path)
         assert (found.status_code, found.json()["code"]) == (status, code)
     assert ann.delete("/query").status_code == 405
-
-
-def test_every_method_of_an_address_is_named(ann):
-    for path, allowed in (
-        ("/query", "GET, HEAD, POST"),
-        ("/metrics", "GET, HEAD"),
-        ("/metrics/x", "GET, HEAD"),
-    ):
-        assert ann.delete(path).headers["allow"] == allowed
-
-
-@pytest.mark.parametrize(
-    "path", ["/query?metrics=orders", "/metrics", "/metrics/orders", "/health", "/metrics/x"]
-)
-def test_head_tells_what_get_does_without_its_body(ann, path):
-    asked, told = ann.get(path), ann.head(path)
-    assert told.status_code == asked.status_code
-    assert told.content == b""
-    names = ("content-length", "content-type", "etag", "plumbline-publication")
-    assert [told.headers.get(name) for name in names] == [asked.headers.get(name) for name in names]
-
-
-@pytest.mark.parametrize(
-    "path", ["/quality?x=1", "/metrics/orders?x=1", "/version?x=1", "/metrics?level=foo", "/metrics?x=1"]
-)
-def test_parameters_that_mean_nothing_are_refused(ann, path):
-    found = ann.get(path)
-    assert (found.status_code, found.json()["code"]) == (422, "bad-parameter")
-
-
-def test_an_unknown_level_is_told_with_those_there_are(ann):
-    assert "'strategic', 'process' or 'operational'" in ann.get("/metrics?level=foo").text
-    listed = ann.get("/metrics?level=process").json()["metrics"]
-    assert {each["level"] for each in listed} <= {"process"}

@@ -168,21 +168,6 @@ def test_a_problem_says_what_to_do(ann):
     assert "`GET /metrics`" in ann.get("/query", params={"metrics": "leads"}).json()["todo"]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        '{"metrics": ["orders"], "limit": 1, "limit": 2}',
-        '{"metrics": ["orders"], "metrics": ["net_sales"]}',
-        '{"metrics": ["orders"], "limit": true}',
-    ],
-)
-def test_a_body_that_could_mean_two_things_is_refused(ann, body):
-    found = ann.post("/query", content=body, headers={"content-type": "application/json"})
-    assert found.json()["code"] == "bad-parameter"
-    assert ann.post("/query?x=1", json={"metrics": ["orders"]}).json()["code"] == "bad-parameter"
-    assert ann.post("/query?format=csv", json={"metrics": ["orders"]}).status_code == 200
-
-
 def test_a_body_that_is_no_json_is_a_problem(ann):
     found = ann.post("/query", content=b"{", headers={"content-type": "application/json"})
     assert (found.status_code, found.json()["code"]) == (422, "bad-parameter")

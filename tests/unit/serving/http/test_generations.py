@@ -25,8 +25,6 @@ def test_an_answer_is_known_by_its_tag_until_the_next_publication(shop):
         known = {"if-none-match": first.headers["etag"]}
         again = client.get("/query", params=ASKED, headers=known)
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
-        any_answer = client.get("/query", params=ASKED, headers={"if-none-match": "*"})
-        assert (any_answer.status_code, any_answer.content) == (304, b"")
         assert "private" in first.headers["cache-control"]
         shop.change("UPDATE marts.order_lines SET net_amount = net_amount + 1")
         shop.publish()
