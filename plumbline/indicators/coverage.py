@@ -6,7 +6,7 @@ now and then are covered, too: the longest silence between two later rows, but f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -76,6 +76,12 @@ def data_from(definitions: Definitions, coverage: Coverage, metric: str) -> date
     return max((coverage[source] for source, _ in found if source in coverage), default=None)
 
 
+def first_day(definitions: Definitions, coverage: Coverage, metrics: Iterable[str]) -> date | None:
+    """Give the first day that the data of any of the metrics cover; None where that is unknown."""
+    counted = (source for name in metrics for source in _counted(definitions, definitions.metrics[name]))
+    return min((coverage[source] for source in counted if source in coverage), default=None)
+
+
 def uncovered_sql(definitions: Definitions, coverage: Coverage, metric: str, start: str, last: str) -> str:
     """Write whether the value of a period rests on days before the data; '' where it never does.
 
@@ -122,6 +128,16 @@ def _needs(definitions: Definitions, metric: Metric, start: str, last: str) -> I
         is_last = measure and measure.non_additive and measure.non_additive.choice == "max"
         if model and measure and begin and not is_last:
             yield Source(_table(model.relation), measure.time_dimension), begin
+
+
+def _counted(definitions: Definitions, metric: Metric) -> Iterator[Source]:
+    """Name the date columns of all that a metric counts, whichever days its values rest on."""
+    for item in metric.inputs:
+        yield from _counted(definitions, definitions.metrics[item.name])
+    for taken in metric.measures:
+        model, measure = definitions.model_of(taken.name), definitions.measure(taken.name)
+        if model and measure:
+            yield Source(_table(model.relation), measure.time_dimension)
 
 
 def _moved(item: MetricInput, start: str, last: str) -> tuple[str, str]:

@@ -177,7 +177,7 @@ class Company:
         """List the members of a dimension in order, as an Arrow table of one column.
 
         With `metrics`, the dimension is the one that these can be split by, and `metric_time` has the days
-        with a figure of one of them; otherwise `metric_time` is the whole calendar.
+        with a figure of one of them; otherwise all days from the first that the data of any metric cover.
         """
         return self._members(dimension, metrics, where, limit=_number(limit))
 

@@ -24,7 +24,7 @@ from plumbline.errors import LimitError
 from plumbline.project import Home
 from plumbline.publication import Publication, Shelf
 from plumbline.serving import library
-from plumbline.serving.answer import Answer, AnswerColumn, Cut
+from plumbline.serving.answer import Answer, AnswerColumn, Cut, whole_day
 from plumbline.serving.at_once import NO_CONNECTION
 from plumbline.serving.deadlines import DEADLINES
 from plumbline.serving.door import answer
@@ -338,7 +338,10 @@ class Visit:
         """List the members of a dimension that the role sees, in order, at most as many as the limit."""
         sql = library.values_sql(self._source, dimension, metrics, limit=limits.rows, words=self.words)
         with self._timed(limits.seconds):
-            return [value for (value,) in self._source.connection.execute(sql).fetchall()]
+            cursor = self._source.connection.execute(sql)
+            ((name, *_),) = cursor.description
+            found = [value for (value,) in cursor.fetchall()]
+        return list(map(whole_day, found)) if library.is_period(name) else found
 
     def saved_queries(self) -> list[dict[str, Any]]:
         """List the published wide tables: name, label, label_zh, metrics, by, rows."""

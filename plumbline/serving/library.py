@@ -9,7 +9,7 @@ from typing import Any
 from plumbline.compiler import compile
 from plumbline.definitions import METRIC_TIME, GroupBy, SavedQuery, loaded
 from plumbline.errors import DefinitionError
-from plumbline.indicators.coverage import data_from, read_coverage
+from plumbline.indicators.coverage import data_from, first_day, read_coverage
 from plumbline.indicators.sight import Days, in_months, together
 from plumbline.publication.sql import identifier, tables_of
 from plumbline.serving.answer import whole_day
@@ -104,6 +104,20 @@ def held_days(holds: Iterable[Mapping[str, Any]]) -> Days:
     )
 
 
+def of_domain(entries: list[dict[str, Any]], domain: str) -> list[dict[str, Any]]:
+    """Give the metrics of a domain, where one is asked for; DefinitionError where none is of it."""
+    wanted = domain.strip().casefold()
+    found = [entry for entry in entries if not wanted or str(entry["domain"] or "").casefold() == wanted]
+    if wanted and not found:
+        known = sorted({entry["domain"] for entry in entries if entry["domain"]})
+        raise DefinitionError(
+            f"unknown domain {domain!r}",
+            todo=f"Possible: {', '.join(map(repr, known))}." if known else "",
+            code="unknown-domain",
+        )
+    return found
+
+
 def list_dimensions(
     source: Source, metrics: Sequence[str], words: Vocabulary | None = None
 ) -> list[dict[str, Any]]:
@@ -161,7 +175,8 @@ def values_sql(
 ) -> str:
     """Write SQL for the members of a dimension that meet the conditions, or for the first and the last.
 
-    The time of metrics has the periods in which one of them has a figure.
+    The time of metrics has the periods in which one of them has a figure; without metrics, those from the
+    first day on that the data of any metric cover: the calendar begins with the earliest date of all.
     """
     vocabulary = words or Vocabulary(loaded(source.manifest))
     names = [vocabulary.metric(text) for text in metrics]
@@ -174,6 +189,8 @@ def values_sql(
         return _values_seen_sql(source, item, asked, conditions, limit, ends)
     if names and item.name == METRIC_TIME:
         return _values_seen_sql(source, item, names, conditions, limit, ends)
+    if item.name == METRIC_TIME:
+        conditions += _since_the_data_begin(source, vocabulary)
     query = {
         "group_by": [item.column],
         "where": conditions,
@@ -182,6 +199,13 @@ def values_sql(
         "min_max_only": ends,
     }
     return compile(source.manifest, query)
+
+
+def _since_the_data_begin(source: Source, vocabulary: Vocabulary) -> list[str]:
+    """Write the condition that leaves out the days before there is anything that the role sees."""
+    coverage = read_coverage(source.connection, source.library)
+    first = first_day(vocabulary.definitions, coverage, vocabulary.known)
+    return [vocabulary.where(f"{METRIC_TIME} >= '{first}'", ())] if first else []
 
 
 def _values_seen_sql(

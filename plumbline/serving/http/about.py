@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -13,6 +13,7 @@ from plumbline import __version__
 from plumbline.errors import StorageError
 from plumbline.serving.desk import Visit
 from plumbline.serving.http.served import Served, written
+from plumbline.serving.http.strict import only
 from plumbline.serving.http.work import Job
 
 
@@ -35,7 +36,9 @@ def add_health(router: APIRouter, served: Served, described: Mapping[str, Any]) 
 def add_version(router: APIRouter, served: Served, described: Mapping[str, Any]) -> None:
     """Add /version."""
 
-    @router.get("/version", summary="Tell what answers", **described["version"])
+    @router.get(
+        "/version", summary="Tell what answers", dependencies=[Depends(only())], **described["version"]
+    )
     async def version(request: Request) -> Response:
         def work(visit: Visit) -> Any:
             publication = visit.publication

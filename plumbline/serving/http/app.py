@@ -10,21 +10,22 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from plumbline import __version__
 from plumbline.errors import PlumblineError, UsageError
 from plumbline.serving.http.about import add_health, add_version
-from plumbline.serving.http.asked import LISTS
 from plumbline.serving.http.catalogue import add_catalogue
 from plumbline.serving.http.direct import Direct
 from plumbline.serving.http.document import add_document, described_routes
 from plumbline.serving.http.evidence import add_evidence
 from plumbline.serving.http.figures import add_query
 from plumbline.serving.http.guard import Application, Guard
+from plumbline.serving.http.head import Head
 from plumbline.serving.http.identity import OperatorGate, identified
 from plumbline.serving.http.problems import PROBLEM, headers_of, problem_bytes, status_of
 from plumbline.serving.http.served import Served
+from plumbline.serving.http.strict import NO_SUCH, require_once
 from plumbline.serving.request_log import RequestLog
 
 _ABOUT = (
@@ -48,7 +49,7 @@ def build(served: Served, mounts: Mapping[str, Application] | None = None) -> Fa
     needs_token = not isinstance(served.gate, OperatorGate)
     described = described_routes(needs_token)
     open_to_all = APIRouter()
-    identified = APIRouter(dependencies=[Depends(_identify(served)), Depends(_once)])
+    identified = APIRouter(dependencies=[Depends(_identify(served)), Depends(require_once)])
     add_health(open_to_all, served, described)
     add_query(identified, served, described["query"])
     add_catalogue(identified, served, described)
@@ -58,6 +59,7 @@ def build(served: Served, mounts: Mapping[str, Application] | None = None) -> Fa
     app.include_router(identified)
     for path, inner in (mounts or {}).items():
         app.router.routes.append(Route(path, inner, include_in_schema=False))
+    app.add_middleware(Head, mounted=tuple(mounts or ()))
     _add_errors(app)
     add_document(app, needs_token)
     return app
@@ -76,19 +78,6 @@ def _identify(served: Served) -> Any:
     return identify
 
 
-async def _once(request: Request) -> None:
-    """Refuse a parameter that stands twice and is no list: one of its values would be passed over."""
-    names = [name for name, _ in request.query_params.multi_items() if name not in LISTS]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(
-                "the parameter stands more than once",
-                where=f"query {name}"[:200],
-                todo="Give it once.",
-                code="bad-parameter",
-            )
-
-
 def _add_errors(app: FastAPI) -> None:
     """Tell every error as a problem."""
 
@@ -104,7 +93,21 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def told_http(request: Request, error: HTTPException) -> Response:
         found = _http_error(request, error)
-        return _problem(request, found, error.status_code, dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_methods(request))
+        return _problem(request, found, error.status_code, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Name the methods of an address; each route knows only its own."""
+    routes = request.app.router.routes
+    found = [
+        method
+        for method in ("GET", "POST")
+        if any(route.matches({**request.scope, "method": method})[0] == Match.FULL for route in routes)
+    ]
+    return [*found, *(["HEAD"] if "GET" in found else [])]
 
 
 def _problem(
@@ -130,7 +133,7 @@ def _mistake(request: Request, error: RequestValidationError) -> PlumblineError:
         )
     place = ".".join(str(part) for part in first["loc"] if part not in ("query", "body", "path"))
     if first["type"] == "extra_forbidden":
-        what, todo = "there is no such parameter", "GET /openapi.json names them all."
+        what, todo = NO_SUCH
     else:
         what, todo = str(first["msg"]).removeprefix("Value error, "), ""
     where = f"{first['loc'][0]} {place}".strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -23,6 +23,7 @@ Condition = Annotated[str, Field(max_length=_LONGEST_CONDITION, pattern=_NO_CONT
 Day = Annotated[str, Field(max_length=20, pattern=_NO_CONTROLS)]
 Grain = Literal["day", "week", "month", "quarter", "year"]
 Format = Literal["json", "csv", "arrow"]
+Level = Literal["strategic", "process", "operational"]
 
 
 class _Strict(BaseModel):
@@ -72,6 +73,14 @@ class QuestionAsked(_Strict):
         default=None, description="Put another period's figures and the change beside.", examples=["year-ago"]
     )
 
+    @field_validator("limit", mode="before")
+    @classmethod
+    def _is_number(cls, limit: Any) -> Any:
+        """Refuse what Python alone takes for a number: true is none in JSON."""
+        if isinstance(limit, bool):
+            raise ValueError("Input should be a valid integer")
+        return limit
+
     def question(self) -> Question:
         """Give the question that the query door takes."""
         return Question(
@@ -118,7 +127,7 @@ class MetricsAsked(Page):
         examples=["sales"],
     )
     domain: Name = Field(default="", description="Of this domain only.", examples=["sales"])
-    level: Name = Field(default="", description="Of this level: strategic, process or operational.")
+    level: Level | None = Field(default=None, description="Of this level only.")
     available: bool | None = Field(default=None, description="Only those with, or without, data.")
 
 

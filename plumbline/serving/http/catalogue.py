@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +14,8 @@ from plumbline.definitions import Governance
 from plumbline.serving.desk import Limits, Visit
 from plumbline.serving.http.asked import DimensionsAsked, MetricsAsked, TreeAsked, ValuesAsked
 from plumbline.serving.http.served import Served, lookout, written
+from plumbline.serving.http.strict import only
+from plumbline.serving.library import of_domain
 
 Named = Annotated[str, Path(max_length=200, description="Name, label or synonym.", examples=["net_sales"])]
 _SEARCHED = ("name", "label", "label_zh", "domain")
@@ -30,7 +32,12 @@ def add_catalogue(router: APIRouter, served: Served, described: Mapping[str, Any
 
         return await served.reply(request, repr(asked), work)
 
-    @router.get("/metrics/{name}", summary="Tell what a metric means", **described["metric"])
+    @router.get(
+        "/metrics/{name}",
+        summary="Tell what a metric means",
+        dependencies=[Depends(only())],
+        **described["metric"],
+    )
     async def metric(request: Request, name: Named) -> Response:
         def work(visit: Visit) -> Any:
             return written({**served.envelope(visit), "metric": visit.show(name)})
@@ -66,9 +73,8 @@ def _found(visit: Visit, asked: MetricsAsked) -> list[dict[str, Any]]:
     words = _folded(asked.search).split()
     return [
         entry
-        for entry in visit.metrics()
-        if (not asked.domain or entry["domain"] == asked.domain)
-        and (not asked.level or entry["level"] == asked.level)
+        for entry in of_domain(visit.metrics(), asked.domain)
+        if (not asked.level or entry["level"] == asked.level)
         and asked.available in (None, entry["available"])
         and _has(words, entry, visit.words.definitions.metrics[entry["name"]].governance)
     ]

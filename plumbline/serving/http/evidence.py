@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +16,7 @@ from plumbline.serving.http.asked import AlertsAsked, FigureAsked, Page, Targets
 from plumbline.serving.http.catalogue import Named
 from plumbline.serving.http.identity import Asker
 from plumbline.serving.http.served import Auditor, Served, lookout, require_evidence, written
+from plumbline.serving.http.strict import only
 
 
 def add_evidence(router: APIRouter, served: Served, described: Mapping[str, Any]) -> None:
@@ -38,7 +39,12 @@ def add_evidence(router: APIRouter, served: Served, described: Mapping[str, Any]
 
         return await served.reply(request, repr(asked), work)
 
-    @router.get("/quality", summary="Tell which figures are not certified, and why", **described["quality"])
+    @router.get(
+        "/quality",
+        summary="Tell which figures are not certified, and why",
+        dependencies=[Depends(only())],
+        **described["quality"],
+    )
     async def quality(request: Request) -> Response:
         asker: Asker = request.state.asker
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,6 +24,7 @@ from plumbline.serving.http.answers import (
 )
 from plumbline.serving.http.asked import Format, QuestionAsked, QuestionParameters
 from plumbline.serving.http.served import Served
+from plumbline.serving.http.strict import only, require_keys_once
 from plumbline.serving.resolve import Question
 
 
@@ -35,7 +36,14 @@ def add_query(router: APIRouter, served: Served, described: dict[str, Any]) -> N
         asking = Asking.of(asked.question(), request.headers.get("accept", ""), asked.format or "")
         return await asking.answered(served, request)
 
-    @router.post("/query", summary="Ask for figures, with the question as the body", **described)
+    strict = [Depends(only("format")), Depends(require_keys_once)]
+
+    @router.post(
+        "/query",
+        summary="Ask for figures, with the question as the body",
+        dependencies=strict,
+        **described,
+    )
     async def ask_by_body(
         request: Request,
         asked: QuestionAsked,

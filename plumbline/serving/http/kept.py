@@ -43,8 +43,13 @@ def tag_of(*parts: str) -> str:
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:32]
 
 
+def is_any(header: str) -> bool:
+    """Tell whether a client wants no answer that there is, whichever that be: If-None-Match: *."""
+    return header.strip() == "*"
+
+
 def is_known(tag: str, header: str) -> bool:
-    """Tell whether a client has the answer already, by its If-None-Match."""
+    """Tell whether a client has the answer of a tag already, by its If-None-Match."""
     if not header:
         return False
     known = (text.strip().removeprefix("W/") for text in header.split(","))

@@ -19,7 +19,7 @@ from plumbline.serving.at_once import NotAtOnce
 from plumbline.serving.desk import Desk, Visit
 from plumbline.serving.http.answers import MEDIA, Written, exact_json
 from plumbline.serving.http.identity import Asker, Gate
-from plumbline.serving.http.kept import Kept, Ready, is_known, tag_of
+from plumbline.serving.http.kept import Kept, Ready, is_any, is_known, tag_of
 from plumbline.serving.http.work import Job, Workers
 from plumbline.serving.least_used import KeptOf
 from plumbline.serving.lookout import Lookout
@@ -66,6 +66,11 @@ class _Asked:
     keep: bool
     names: Named
     _tag: tuple[str, str] = ("", "")
+
+    @property
+    def known(self) -> str:
+        """What the client says that it has."""
+        return self.request.headers.get("if-none-match", "")
 
     def tag(self, visit: Visit) -> str:
         """Give the tag of the answer, which is worked out once for a generation."""
@@ -149,10 +154,14 @@ class Served:
         """Do the work, unless the client has the answer already."""
         known = self._names_in(visit, asked.names)
         asked.told.add(publication=visit.publication.publication_id, **known)
-        if is_known(tag, asked.request.headers.get("if-none-match", "")):
+        if is_known(tag, asked.known):
             asked.told.add(cached=True)
             return _not_modified(tag)
         written = asked.work(visit)
+        # Only now it is sure that there is an answer.
+        if is_any(asked.known):
+            asked.told.add(cached=False)
+            return _not_modified(tag)
         asked.told.add(cached=False, rows=written.rows)
         named = {**_headers(tag), **publication_headers(visit.publication), **written.headers}
         if written.pieces:
@@ -198,7 +207,7 @@ class Served:
 def _known_answer(asked: _Asked, ready: Ready, tag: str) -> Response:
     """Give an answer that is kept, or say that the client has it already."""
     asked.told.add(cached=True, **ready.told)
-    if is_known(tag, asked.request.headers.get("if-none-match", "")):
+    if is_any(asked.known) or is_known(tag, asked.known):
         asked.told.add(rows=None)
         return _not_modified(tag)
     return ready.response

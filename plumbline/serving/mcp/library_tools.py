@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from plumbline.serving.library import of_domain
 from plumbline.serving.mcp import arguments as given
 from plumbline.serving.mcp import results
 from plumbline.serving.mcp.cells import cell, text
@@ -34,7 +35,8 @@ def search_metrics(room: Room, asked: given.SearchMetrics) -> results.MetricList
 def list_metrics(room: Room, asked: given.ListMetrics) -> results.MetricList:
     """List metrics by domain and name."""
     known = room.visit.words.known
-    entries = [entry for entry in room.visit.metrics() if _is_asked_for(entry, asked)]
+    of_it = of_domain(room.visit.metrics(), asked.domain or "")
+    entries = [entry for entry in of_it if _is_asked_for(entry, asked)]
     page = entries[asked.offset : asked.offset + asked.limit]
     metrics = [_entry(entry, known[entry["name"]].description) for entry in page]
     last = asked.offset + len(page)
@@ -49,11 +51,8 @@ def list_metrics(room: Room, asked: given.ListMetrics) -> results.MetricList:
 
 
 def _is_asked_for(entry: Mapping[str, Any], asked: given.ListMetrics) -> bool:
-    return (
-        (asked.domain is None or entry["domain"] == asked.domain.strip().lower())
-        and (asked.level is None or entry["level"] == asked.level)
-        and (entry["available"] or not asked.available_only)
-    )
+    right_level = asked.level is None or entry["level"] == asked.level
+    return right_level and (entry["available"] or not asked.available_only)
 
 
 def _entry(entry: Mapping[str, Any], description: str, score: float | None = None) -> results.MetricEntry:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.unit.serving.http.conftest import asking, running
+
 
 @pytest.fixture(scope="module")
 def eve(served):
@@ -107,3 +109,23 @@ def test_what_is_nowhere_is_a_problem(ann):
         found = ann.get(path)
         assert (found.status_code, found.json()["code"]) == (status, code)
     assert ann.delete("/query").status_code == 405
+
+
+def test_days_are_listed_from_the_first_that_there_is_something_of(begun):
+    """The calendar begins earlier: with whichever date is the earliest of all."""
+    ((began, ends),) = begun.sql("SELECT min(date_day), max(date_day) FROM marts.time_spine_daily")
+    with asking(begun.home) as client:
+        days = client.get("/dimensions/metric_time/values?limit=1000").json()["values"]
+        months = client.get("/dimensions/metric_time__month/values").json()["values"]
+    assert str(began) < days[0] == "2025-01-10"
+    assert days[-1] == str(ends)
+    assert months[0] == "2025-01-01"
+
+
+def test_days_begin_with_what_the_role_sees(begun):
+    begun.change("INSERT INTO candidates.coverage VALUES ('leads', 'created_date', DATE '2025-01-05')")
+    begun.publish()
+    with running(begun.home) as server, server.client("bob") as bob, server.client("ann") as ann:
+        path = "/dimensions/metric_time/values?limit=1"
+        assert bob.get(path).json()["values"] == ["2025-01-10"]
+        assert ann.get(path).json()["values"] == ["2025-01-05"]

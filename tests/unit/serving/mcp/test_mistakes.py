@@ -98,3 +98,9 @@ def test_an_unknown_resource_or_prompt_says_what_there_is(desk):
         conversation(desk, lambda client: client.get_prompt("nothing", {}))
     with pytest.raises(MCPError, match="needs metric"):
         conversation(desk, lambda client: client.get_prompt("why_did_it_move", {}))
+
+
+def test_a_domain_that_there_is_not_names_those_that_there_are(agent):
+    told = mistake(agent("list_metrics", domain="sky"))
+    assert told["code"] == "unknown-domain"
+    assert "'sales'" in str(told)

@@ -1,0 +1,55 @@
+"""What is refused before a request is read: what stands twice, and what no route knows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+
+from plumbline.errors import UsageError
+from plumbline.serving.http.asked import LISTS
+
+NO_SUCH = ("there is no such parameter", "GET /openapi.json names them all.")
+
+
+async def require_once(request: Request) -> None:
+    """Refuse a parameter that stands twice and is no list: one of its values would be passed over."""
+    names = [name for name, _ in request.query_params.multi_items() if name not in LISTS]
+    for name in names:
+        if names.count(name) > 1:
+            raise _refused("the parameter stands more than once", f"query {name}", "Give it once.")
+
+
+def only(*names: str) -> Callable[[Request], Awaitable[None]]:
+    """Give what refuses all parameters but these."""
+
+    async def require_known(request: Request) -> None:
+        for name in request.query_params:
+            if name not in names:
+                what, todo = NO_SUCH
+                raise _refused(what, f"query {name}", todo)
+
+    return require_known
+
+
+async def require_keys_once(request: Request) -> None:
+    """Refuse a body in which a key stands twice: readers of JSON differ in which value counts."""
+
+    def kept(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        for name in names:
+            if names.count(name) > 1:
+                raise _refused("the key stands more than once", f"body {name}", "Give it once.")
+        return dict(pairs)
+
+    try:
+        json.loads(await request.body() or b"null", object_pairs_hook=kept)
+    except (ValueError, RecursionError):
+        # What is no JSON is refused where the body is read.
+        return
+
+
+def _refused(what: str, where: str, todo: str) -> UsageError:
+    return UsageError(what, where=where[:200], todo=todo, code="bad-parameter")
