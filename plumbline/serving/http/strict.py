@@ -19,7 +19,7 @@ async def require_once(request: Request) -> None:
     names = [name for name, _ in request.query_params.multi_items() if name not in LISTS]
     for name in names:
         if names.count(name) > 1:
-            raise _refused("the parameter stands more than once", f"query {name}", "Give it once.")
+            raise _bad("the parameter stands more than once", f"query {name}", "Give it once.")
 
 
 def only(*names: str) -> Callable[[Request], Awaitable[None]]:
@@ -29,7 +29,7 @@ def only(*names: str) -> Callable[[Request], Awaitable[None]]:
         for name in request.query_params:
             if name not in names:
                 what, todo = NO_SUCH
-                raise _refused(what, f"query {name}", todo)
+                raise _bad(what, f"query {name}", todo)
 
     return require_known
 
@@ -41,7 +41,7 @@ async def require_keys_once(request: Request) -> None:
         names = [name for name, _ in pairs]
         for name in names:
             if names.count(name) > 1:
-                raise _refused("the key stands more than once", f"body {name}", "Give it once.")
+                raise _bad("the key stands more than once", f"body {name}", "Give it once.")
         return dict(pairs)
 
     try:
@@ -51,5 +51,5 @@ async def require_keys_once(request: Request) -> None:
         return
 
 
-def _refused(what: str, where: str, todo: str) -> UsageError:
+def _bad(what: str, where: str, todo: str) -> UsageError:
     return UsageError(what, where=where[:200], todo=todo, code="bad-parameter")
