@@ -54,7 +54,10 @@ class Identity:
 
 
 class Verifier:
-    """Checks tokens by the provider's keys; keys of a URL are fetched again when they are old."""
+    """Checks tokens by the provider's keys.
+
+    Keys of a file are read again when it is another, keys of a URL when they are old.
+    """
 
     def __init__(
         self,
@@ -69,6 +72,8 @@ class Verifier:
         self._keys: dict[str, Any] = {}
         self._read_at: float | None = None
         self._tried_at: float | None = None
+        self._file = settings.key_file or settings.jwks_file
+        self._stamp: object = None
 
     def prepare(self) -> None:
         """Read the keys, so that a mistake shows when the server starts."""
@@ -128,8 +133,13 @@ class Verifier:
         return getattr(found, "key", found)
 
     def _should_fetch(self, number: object) -> bool:
-        """Tell whether keys of a URL are old, or lack one; nobody makes us ask the provider all the time."""
-        if not self._settings.jwks_url or not self._is_older(self._tried_at, _AGAIN):
+        """Tell whether a file is another, or keys of a URL are old, or lack one.
+
+        Nobody makes us ask the provider all the time.
+        """
+        if self._file:
+            return _stamp(self._file) != self._stamp
+        if not self._is_older(self._tried_at, _AGAIN):
             return False
         return self._is_older(self._read_at, _FRESH) or self._find(number) is None
 
@@ -142,21 +152,39 @@ class Verifier:
         return at is None or self._clock() - at > seconds
 
     def _read(self) -> None:
-        """Read the keys; where a URL cannot be reached, those that are known are kept."""
-        settings = self._settings
+        """Read the keys; where they cannot be read again, those that are known are kept."""
         self._tried_at = self._clock()
-        if settings.key_file:
-            self._keys = {"": _public_key(settings.key_file)}
-        elif settings.jwks_file:
-            self._keys = _key_set(_text_of(settings.jwks_file), str(settings.jwks_file))
-        else:
-            try:
-                self._keys = _key_set(self._fetch(settings.jwks_url), settings.jwks_url)
-            except (OSError, ConfigurationError) as error:
-                if not self._keys:
-                    raise _no_keys(settings.jwks_url, str(error)) from None
-                return
+        # Taken before the file is read: what is written meanwhile is read next time.
+        stamp = _stamp(self._file) if self._file else None
+        try:
+            self._keys = self._there()
+        except ConfigurationError:
+            if not self._keys:
+                raise
+            return
+        self._stamp = stamp
         self._read_at = self._clock()
+
+    def _there(self) -> dict[str, Any]:
+        """Give the keys that there are now."""
+        settings = self._settings
+        if settings.key_file:
+            return {"": _public_key(settings.key_file)}
+        if settings.jwks_file:
+            return _key_set(_text_of(settings.jwks_file), str(settings.jwks_file))
+        try:
+            return _key_set(self._fetch(settings.jwks_url), settings.jwks_url)
+        except OSError as error:
+            raise _no_keys(settings.jwks_url, str(error)) from None
+
+
+def _stamp(path: Path) -> object:
+    """Give what differs when a file is another; None where it cannot be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _key_set(text: str, where: str) -> dict[str, Any]:

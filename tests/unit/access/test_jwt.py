@@ -210,3 +210,35 @@ def test_secrets_and_nonsense_are_no_keys(tmp_path):
         (tmp_path / "keys.json").write_text(text, encoding="utf-8")
         with pytest.raises(ConfigurationError, match="keys"):
             Verifier(JwtSettings(ISSUER, (AUDIENCE,), jwks_file=tmp_path / "keys.json")).prepare()
+
+
+def test_a_key_that_is_put_into_the_file_is_taken_and_one_that_is_gone_is_not(keys, tmp_path):
+    """Without a restart: a key whose secret is known to others has to end at once."""
+    path = tmp_path / "keys.json"
+    path.write_text(jwks({"RS256": keys["RS256"]}), encoding="utf-8")
+    verifier = Verifier(JwtSettings(ISSUER, (AUDIENCE,), jwks_file=path))
+    assert verifier.check(signed(keys)).account == "ann"
+    assert refused(verifier, signed(keys, "ES256")) == "bad-token"
+    path.write_text(jwks({"ES256": keys["ES256"]}), encoding="utf-8")
+    assert verifier.check(signed(keys, "ES256")).account == "ann"
+    assert refused(verifier, signed(keys)) == "bad-token"
+
+
+def test_known_keys_outlive_a_file_that_is_half_written(keys, tmp_path):
+    path = tmp_path / "keys.json"
+    path.write_text(jwks({"RS256": keys["RS256"]}), encoding="utf-8")
+    verifier = Verifier(JwtSettings(ISSUER, (AUDIENCE,), jwks_file=path))
+    verifier.prepare()
+    path.write_text(jwks(keys)[:100], encoding="utf-8")
+    assert verifier.check(signed(keys)).account == "ann"
+    path.write_text(jwks(keys), encoding="utf-8")
+    assert verifier.check(signed(keys, "ES256")).account == "ann"
+
+
+def test_a_pem_file_is_read_again_when_it_is_another(keys, tmp_path):
+    path = tmp_path / "key.pem"
+    path.write_bytes(pem(private_key("RS256")))
+    verifier = Verifier(JwtSettings(ISSUER, (AUDIENCE,), key_file=path))
+    assert refused(verifier, signed(keys)) == "bad-token"
+    path.write_bytes(pem(keys["RS256"]))
+    assert verifier.check(signed(keys)).account == "ann"
