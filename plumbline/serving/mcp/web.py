@@ -23,6 +23,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _WHO, _LOG = "plumbline.principal", "plumbline"
 _MOST_BYTES = 256 * 1024
+# What JSON-RPC leaves to servers; the protocol itself takes -32020 and beyond.
+_REFUSED = -32010
 _FORBIDDEN = ("not-in-scope", "not-its-role", "not-in-role", "cross-site")
 
 
@@ -133,13 +135,18 @@ def _security(hosts: Sequence[str]) -> TransportSecuritySettings:
 
 
 async def _refuse(send: Send, error: PlumblineError) -> None:
-    told = {"error": error.code, "error_description": error.what, "todo": error.todo}
-    body = json.dumps(told, ensure_ascii=False).encode()
+    """Refuse in the protocol's own form: what else stands there clients do not show."""
+    message = " ".join(filter(None, (f"{error.what} [{error.code}]", error.todo)))
+    told = {"code": error.code, "what": error.what, "todo": error.todo}
+    refused = {"code": _REFUSED, "message": message, "data": told}
+    body = json.dumps({"jsonrpc": "2.0", "id": None, "error": refused}, ensure_ascii=False).encode()
+    known = "" if error.code == "no-token" else ', error="invalid_token"'
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        (b"www-authenticate", b'Bearer realm="plumbline"'),
     ]
     status = 403 if error.code in _FORBIDDEN else 401
+    if status == 401:
+        headers.append((b"www-authenticate", f'Bearer realm="plumbline"{known}'.encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 import uvicorn
+from mcp import MCPError
 from starlette.applications import Starlette
 from starlette.routing import Route
 
@@ -127,7 +128,7 @@ def test_who_does_not_show_a_token_is_refused(address, headers):
     refused = httpx.post(address, json=body, headers=headers)
     assert refused.status_code == 401
     assert refused.headers["www-authenticate"].startswith("Bearer")
-    assert refused.json()["error"] == "bad-token"
+    assert refused.json()["error"]["data"]["code"] == "bad-token"
 
 
 def test_a_body_that_is_too_large_is_refused(address):
@@ -179,3 +180,24 @@ def test_a_server_mounts_the_app_with_what_it_serves(desk):
     served.desk = desk
     with serving(Starlette(routes=[Route("/mcp", mount(served))])) as address:
         assert figures(ask(address, "any", total))["row_count"] == 1
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_who_is_refused_reads_why_through_the_client(address, mode):
+    with pytest.raises(BaseException) as refused:  # noqa: PT011 - the client wraps it in groups
+        ask(address, "forged", total, mode)
+    found = refused.value
+    while isinstance(found, BaseExceptionGroup):
+        (found,) = found.exceptions
+    assert "the token is not known [bad-token]" in str(found)
+
+
+def test_a_token_that_ends_during_a_conversation_is_told_so(address, monkeypatch):
+    async def talk(client):
+        assert not (await total(client)).is_error
+        monkeypatch.delitem(TOKENS, "Bearer online")
+        with pytest.raises(MCPError, match="bad-token"):
+            await total(client)
+        return True
+
+    assert ask(address, "online", talk)
