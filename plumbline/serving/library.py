@@ -183,13 +183,15 @@ def values_sql(
     item = vocabulary.group_by(dimension, names)
     _require_reachable(vocabulary, names, item)
     conditions = [vocabulary.where(text, ()) for text in where]
-    if vocabulary.sight.is_limited:
+    # Which days there are tells nothing of rows.
+    is_calendar = item.name == METRIC_TIME and not names
+    if vocabulary.sight.is_limited and not is_calendar:
         asked = [next(iter(names), "") or _first_split_by(vocabulary, item)]
         conditions += vocabulary.sight.limits(asked)
         return _values_seen_sql(source, item, asked, conditions, limit, ends)
-    if names and item.name == METRIC_TIME:
+    if item.name == METRIC_TIME and not is_calendar:
         return _values_seen_sql(source, item, names, conditions, limit, ends)
-    if item.name == METRIC_TIME:
+    if is_calendar:
         conditions += _since_the_data_begin(source, vocabulary)
     query = {
         "group_by": [item.column],

@@ -129,3 +129,14 @@ def test_days_begin_with_what_the_role_sees(begun):
         path = "/dimensions/metric_time/values?limit=1"
         assert bob.get(path).json()["values"] == ["2025-01-10"]
         assert ann.get(path).json()["values"] == ["2025-01-05"]
+
+
+def test_a_role_of_some_rows_lists_days_too(begun):
+    with running(begun.home) as server, server.client("eve") as eve:
+        months = eve.get("/dimensions/metric_time__month/values").json()
+        assert months["values"][0] == "2025-01-01"
+        own = eve.get("/dimensions/metric_time__month/values?metrics=net_sales").json()["values"]
+    expected = begun.sql("""
+        SELECT DISTINCT date_trunc('month', l.order_date)::DATE::VARCHAR
+        FROM marts.order_lines AS l JOIN marts.orders USING (order_id) WHERE channel = 'online' ORDER BY 1""")
+    assert own == [month for (month,) in expected]
