@@ -13,6 +13,7 @@ from plumbline.serving.resolve import Question
 _MOST_NAMES, _LONGEST_NAME, _LONGEST_CONDITION = 50, 200, 2_000
 _SEPARATOR = re.compile("[,，]")
 _DAY = "A day, week, month, quarter or year: 2026-01-31, 2026-W05, 2026-01, 2026-Q1, 2026."
+_ONE_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NO_CONTROLS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
 
 # Parameters that may stand more than once.
@@ -169,6 +170,14 @@ class TargetsAsked(Page):
     on: date | None = Field(
         default=None, description="Of periods that this day lies in; without it, of the as-of date."
     )
+
+    @field_validator("on", mode="before")
+    @classmethod
+    def _is_day(cls, on: Any) -> Any:
+        """Refuse a number: it would count seconds since 1970."""
+        if isinstance(on, str) and not _ONE_DAY.fullmatch(on):
+            raise ValueError("Input should be a day, as 2026-10-15")
+        return on
 
 
 class AlertsAsked(Page):

@@ -25,6 +25,7 @@ _WHO, _LOG = "plumbline.principal", "plumbline"
 _MOST_BYTES = 256 * 1024
 # What JSON-RPC leaves to servers; the protocol itself takes -32020 and beyond.
 _REFUSED = -32010
+_BAD_REQUEST = -32600
 _FORBIDDEN = ("not-in-scope", "not-its-role", "not-in-role", "cross-site")
 
 
@@ -86,6 +87,9 @@ class McpApp:
             _log(scope, code=error.code)
             await _refuse(send, error)
             return
+        if scope["method"] != "POST":
+            await _only_post(send)
+            return
         scope[_WHO] = asker.principal
         if asker.principal:
             _log(scope, account=asker.principal.account, role=asker.principal.role, token=asker.token)
@@ -134,19 +138,30 @@ def _security(hosts: Sequence[str]) -> TransportSecuritySettings:
     )
 
 
+async def _only_post(send: Send) -> None:
+    """Refuse to hold a stream open for what the server begins: it begins nothing."""
+    told = {"code": _BAD_REQUEST, "message": "only POST is for this address"}
+    await _send_error(send, 405, told, [(b"allow", b"POST")])
+
+
 async def _refuse(send: Send, error: PlumblineError) -> None:
     """Refuse in the protocol's own form: what else stands there clients do not show."""
     message = " ".join(filter(None, (f"{error.what} [{error.code}]", error.todo)))
     told = {"code": error.code, "what": error.what, "todo": error.todo}
     refused = {"code": _REFUSED, "message": message, "data": told}
-    body = json.dumps({"jsonrpc": "2.0", "id": None, "error": refused}, ensure_ascii=False).encode()
+    if error.code in _FORBIDDEN:
+        await _send_error(send, 403, refused, [])
+        return
     known = "" if error.code == "no-token" else ', error="invalid_token"'
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    status = 403 if error.code in _FORBIDDEN else 401
-    if status == 401:
-        headers.append((b"www-authenticate", f'Bearer realm="plumbline"{known}'.encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await _send_error(
+        send, 401, refused, [(b"www-authenticate", f'Bearer realm="plumbline"{known}'.encode())]
+    )
+
+
+async def _send_error(
+    send: Send, status: int, error: Mapping[str, Any], headers: list[tuple[bytes, bytes]]
+) -> None:
+    body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error}, ensure_ascii=False).encode()
+    about = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*about, *headers]})
     await send({"type": "http.response.body", "body": body})

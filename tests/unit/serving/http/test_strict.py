@@ -110,3 +110,13 @@ def test_a_domain_of_which_a_role_sees_nothing_is_none_for_it(served):
         told = bob.get("/metrics?domain=marketing").json()
     assert told["code"] == "unknown-domain"
     assert "marketing" not in told["todo"]
+
+
+@pytest.mark.parametrize(
+    "on", ["1730419200", "0", "20261015", "2026-10", "2026-13-01", "2026-10-15T00:00:00"]
+)
+def test_a_day_is_written_as_one(ann, on):
+    """A number was taken for seconds since 1970."""
+    found = ann.get("/targets", params={"on": on})
+    assert (found.status_code, found.json()["where"]) == (422, "query on")
+    assert ann.get("/targets?on=2026-10-15").status_code == 200

@@ -201,3 +201,11 @@ def test_a_token_that_ends_during_a_conversation_is_told_so(address, monkeypatch
         return True
 
     assert ask(address, "online", talk)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD", "PUT"])
+def test_no_stream_is_held_open_for_what_never_comes(address, method):
+    """It would outlive its token, and a server that stops would wait for it."""
+    headers = {"authorization": "Bearer all", "accept": "text/event-stream"}
+    with httpx.stream(method, address, headers=headers, timeout=10) as found:
+        assert (found.status_code, found.headers["allow"]) == (405, "POST")
