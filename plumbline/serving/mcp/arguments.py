@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 
 def _several(value: Any) -> Any:
@@ -61,6 +61,14 @@ class Arguments(BaseModel):
     """What a tool takes; anything else is refused, so that no word is ignored without notice."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("limit", "offset", mode="before", check_fields=False)
+    @classmethod
+    def _is_number(cls, number: Any) -> Any:
+        """Refuse what Python alone takes for a number: true is none in JSON."""
+        if isinstance(number, bool):
+            raise ValueError("Input should be a valid integer")
+        return number
 
 
 class SearchMetrics(Arguments):

@@ -29,6 +29,7 @@ def asked(**more):
         (asked(group_by=["product__category"]), "bad-arguments", "by"),
         (asked(grain="fortnight"), "bad-arguments", "quarter"),
         (asked(limit=0), "bad-arguments", "limit"),
+        (asked(limit=True), "bad-arguments", "limit"),
         (asked(limit=100_000), "bad-arguments", "1000"),
         ({}, "bad-arguments", "metrics"),
     ],
