@@ -17,7 +17,7 @@ from plumbline.gate.cells import Cell, cells_in
 from plumbline.gate.waive import Waiver, waived
 from plumbline.indicators.library import edge_rows
 from plumbline.indicators.questions import all_questions
-from plumbline.indicators.sight import EVER, Days, day_after, day_before, few, seen_over, together
+from plumbline.indicators.sight import EVER, Days, day_after, day_before, few, sights_over, together
 from plumbline.lineage import Part
 from plumbline.quality import CheckResult
 
@@ -147,8 +147,7 @@ def decide(
     """Rule on `cells` by the checks that failed; `with_targets` names the metrics that have a target.
 
     `waivers` are those that count: what they cover is a warning that says so; of those that are `over` the
-    reason of a hold speaks. Without `dates` every check is
-    about all periods.
+    reason of a hold speaks. Without `dates` every check is about all periods.
     """
     scope = _Scope(cells, influence, definitions, frozenset(with_targets), dates)
     found: dict[Cell, list[_Found]] = {}
@@ -276,18 +275,20 @@ class _Scope:
 
     def _of_figures(self, check: CheckResult) -> dict[Cell, Days]:
         """Give the cells of metrics whose figures broke a rule, and of those that rest on these figures."""
-        assert check.metrics is not None
-        found: dict[str, Days] = {}
-        for metric in resting_on(self.definitions, check.metrics):
-            seen = (
-                seen_over(self.definitions, metric, name, few(check.spans[name]))
-                if name in check.spans
-                else EVER
-                for name in check.metrics
-                if metric in resting_on(self.definitions, [name])
-            )
-            found[metric] = together(each for days in seen for each in days)
+        found = dict.fromkeys(resting_on(self.definitions, check.metrics or ()), EVER)
+        if check.spans:
+            found = {metric: self._seen(metric, check) for metric in found}
         return {cell: found[cell.metric] for cell in self.cells if cell.metric in found}
+
+    def _seen(self, metric: str, check: CheckResult) -> Days:
+        """Give the days of the periods of a metric that see the figures that broke a rule."""
+        seen: list[tuple[date, date]] = []
+        for name, sights in sights_over(self.definitions, metric, check.metrics or ()).items():
+            if sights is None or name not in check.spans:
+                return EVER
+            days = few(check.spans[name])
+            seen += [each for sight in sights for each in sight.seen(days)]
+        return together(seen) or EVER
 
     def _of_metrics(self, metrics: Collection[str]) -> dict[Cell, Days]:
         return {cell: EVER for cell in self.cells if cell.metric in metrics}

@@ -79,16 +79,16 @@ class PuttingBack:
         was_there = all(key in known for key in keys)
         if was_there:
             self._add_rows(question, metrics, table, before, joined, known)
-        for name in metrics if was_there else ():
-            old = f"before.{quoted(name)}" if name in known else "waits.old_value"
-            self.con.execute(
-                f"UPDATE {table} AS now SET {quoted(name)} = TRY_CAST({old} AS {types[name]}),"
-                f" {quoted(name + VERDICT)} = 'held'"
-                f" FROM {before} AS before, temp.restated AS waits"
-                f" WHERE {joined} AND {_waits(question, 'before')} AND waits.metric = ?",
-                [name],
-            )
         for name in metrics:
+            if was_there:
+                old = f"before.{quoted(name)}" if name in known else "waits.old_value"
+                self.con.execute(
+                    f"UPDATE {table} AS now SET {quoted(name)} = TRY_CAST({old} AS {types[name]}),"
+                    f" {quoted(name + VERDICT)} = 'held'"
+                    f" FROM {before} AS before, temp.restated AS waits"
+                    f" WHERE {joined} AND {_waits(question, 'before')} AND waits.metric = ?",
+                    [name],
+                )
             # What came back from nothing is nothing until then, whether or not there was a row; a table that
             # was not published before has no row to put back.
             told = "waits.is_returned" if was_there else "true"

@@ -108,12 +108,13 @@ def edge_rows(definitions: Definitions) -> list[tuple[str, str, str]]:
     found = {
         (metric.name, child, role)
         for metric in definitions.metrics.values()
-        for child, role in _children(definitions, metric)
+        for child, role in inputs_of(definitions, metric)
     }
     return sorted(found)
 
 
-def _children(definitions: Definitions, metric: Metric) -> Iterator[tuple[str, str]]:
+def inputs_of(definitions: Definitions, metric: Metric) -> Iterator[tuple[str, str]]:
+    """Name the metrics that go into one, with the role of each."""
     if metric.type == "ratio":
         yield metric.numerator, "numerator"
         yield metric.denominator, "denominator"

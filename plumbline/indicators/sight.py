@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from plumbline.definitions import GRAINS, METRIC_TIME, Definitions, GroupBy, Metric, Window, parse_group_by
-from plumbline.indicators.library import ACCUMULATED, edge_rows
+from plumbline.indicators.library import ACCUMULATED, inputs_of
 from plumbline.indicators.questions import Question
 from plumbline.indicators.reads import columns_taken, mart_of, time_column
 
@@ -176,37 +176,35 @@ def sights_of(
     return Sights({mart: times for mart, times in found.items() if mart not in blind}, taken)
 
 
-def seen_over(definitions: Definitions, metric: str, other: str, days: Days) -> Days:
-    """Give the days of the periods of a metric that see figures of another one of some days.
+def sights_over(
+    definitions: Definitions, metric: str, others: Collection[str]
+) -> dict[str, list[Sight] | None]:
+    """Give how figures of a metric see those of others that go into it, by each way on which they do.
 
-    Those of itself are the same days; EVER where it is not known how one goes into the other.
+    None for one of which that is not known. Of its own figures a metric sees the same days.
     """
-    edges: dict[str, list[str]] = {}
-    for parent, child, role in edge_rows(definitions):
-        if role == ACCUMULATED:
-            edges.setdefault(parent, []).append(child)
-    sights = list(_over(definitions, edges, metric, other))
-    if not sights or None in sights:
-        return EVER
-    return together(each for sight in sights if sight for each in sight.seen(days))
+    found: dict[str, list[Sight] | None] = {}
+    for other, sight in _over(definitions, metric, Sight()):
+        if other in others:
+            known = found.setdefault(other, [])
+            if sight is None:
+                found[other] = None
+            elif known is not None and sight not in known:
+                known.append(sight)
+    return found
 
 
-def _over(
-    definitions: Definitions, accumulated: Mapping[str, Sequence[str]], metric: str, other: str
-) -> Iterator[Sight | None]:
-    """Give how figures of a metric see those of another, by each way on which these go into it."""
-    if metric == other:
-        yield Sight()
-        return
+def _over(definitions: Definitions, metric: str, sight: Sight | None) -> Iterator[tuple[str, Sight | None]]:
+    """Name a metric and all that go into it, with how the first one sees their figures."""
+    yield metric, sight
     defined = definitions.metrics[metric]
     for item in defined.inputs:
         moved = _shifted(item.offset_window, item.offset_to_grain)
-        for sight in _over(definitions, accumulated, item.name, other):
-            yield sight and sight.then(moved)
-    for child in accumulated.get(metric, ()):
-        own = _own(defined)
-        for sight in _over(definitions, accumulated, child, other):
-            yield sight and own and sight.then(own)
+        yield from _over(definitions, item.name, sight and moved.then(sight))
+    for child, role in inputs_of(definitions, defined):
+        if role == ACCUMULATED:
+            own = _own(defined)
+            yield from _over(definitions, child, sight and own and own.then(sight))
 
 
 def _facts(definitions: Definitions, metric: Metric, sight: Sight) -> Iterator[tuple[str, str, Sight | None]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -11,14 +10,13 @@ from plumbline.quality.context import StageContext
 from plumbline.quality.evidence import Evidence
 from plumbline.quality.expectation import Suite
 from plumbline.quality.indicators import MetricTotal
+from plumbline.quality.results import Days
 from plumbline.quality.rules import Rule
 from plumbline.quality.sql import column, table
 
 if TYPE_CHECKING:
     import duckdb
 
-Range = tuple[date, date]
-Spans = tuple[Range, ...]
 # So many metrics and periods are told apart; of more, all periods count.
 _MOST = 20_000
 # The column of a long candidate table that names the metric of a row.
@@ -31,7 +29,7 @@ _NAMED_BY = {
 
 def figures_in_doubt(
     con: duckdb.DuckDBPyConnection, suite: Suite, rule: Rule, context: StageContext
-) -> dict[str, Spans] | None:
+) -> dict[str, Days] | None:
     """Name the metrics of the rows that break a rule, each with the days of their periods.
 
     Without days all periods are in doubt. None where the rule does not tell metrics apart.
@@ -43,10 +41,10 @@ def figures_in_doubt(
         return None
     metric, offenders = found
     by_period = offenders.select(column(metric), column("period_start"), column("period_end")).distinct()
-    spans: dict[str, list[Range]] = {}
-    for name, *days in _rows(con, by_period.order_by("1", "2", "3").limit(_MOST)) or ():
+    spans: dict[str, list[tuple[Any, Any]]] = {}
+    for name, first, last in _rows(con, by_period.order_by("1", "2", "3").limit(_MOST)) or ():
         if name:
-            spans.setdefault(name, []).append((days[0], days[1]))
+            spans.setdefault(name, []).append((first, last))
     if 0 < sum(map(len, spans.values())) < _MOST:
         return {
             name: () if any(None in each for each in days) else tuple(days) for name, days in spans.items()

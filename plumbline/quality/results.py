@@ -15,6 +15,8 @@ from plumbline.quality.expectation import CRITICAL
 if TYPE_CHECKING:
     import duckdb
 
+# Ranges of days, both ends included.
+Days = tuple[tuple[date, date], ...]
 PASSED, FAILED, SKIPPED, ERROR = "passed", "failed", "skipped", "error"
 
 _TABLE = """
@@ -81,7 +83,7 @@ class CheckResult:
     touches: tuple[tuple[str, str], ...] = ()
     broken: str = ""
     metrics: tuple[str, ...] | None = None
-    spans: Mapping[str, tuple[tuple[date, date], ...]] = field(default_factory=dict)
+    spans: Mapping[str, Days] = field(default_factory=dict)
     about_age: bool = False
     waived: str = ""
     lapsed: str = ""

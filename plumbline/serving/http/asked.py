@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from plumbline.serving.numbers import no_truth
 from plumbline.serving.resolve import Question
 
 _MOST_NAMES, _LONGEST_NAME, _LONGEST_CONDITION = 50, 200, 2_000
@@ -74,13 +75,7 @@ class QuestionAsked(_Strict):
         default=None, description="Put another period's figures and the change beside.", examples=["year-ago"]
     )
 
-    @field_validator("limit", mode="before")
-    @classmethod
-    def _is_number(cls, limit: Any) -> Any:
-        """Refuse what Python alone takes for a number: true is none in JSON."""
-        if isinstance(limit, bool):
-            raise ValueError("Input should be a valid integer")
-        return limit
+    _is_number = field_validator("limit", mode="before")(no_truth)
 
     def question(self) -> Question:
         """Give the question that the query door takes."""

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from plumbline.serving.numbers import no_truth
+
 
 def _several(value: Any) -> Any:
     """Take one text for a list of one, nothing for none, JSON in a text for what it says: agents do."""
@@ -62,13 +64,7 @@ class Arguments(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    @field_validator("limit", "offset", mode="before", check_fields=False)
-    @classmethod
-    def _is_number(cls, number: Any) -> Any:
-        """Refuse what Python alone takes for a number: true is none in JSON."""
-        if isinstance(number, bool):
-            raise ValueError("Input should be a valid integer")
-        return number
+    _is_number = field_validator("limit", "offset", mode="before", check_fields=False)(no_truth)
 
 
 class SearchMetrics(Arguments):

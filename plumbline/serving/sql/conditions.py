@@ -128,7 +128,8 @@ class Reader:
         years = sorted({int(value) for value in values if isinstance(value, Decimal) and not value % 1})
         if len(years) < len(values) or years[-1] - years[0] >= len(years):
             return False
-        found.narrow(_years("EQ", Decimal(years[0]))[0], _years("EQ", Decimal(years[-1]))[1])
+        found.narrow(*_years("GTE", years[0]))
+        found.narrow(*_years("LTE", years[-1]))
         return True
 
     def _metric_time(self, node: exp.Expr) -> Period | None:
