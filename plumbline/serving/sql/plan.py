@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from plumbline.errors import PlumblineError
 from plumbline.serving.sql.flattening import flattened
 from plumbline.serving.sql.joining import Joined
 from plumbline.serving.sql.names import METRICS, Book, Names, Relation
-from plumbline.serving.sql.refusal import SqlRefusal
+from plumbline.serving.sql.refusal import UNKNOWN_METRIC, SqlRefusal
 from plumbline.serving.sql.shape import MEASURES, Asked, Shape
 from plumbline.serving.sql.spans import Select, read_tokens, selects, statements, with_parameters_apart
 
@@ -69,7 +70,10 @@ def plan(text: str, book: Book, types: Types) -> Plan | None:
     pieces: list[str | Asked | PlumblineError] = []
     at = 0
     for statement in statements(tokens):
-        for select, relation in _over_metrics(text, statement, book):
+        asking = list(_over_metrics(text, statement, book))
+        if elsewhere := _elsewhere(text, statement, [select for select, _ in asking], book):
+            return Plan((elsewhere,))
+        for select, relation in asking:
             pieces += [text[at : select.start], *_answered(select, relation, statement, book, types)]
             at = select.end
     return Plan((*pieces, text[at:])) if pieces else None
@@ -210,6 +214,42 @@ def _calls_measure(select: Select) -> bool:
     tokens = select.tokens
     return any(
         token.text.upper() in MEASURES and following.text == "(" for token, following in pairwise(tokens)
+    )
+
+
+def _elsewhere(
+    text: str, statement: Sequence[Token], asking: Sequence[Select], book: Book
+) -> SqlRefusal | None:
+    """Refuse MEASURE where no metrics are read; PostgreSQL would only say that it has no such function."""
+    every = selects(text, statement)
+    for index, (token, following) in enumerate(pairwise(statement)):
+        if token.text.upper() not in MEASURES or following.text != "(" or _is_qualified(statement, index):
+            continue
+        around = [each for each in every if each.start <= token.start < each.end]
+        if not around or around[-1].is_left_open() or any(each in asking for each in around):
+            continue
+        read = around[-1].clauses.get("from")
+        if read and read.start <= token.start < read.end:  # a name for what is read, with its columns
+            continue
+        return _no_metrics(token.text.upper(), around[-1], book)
+    return None
+
+
+def _is_qualified(statement: Sequence[Token], index: int) -> bool:
+    return index > 0 and statement[index - 1].text == "."
+
+
+def _no_metrics(word: str, select: Select, book: Book) -> SqlRefusal:
+    named = [f"{schema}.{name}" if schema else name for schema, name in select.relations]
+    close = [found for _, name in select.relations for found in get_close_matches(name, book.relations, 1)]
+    read = " and ".join(named) or ("a sub-query" if "from" in select.clauses else "no table")
+    column = "Select a column of it by its name, or ask" if named and not close else "Ask"
+    return SqlRefusal(
+        f"{word} is asked of metrics, and the SELECT that it stands in reads {read}",
+        sqlstate=UNKNOWN_METRIC,
+        why="Only metrics have definitions to compute them by." if named else "",
+        todo=f"{f'Did you mean {close[0]}? ' if close else ''}{column} metrics:"
+        f" SELECT {word}(net_sales) FROM metrics.",
     )
 
 

@@ -133,6 +133,11 @@ class Select:
                 return int(token.end) + 1
         raise no_statement("a parenthesis is not closed")
 
+    def is_left_open(self) -> bool:
+        """Tell whether a parenthesis in it is not closed, so that its clauses are not known."""
+        signs = [token.text for token in self.tokens if _is_sign(token)]
+        return signs.count("(") != signs.count(")")
+
     def has_rare_escape(self) -> bool:
         """Tell whether a text like E'\\x41' has an escape that only PostgreSQL itself reads."""
         texts = (self.text[token.start : token.end + 1] for token in self.tokens if _is_escaped(token))

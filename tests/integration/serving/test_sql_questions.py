@@ -485,6 +485,10 @@ def test_texts_that_only_look_like_questions_pass_as_they_are(ana: Session) -> N
     assert rows(
         ana, "SELECT $$MEASURE(x) FROM metrics$$, E'it\\'s /* MEASURE( */' /* a /* nested */ MEASURE( */"
     ) == [("MEASURE(x) FROM metrics", "it's /* MEASURE( */")]
+    assert rows(ana, "SELECT agg.a FROM generate_series(1, 1) AS agg(a)") == [(1,)]
+    assert rows(ana, "SELECT a FROM (WITH measure(a) AS (SELECT 1) SELECT a FROM measure) AS it") == [(1,)]
+    with pytest.raises(errors.UndefinedFunction, match=r"pg_catalog\.measure"):
+        ana.execute("SELECT pg_catalog.measure(1)")
 
 
 # -- what is refused, and how
@@ -607,6 +611,18 @@ def test_texts_that_only_look_like_questions_pass_as_they_are(ana: Session) -> N
         ("SELECT MEASURE(orders FROM metrics", errors.SyntaxError, "syntax error"),
         ("SELECT MEASURE(net_sales, orders) FROM metrics", errors.UndefinedFunction, "one metric"),
         ("SELECT other.month, MEASURE(orders) FROM metrics GROUP BY 1", errors.UndefinedTable, "other"),
+        (
+            "SELECT MEASURE(orders) FROM pg_catalog.pg_class",
+            errors.UndefinedFunction,
+            "reads pg_catalog.pg_class",
+        ),
+        ("SELECT MEASURE(orders) FROM metrisc", errors.UndefinedFunction, "Did you mean metrics?"),
+        ("SELECT measure(1)", errors.UndefinedFunction, "reads no table"),
+        (
+            "SELECT AGG(a) FROM (SELECT MEASURE(orders) AS a FROM metrics UNION ALL SELECT 1) AS some",
+            errors.UndefinedFunction,
+            "reads a sub-query",
+        ),
     ],
 )
 def test_what_has_no_exact_answer_is_refused_and_the_session_lives_on(
