@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 STARTS_THREE = """
-import subprocess, sys
+import signal, subprocess, sys
 from tests.ending import end_all_with_this_process
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would have it ignored
 end_all_with_this_process()
 sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
 leave = f"import subprocess; print(subprocess.Popen({sleep}, start_new_session=True, stdout=-3).pid)"
