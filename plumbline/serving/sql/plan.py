@@ -5,18 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from plumbline.errors import PlumblineError
+from plumbline.errors import PlumblineError, closest
 from plumbline.serving.sql.flattening import flattened
 from plumbline.serving.sql.joining import Joined
 from plumbline.serving.sql.names import METRICS, Book, Names, Relation
 from plumbline.serving.sql.refusal import UNKNOWN_METRIC, SqlRefusal
 from plumbline.serving.sql.shape import MEASURES, Asked, Shape
-from plumbline.serving.sql.spans import Select, read_tokens, selects, statements, with_parameters_apart
+from plumbline.serving.sql.spans import (
+    Clause,
+    Select,
+    read_tokens,
+    selects,
+    statements,
+    with_parameters_apart,
+)
 
 if TYPE_CHECKING:
     from sqlglot import Token
@@ -70,11 +76,12 @@ def plan(text: str, book: Book, types: Types) -> Plan | None:
     pieces: list[str | Asked | PlumblineError] = []
     at = 0
     for statement in statements(tokens):
-        asking = list(_over_metrics(text, statement, book))
-        if elsewhere := _elsewhere(text, statement, [select for select, _ in asking], book):
-            return Plan((elsewhere,))
-        for select, relation in asking:
-            pieces += [text[at : select.start], *_answered(select, relation, statement, book, types)]
+        for select, found in _asking(text, statement, book):
+            pieces.append(text[at : select.start])
+            if isinstance(found, SqlRefusal):
+                pieces.append(found)
+            else:
+                pieces += _answered(select, found, statement, book, types)
             at = select.end
     return Plan((*pieces, text[at:])) if pieces else None
 
@@ -97,17 +104,18 @@ def _flatter(text: str, statement: Sequence[Token], book: Book) -> str | None:
     return flattened(text, statement, names)
 
 
-def _over_metrics(text: str, statement: Sequence[Token], book: Book) -> Iterator[tuple[Select, Relation]]:
-    """Give the SELECTs over metrics; one within another is a part of that."""
+def _asking(
+    text: str, statement: Sequence[Token], book: Book
+) -> Iterator[tuple[Select, Relation | SqlRefusal]]:
+    """Give the SELECTs that ask for metrics, and what they ask; one within another is a part of that."""
     shadowed = _named_by_with(statement)
     done = -1
     every = selects(text, statement)
     empty = _empty(every)
     for select in every:
-        if select.start < done:
+        if select.start < done or _is_left(select, empty):
             continue
-        found = _relation(select, book, shadowed)
-        if found and not _is_left(select, empty):
+        if found := _relation(select, book, shadowed) or _measure_of_none(select, every, book):
             done = select.end
             yield select, found
 
@@ -211,37 +219,35 @@ def _is_empty(select: Select) -> bool:
 
 
 def _calls_measure(select: Select) -> bool:
+    return any(_measures(select))
+
+
+def _measures(select: Select) -> Iterator[tuple[Token, Token]]:
+    """Give each MEASURE that is called in a SELECT, behind the token before it."""
     tokens = select.tokens
-    return any(
-        token.text.upper() in MEASURES and following.text == "(" for token, following in pairwise(tokens)
-    )
+    for before, token, following in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if token.text.upper() in MEASURES and following.text == "(":
+            yield before, token
 
 
-def _elsewhere(
-    text: str, statement: Sequence[Token], asking: Sequence[Select], book: Book
-) -> SqlRefusal | None:
-    """Refuse MEASURE where no metrics are read; PostgreSQL would only say that it has no such function."""
-    every = selects(text, statement)
-    for index, (token, following) in enumerate(pairwise(statement)):
-        if token.text.upper() not in MEASURES or following.text != "(" or _is_qualified(statement, index):
-            continue
-        around = [each for each in every if each.start <= token.start < each.end]
-        if not around or around[-1].is_left_open() or any(each in asking for each in around):
-            continue
-        read = around[-1].clauses.get("from")
-        if read and read.start <= token.start < read.end:  # a name for what is read, with its columns
-            continue
-        return _no_metrics(token.text.upper(), around[-1], book)
+def _measure_of_none(select: Select, every: Sequence[Select], book: Book) -> SqlRefusal | None:
+    """Refuse MEASURE of no metrics; PostgreSQL would only say that it has no such function.
+
+    In FROM it is a name for what is read, with its columns; behind a schema it is somebody's function.
+    """
+    if select.is_left_open():
+        return None
+    apart: list[Select | Clause] = [each for each in every if select.start < each.start < select.end]
+    apart += [select.clauses["from"]] if "from" in select.clauses else []
+    for before, token in _measures(select):
+        if before.text != "." and not any(part.start <= token.start < part.end for part in apart):
+            return _no_metrics(token.text.upper(), select, book)
     return None
-
-
-def _is_qualified(statement: Sequence[Token], index: int) -> bool:
-    return index > 0 and statement[index - 1].text == "."
 
 
 def _no_metrics(word: str, select: Select, book: Book) -> SqlRefusal:
     named = [f"{schema}.{name}" if schema else name for schema, name in select.relations]
-    close = [found for _, name in select.relations for found in get_close_matches(name, book.relations, 1)]
+    close = [found for _, name in select.relations for found in closest(name, list(book.relations))]
     read = " and ".join(named) or ("a sub-query" if "from" in select.clauses else "no table")
     column = "Select a column of it by its name, or ask" if named and not close else "Ask"
     return SqlRefusal(

@@ -636,6 +636,13 @@ def test_what_has_no_exact_answer_is_refused_and_the_session_lives_on(
         assert rows(ana, "SELECT 1") == [(1,)]
 
 
+def test_what_stands_before_a_measure_of_no_metrics_is_done(ana: Session) -> None:
+    done = "BEGIN; SET application_name = 'before'; COMMIT; SELECT MEASURE(orders) FROM pg_catalog.pg_class"
+    with pytest.raises(errors.UndefinedFunction, match="asked of metrics"):
+        ana.execute(done)
+    assert rows(ana, "SHOW application_name") == [("before",)]
+
+
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
