@@ -150,6 +150,11 @@ class Shape:
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
+        """The metrics that it asks for: those it names, or else those that make the rows of a saved query."""
+        return self.named or self._behind_rows()
+
+    @cached_property
+    def named(self) -> tuple[str, ...]:
         """The metrics that it names, in their order."""
         from sqlglot import exp
 
@@ -172,11 +177,52 @@ class Shape:
                     "GROUPING SETS, CUBE, ROLLUP and GROUP BY ALL are not answered",
                     todo="Ask for each level in a SELECT of its own, joined by UNION ALL.",
                 )
-        nodes = [self._grouped(node) for node in group.expressions] if group is not None else []
-        distinct = self.tree.args.get("distinct")
-        if group is None and distinct is not None and not distinct.args.get("on") and not self.metrics:
-            nodes = [_unaliased(item) for item in self.tree.expressions]
-        return Grouping(self.names, self.metrics).read(nodes)
+        return Grouping(self.names, self.metrics).read(self._split_by())
+
+    def _split_by(self) -> Sequence[exp.Expr]:
+        """Give what figures are split by; without a metric, what rows are told apart by."""
+        group, distinct = self.tree.args.get("group"), self.tree.args.get("distinct")
+        if group is not None:
+            return [self._grouped(node) for node in group.expressions]
+        if self.named:
+            return []
+        if distinct is not None and not distinct.args.get("on"):
+            return [_unaliased(item) for item in self.tree.expressions]
+        if not self._tells_of_rows:
+            return []
+        return [column for item in self.tree.expressions for column in columns_in(item)]
+
+    @cached_property
+    def _tells_of_rows(self) -> bool:
+        """Tell whether it asks for the first, the last or the number of members, and no metric."""
+        is_whole = not any(self.tree.args.get(part) for part in ("group", "distinct"))
+        items = [_unaliased(item) for item in self.tree.expressions]
+        return is_whole and not self.named and all(map(_is_of_members, items))
+
+    def _behind_rows(self) -> tuple[str, ...]:
+        """Give the metrics of a saved query, where no metric is named and more than a list is asked.
+
+        Its rows are those in which one of them has a figure.
+        """
+        nodes = self._split_by() if self.relation.columns else []
+        if not nodes:
+            return ()
+        clause = self.tree.args.get("where")
+        asked = Grouping(self.names, ()).read(nodes)
+        others = [] if clause is None else [item for item in columns_in(clause) if not asked.column_of(item)]
+        if len(asked.by) == 1 and not others and not self._tells_of_rows:
+            return ()
+        by = tuple(asked.by)
+        return tuple(name for name in self.book.metrics_of(self.relation) if self._has_rows(name, by))
+
+    def _has_rows(self, metric: str, by: tuple[str, ...]) -> bool:
+        """Tell whether a metric has data, which can be split so."""
+        import duckdb
+
+        try:
+            return bool(self.types_of((metric,), by))
+        except (PlumblineError, duckdb.Error):
+            return False
 
     def read(self, hole: str, query: str) -> tuple[str, Asked]:
         """Give the SELECT that takes its place, and what it asks.
@@ -264,9 +310,13 @@ class Shape:
         if self.tree.is_star:
             return select_star(self.relation, self.book)
         self._edit_all()
+        by = self.grouping.by
+        views = [item for item in self.book.relations.values() if {*by} <= {*item.columns.values()}]
         return SqlRefusal(
             "no metric is asked for",
-            todo="Write MEASURE(metric) for each; SELECT DISTINCT dimension lists the members of one.",
+            why="Which combinations there are depends on whose figures are meant." if by else "",
+            todo="Write MEASURE(metric) for each; SELECT DISTINCT dimension lists the members of one"
+            + (f", and {views[0].name} those together that its metrics have." if by and views else "."),
         )
 
     # -- reading
@@ -296,7 +346,7 @@ class Shape:
 
     def _is_split(self, column: exp.Column) -> bool:
         try:
-            self.names.split(column, self.metrics)
+            self.names.split(column, self.named)
         except PlumblineError:
             return False
         return True
@@ -413,6 +463,8 @@ class Shape:
 
         is_named = isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATES
         if not (is_named or _aggregates(node)) or _is_windowed(node):
+            return
+        if self.metrics and self._tells_of_rows:
             return
         metric = (
             node.this.name if isinstance(node.this, exp.Column) and self.names.is_metric(node.this) else "…"
@@ -549,6 +601,25 @@ def _aggregates(node: exp.Expr) -> bool:
     return (isinstance(node, exp.AggFunc) and not isinstance(node, window_only)) or isinstance(
         node, exp.Filter
     )
+
+
+def _is_of_members(node: exp.Expr) -> bool:
+    """Tell whether it is MIN, MAX or COUNT(DISTINCT …), which do not see how often a member is there."""
+    from sqlglot import exp
+
+    columns = list(columns_in(node))
+    return bool(columns) and all(
+        isinstance(_put_together(column), exp.Min | exp.Max | exp.Distinct) for column in columns
+    )
+
+
+def _put_together(column: exp.Column) -> exp.Expr | None:
+    """Give the aggregate that stands around a column, or its DISTINCT."""
+    from sqlglot import exp
+
+    found = column.find_ancestor(exp.AggFunc, exp.Distinct, exp.Window, exp.Filter)
+    outer = found.find_ancestor(exp.Window, exp.Filter) if found is not None else None
+    return None if outer is not None else found
 
 
 def _asks_for_rows(node: exp.Expr) -> bool:

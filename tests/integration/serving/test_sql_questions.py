@@ -447,6 +447,60 @@ def test_members_of_a_dimension_are_listed(ana: Session) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (
+            "SELECT DISTINCT order__channel, product__category FROM metrics.sales_monthly ORDER BY 1, 2",
+            f"SELECT DISTINCT channel, category {LINES} JOIN marts.orders USING (order_id)"
+            " ORDER BY ALL NULLS LAST",
+        ),
+        (
+            "SELECT product__category AS it, order__channel FROM metrics.sales_monthly"
+            " WHERE metric_time >= '2026-01-01' GROUP BY 1, 2 ORDER BY 1, 2",
+            f"SELECT DISTINCT category, channel {LINES} JOIN marts.orders AS o USING (order_id)"
+            " WHERE line.order_date >= '2026-01-01' ORDER BY ALL NULLS LAST",
+        ),
+        (
+            "SELECT DISTINCT product__category FROM metrics.sales_monthly"
+            " WHERE order__channel = 'store' ORDER BY 1",
+            f"SELECT DISTINCT category {LINES} JOIN marts.orders USING (order_id) WHERE channel = 'store'"
+            " ORDER BY ALL NULLS LAST",
+        ),
+        (
+            "SELECT MIN(month), date_trunc('year', MAX(month))::date, COUNT(DISTINCT month)"
+            " FROM metrics.sales_monthly",
+            "SELECT min(month), date_trunc('year', max(month))::date, count(DISTINCT month)"
+            " FROM (SELECT date_trunc('month', order_date)::date AS month FROM marts.orders) AS o",
+        ),
+        (
+            "SELECT COUNT(DISTINCT product__category) + 1 AS it, MIN(product__category)"
+            " FROM metrics.sales_monthly"
+            " WHERE order__channel = 'store'",
+            f"SELECT count(DISTINCT category) + 1, min(category) {LINES} JOIN marts.orders USING (order_id)"
+            " WHERE channel = 'store'",
+        ),
+    ],
+)
+def test_a_view_of_a_saved_query_tells_which_members_have_figures(
+    ana: Session, sold: Shop, asked: str, expected: str
+) -> None:
+    assert rows(ana, asked) == sold.sql(expected)
+
+
+def test_members_that_have_figures_are_those_that_a_role_sees(sam: Session, sold: Shop) -> None:
+    found = rows(
+        sam, "SELECT DISTINCT order__channel, product__category FROM metrics.sales_monthly ORDER BY 1, 2"
+    )
+    assert found == sold.sql(
+        f"SELECT DISTINCT channel, category {LINES} JOIN marts.orders USING (order_id)"
+        " WHERE channel = 'store' ORDER BY ALL NULLS LAST"
+    )
+    assert rows(
+        sam, "SELECT COUNT(DISTINCT order__channel), MAX(order__channel) FROM metrics.sales_monthly"
+    ) == [(1, "store")]
+
+
 def test_a_sum_of_what_adds_up_is_its_measure(ana: Session) -> None:
     assert rows(ana, "SELECT SUM(net_sales) FROM metrics") == rows(
         ana, "SELECT MEASURE(net_sales) FROM metrics"
@@ -593,7 +647,24 @@ def test_texts_that_only_look_like_questions_pass_as_they_are(ana: Session) -> N
         (
             "SELECT order__channel, product__category FROM metrics GROUP BY 1, 2",
             errors.FeatureNotSupported,
-            "no metric",
+            "Which combinations there are",
+        ),
+        ("SELECT COUNT(product__category) FROM metrics.sales_monthly", errors.GroupingError, "is no metric"),
+        ("SELECT MIN(month) OVER () FROM metrics.sales_monthly", errors.GroupingError, "must appear"),
+        (
+            "SELECT MIN(month) FILTER (WHERE true) FROM metrics.sales_monthly",
+            errors.GroupingError,
+            "is no metric",
+        ),
+        (
+            "SELECT MIN(month), order__channel FROM metrics.sales_monthly",
+            errors.GroupingError,
+            "is no metric",
+        ),
+        (
+            "SELECT order__channel, MIN(month) FROM metrics.sales_monthly GROUP BY 1",
+            errors.GroupingError,
+            "is no metric",
         ),
         (
             "CREATE VIEW kept AS SELECT MEASURE(orders) FROM metrics",
