@@ -8,7 +8,7 @@ generation in which a figure is held, since the finer table may be what holds it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -35,29 +35,43 @@ _EXACT = ("DECIMAL", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 
 @dataclass(frozen=True)
 class Finer:
-    """A table that is finer than a question, and how the figures asked for come from its columns."""
+    """A table that is finer than a question, and how the figures asked for come from its columns.
 
-    query: SavedQuery
+    `relation` is its name in SQL, `group_by` what it is split by, `time` the period among that.
+    """
+
+    relation: str
+    group_by: tuple[GroupBy, ...]
     time: GroupBy
     parts: tuple[str, ...]
     figures: tuple[tuple[str, str], ...]
 
 
-def finer_tables(edition: Edition, resolved: Resolved, metrics: list[str]) -> list[Finer]:
+def finer_tables(edition: Edition, resolved: Resolved, metrics: list[str]) -> list[tuple[SavedQuery, Finer]]:
     """Give the tables of which a question adds up rows, as far as its range allows; the smallest first."""
     parts = parts_of(edition.definitions, metrics)
     asked = [item for item in resolved.group_by if item.name != METRIC_TIME]
     times = [item for item in resolved.group_by if item.name == METRIC_TIME]
     if parts is None or len(times) > 1:
         return []
-    grains = _MADE_OF.get(times[0].grain, ()) if times else tuple(STEPS)
+    grains = grains_within(times[0]) if times else tuple(STEPS)
     found = [
-        Finer(query, time, parts, _figures(edition, query, metrics))
+        (query, Finer(_relation(query), query.group_by, time, parts, _figures(edition, query, metrics)))
         for query in edition.definitions.saved_queries.values()
         if (time := _time_of(query)) and time.grain in grains
         if set(asked).issubset(query.group_by) and _has_exactly(edition, query, parts)
     ]
-    return sorted(found, key=_size)
+    return sorted(found, key=lambda pair: _size(*pair))
+
+
+def grains_within(time: GroupBy) -> tuple[str, ...]:
+    """Name the periods that make up those of a time, the longest first."""
+    return _MADE_OF.get(time.grain, ())
+
+
+def is_exact(kind: str) -> bool:
+    """Tell whether the order of adding does not matter for a type of DuckDB."""
+    return kind.startswith(_EXACT)
 
 
 def parts_of(definitions: Definitions, metrics: list[str]) -> tuple[str, ...] | None:
@@ -104,12 +118,18 @@ def _has_exactly(edition: Edition, query: SavedQuery, parts: tuple[str, ...]) ->
         return False
     kinds = edition.columns_of(query.name)
     keys = all(item.published in kinds for item in query.group_by)
-    return keys and all(kinds.get(part, "").startswith(_EXACT) for part in parts)
+    return keys and all(is_exact(kinds.get(part, "")) for part in parts)
 
 
-def _figures(edition: Edition, query: SavedQuery, metrics: list[str]) -> tuple[tuple[str, str], ...]:
-    kinds = edition.columns_of(query.name)
-    return tuple((name, _figure(edition.definitions.metrics[name], kinds)) for name in metrics)
+def _figures(edition: Edition, query: SavedQuery, metrics: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    return figures_of(edition.definitions, edition.columns_of(query.name), metrics)
+
+
+def figures_of(
+    definitions: Definitions, kinds: Mapping[str, str], metrics: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """Write the figure of each metric over the rows of a table whose columns have these types."""
+    return tuple((name, _figure(definitions.metrics[name], kinds)) for name in metrics)
 
 
 def _figure(metric: Metric, kinds: Mapping[str, str]) -> str:
@@ -132,8 +152,12 @@ def _share(above: str, below: str) -> str:
     return divided(parsed(above, "duckdb"), parsed(below, "duckdb")).sql(dialect="duckdb")
 
 
-def _size(finer: Finer) -> tuple[int, int, int]:
-    return len(finer.query.group_by), -list(STEPS).index(finer.time.grain), len(finer.query.metrics)
+def _size(query: SavedQuery, finer: Finer) -> tuple[int, int, int]:
+    return len(query.group_by), -list(STEPS).index(finer.time.grain), len(query.metrics)
+
+
+def _relation(query: SavedQuery) -> str:
+    return identifier("warehouse", "published", query.name)
 
 
 def added_up(finer: Finer, resolved: Resolved, conditions: list[str]) -> str:
@@ -142,8 +166,7 @@ def added_up(finer: Finer, resolved: Resolved, conditions: list[str]) -> str:
     columns = [f"{sql} AS {identifier(name)}" for name, sql in (*keys, *finer.figures)]
     where = f"\nWHERE {' AND '.join(conditions)}" if conditions else ""
     by = f"\nGROUP BY {', '.join(sql for _, sql in keys)}" if keys else ""
-    table = identifier("warehouse", "published", finer.query.name)
-    return f"SELECT {', '.join(columns)}\nFROM {table}{where}{by}"
+    return f"SELECT {', '.join(columns)}\nFROM {finer.relation}{where}{by}"
 
 
 def _keys(finer: Finer, resolved: Resolved) -> Iterator[tuple[str, str]]:

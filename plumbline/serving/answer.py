@@ -103,6 +103,8 @@ class Answer:
         # What those who write answers keep of all that are like this one.
         self.texts: dict[str, str] = {}
         self._elsewhere: Callable[[], Cut | None] = lambda: None
+        self._added_up: Callable[[], Rows | None] = lambda: None
+        self._tables: Callable[[], tuple[str, ...]] = lambda: marts_in(self.sql)
 
     @cached_property
     def statement(self) -> Statement:
@@ -133,11 +135,17 @@ class Answer:
     @property
     def tables(self) -> tuple[str, ...]:
         """Name the tables that the SQL reads: marts, or the published table that has the figures."""
-        return tuple(dict.fromkeys(_TABLE.findall(self.sql)))
+        return self._tables()
 
     def reading(self, cut: Callable[[], Cut | None]) -> Answer:
         """Read the rows from elsewhere; where they are not there (None), by the SQL."""
         self._elsewhere = cut
+        return self
+
+    def adding_up(self, rows: Callable[[], Rows | None], tables: Callable[[], tuple[str, ...]]) -> Answer:
+        """Read the rows of sums that were made of the same `tables`; where there are none, by the SQL."""
+        self._added_up = rows
+        self._tables = tables
         return self
 
     @cached_property
@@ -147,7 +155,10 @@ class Answer:
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Read the rows; money is Decimal, whole days are dates."""
-        return self.rows_of(self.sql) if self.cut is None else list(self.cut.rows)
+        if self.cut is not None:
+            return list(self.cut.rows)
+        found = self._added_up()
+        return self.rows_of(self.sql) if found is None else list(found)
 
     def rows_of(self, sql: str) -> list[tuple[Any, ...]]:
         """Read the rows of SQL that gives these columns."""
@@ -241,6 +252,11 @@ class Answer:
         if self._discreet and not isinstance(error, duckdb.BinderException):
             return "A value cannot be compared in this way."
         return str(error).splitlines()[0]
+
+
+def marts_in(sql: str) -> tuple[str, ...]:
+    """Name the tables of a generation that SQL reads."""
+    return tuple(dict.fromkeys(_TABLE.findall(sql)))
 
 
 def _bad_condition(conditions: Sequence[str], why: str) -> DefinitionError:

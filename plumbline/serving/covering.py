@@ -28,16 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Covering:
-    """A published table that answers a question for some metrics."""
+    """A table that answers a question for some metrics: a published one, or (without a name) sums by day."""
 
-    query: SavedQuery
+    table: str
     metrics: tuple[str, ...]
     finer: Finer | None = None
-
-    @property
-    def table(self) -> str:
-        """The name of the table."""
-        return self.query.name
 
     @property
     def adds_up(self) -> bool:
@@ -47,7 +42,7 @@ class Covering:
     def sql(self, resolved: Resolved) -> str:
         """Write the SQL that reads what a question asks for, which differs in its range only."""
         if self.finer is None:
-            return _sql(self.query, resolved, self.metrics)
+            return _sql(self.table, resolved, self.metrics)
         return added_up(self.finer, resolved, _limited(resolved, self.finer.time))
 
 
@@ -69,7 +64,7 @@ def _same_split(edition: Edition, source: Source, resolved: Resolved, metrics: l
         return None
     for query in sorted(found, key=lambda query: len(query.metrics)):
         if _same_rows(edition, source, query, metrics):
-            return Covering(query, tuple(metrics))
+            return Covering(query.name, tuple(metrics))
     return None
 
 
@@ -79,15 +74,15 @@ def _finer(edition: Edition, source: Source, resolved: Resolved, metrics: list[s
     if source.publication.verdict == "partly_held":
         return None
     found = [
-        finer
-        for finer in finer_tables(edition, resolved, metrics)
-        if _whole(resolved.period, finer.time.grain) and _keyed(finer.query, resolved)
+        (query, finer)
+        for query, finer in finer_tables(edition, resolved, metrics)
+        if _whole(resolved.period, finer.time.grain) and _keyed(query, resolved)
     ]
-    if not found or not _is_within(edition, source, resolved, found[0].parts):
+    if not found or not _is_within(edition, source, resolved, found[0][1].parts):
         return None
-    for finer in found:
-        if _same_rows(edition, source, finer.query, finer.parts):
-            return Covering(finer.query, tuple(metrics), finer)
+    for query, finer in found:
+        if _same_rows(edition, source, query, finer.parts):
+            return Covering(query.name, tuple(metrics), finer)
     return None
 
 
@@ -208,7 +203,7 @@ def bounds(resolved: Resolved) -> tuple[date | None, date | None]:
     return period.start, period.end + timedelta(days=1) if period.end else None
 
 
-def _sql(query: SavedQuery, resolved: Resolved, metrics: Sequence[str]) -> str:
+def _sql(table: str, resolved: Resolved, metrics: Sequence[str]) -> str:
     columns = ", ".join(
         [
             *(f"{identifier(item.published)} AS {identifier(item.column)}" for item in resolved.group_by),
@@ -218,7 +213,7 @@ def _sql(query: SavedQuery, resolved: Resolved, metrics: Sequence[str]) -> str:
     assert resolved.time is not None
     conditions = _limited(resolved, resolved.time)
     where = f"\nWHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {columns}\nFROM {identifier('warehouse', 'published', query.name)}{where}"
+    return f"SELECT {columns}\nFROM {identifier('warehouse', 'published', table)}{where}"
 
 
 def _conditions(resolved: Resolved) -> Iterator[str]:

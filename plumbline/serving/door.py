@@ -13,7 +13,7 @@ from plumbline.errors import DefinitionError
 from plumbline.indicators.coverage import uncovered_sql, unsettled_sql
 from plumbline.project import Home
 from plumbline.publication.labels import Label, label_column
-from plumbline.serving.answer import Answer, AnswerColumn, Cut, Rows, Statement
+from plumbline.serving.answer import Answer, AnswerColumn, Cut, Rows, Statement, marts_in
 from plumbline.serving.at_once import MOST_ROWS, NotAtOnce
 from plumbline.serving.compare import (
     COMPARISONS,
@@ -25,6 +25,7 @@ from plumbline.serving.compare import (
     uncovered_parts,
 )
 from plumbline.serving.covering import Covering, bounds, covering, is_whole, reaches
+from plumbline.serving.daily_sums import Sums, covering_sums, sums_of
 from plumbline.serving.edition import Edition, sentence
 from plumbline.serving.notes import Asked, notes, verdict
 from plumbline.serving.periods import Period, read_period
@@ -103,8 +104,15 @@ def answer(
     covered = covering(edition, source, resolved, _asked(resolved)["metrics"])
     if source.is_at_hand and (covered is None or resolved.where):
         raise NotAtOnce
+    sums = None if covered else _sums(edition, source, resolved)
+    # What all ranges have in common is compiled once.
+    told = (
+        resolved.within(None, resolved.limit)
+        if sums and edition.sums and edition.sums.known(sums)
+        else resolved
+    )
     try:
-        statement = _statement(edition, resolved, _read_at_once(edition, resolved, covered))
+        statement = _statement(edition, told, _read_at_once(edition, resolved, covered))
     except DefinitionError as error:
         if resolved.small_groups and error.code == "unreachable-dimension":
             raise not_counted(error, resolved) from None
@@ -112,6 +120,8 @@ def answer(
     if doubt := _doubt_on(source, edition.definitions, resolved, statement):
         return _last_good(edition, question, role, source, doubt)
     columns = _columns(edition.labels, resolved)
+    if sums:
+        return _of_sums(edition, source, question, role, resolved, columns, sums, statement)
     if covered is None or resolved.where:
         known = _statement(edition, resolved, covered) if covered else statement
         return _given(edition, source, question, role, resolved, columns, lambda: known, covered, held)
@@ -231,6 +241,47 @@ def _of_shape(
         return rows
 
     return given.reading(cut)
+
+
+def _sums(edition: Edition, source: Source, resolved: Resolved) -> Sums | None:
+    """Give the sums by day that answer a question to the marts; None where there are none to be kept."""
+    if edition.sums is None or source.publication is None or _is_held(source):
+        return None
+    return sums_of(edition.definitions, resolved, _asked(resolved)["metrics"])
+
+
+def _of_sums(
+    edition: Edition,
+    source: Source,
+    question: Question,
+    role: str,
+    resolved: Resolved,
+    columns: tuple[AnswerColumn, ...],
+    sums: Sums,
+    told: Statement,
+) -> Answer:
+    """Answer from the marts, and from sums of them where these are kept; `told` reads the same tables."""
+    metrics, kept = _asked(resolved)["metrics"], edition.sums
+    assert kept is not None
+
+    def statement() -> Statement:
+        return _statement(edition, resolved, None)
+
+    given = _given(edition, source, question, role, resolved, columns, statement, None, None)
+
+    def rows() -> Rows | None:
+        import duckdb
+
+        found = covering_sums(kept, source.connection, sums, edition.definitions, metrics, edition.compiled)
+        if found is None:
+            return None
+        try:
+            return given.rows_of(_statement(edition, resolved, found).sql)
+        except (duckdb.CatalogException, DefinitionError):
+            # The table has been dropped meanwhile, or a condition fails: the marts say how.
+            return None
+
+    return given.adding_up(rows, lambda: marts_in(told.sql))
 
 
 def _read_at_once(edition: Edition, resolved: Resolved, covered: Covering | None) -> Covering | None:

@@ -14,6 +14,7 @@ from plumbline.project import Home
 from plumbline.publication.labels import Label, labels_of
 from plumbline.publication.sql import columns_of, identifier, tables_of
 from plumbline.serving.answer import whole_day
+from plumbline.serving.kept_sums import KeptSums
 from plumbline.serving.kept_tables import KeptTables
 from plumbline.serving.least_used import Kept
 from plumbline.serving.reader import Source
@@ -48,9 +49,10 @@ class Edition:
         remembers: bool = False,
     ) -> None:
         self.home = home
-        # Of whoever asks more than once: tables that were read, shapes of questions, compiled SQL.
+        # Of whoever asks more than once: tables and sums, shapes of questions, compiled SQL.
         self.tables = KeptTables() if remembers else None
         self.shapes: Kept[Hashable, Any] | None = Kept(_SHAPES) if remembers else None
+        self.sums = KeptSums() if remembers else None
         self.source = source
         self.policy = policy
         self._given = definitions
