@@ -39,7 +39,7 @@ def published(number: int) -> str:
 
 
 def live(number: int) -> str:
-    """Questions that no published table answers, each another range of days and split in one of three ways."""
+    """Questions that no published table answers, each of another range of days, split in three ways."""
     first = _FIRST + timedelta(days=number % 700)
     by = ("product__category", "order__channel", "territory__name")[number % 3]
     asked = f"/query?metrics=net_sales,gross_margin_rate&by={by}&from={first}&to=2026-06-15"
@@ -48,7 +48,7 @@ def live(number: int) -> str:
 
 def counted(number: int) -> str:
     """Questions to the marts for what does not add up, each of another range of days."""
-    return live(number).replace("net_sales,gross_margin_rate", "ordering_customers")
+    return live(number).replace("net_sales,gross_margin_rate", "skus_sold")
 
 
 def quarters(number: int) -> str:
