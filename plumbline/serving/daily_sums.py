@@ -48,7 +48,7 @@ def sums_of(definitions: Definitions, resolved: Resolved, metrics: list[str]) ->
     """Give the sums by day that answer a question exactly; None where none do."""
     parts = parts_of(definitions, metrics)
     times = [item for item in resolved.group_by if item.name == METRIC_TIME]
-    if parts is None or resolved.comparison or len(times) > 1:
+    if parts is None or len(times) > 1:
         return None
     if times and DAY.grain not in grains_within(times[0]):
         return None

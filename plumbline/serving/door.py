@@ -334,7 +334,8 @@ def _statement(edition: Edition, resolved: Resolved, covered: Covering | None) -
     order += [key for key in keys if key not in {name.removeprefix("-") for name in order}]
     now = covered.sql(resolved) if covered else str(compiled(asked | _within(resolved.period)))
     if resolved.comparison:
-        before = compiled(asked | _within(resolved.comparison.before(resolved.period)))
+        earlier = resolved.within(resolved.comparison.before(resolved.period), resolved.limit)
+        before = covered.sql(earlier) if covered else compiled(asked | _within(earlier.period))
         now = compare_sql(resolved.comparison, asked["metrics"], keys, now, before, mark)
     elif mark:
         now = marked_sql(now, mark)

@@ -142,7 +142,8 @@ def any_days(desk, principal, chance):
     start, end = chance.choice(((f"{first}", f"{last}"), (f"{first}", None), (None, f"{last}"), (None, None)))
     grain = chance.choice((None, None, "day", "week", "month", "quarter", "year"))
     order = (f"-{metrics[0]}",) if chance.random() < 0.3 else ()
-    return Question(tuple(metrics), by, tuple(where), start, end, grain, order, chance.choice((None, 3)))
+    limit, compare = chance.choice((None, 3)), chance.choice((None, None, None, "previous", "year-ago"))
+    return Question(tuple(metrics), by, tuple(where), start, end, grain, order, limit, compare)
 
 
 @pytest.mark.parametrize(
