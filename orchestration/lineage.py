@@ -1,7 +1,8 @@
 """The SQL of every model, compiled for lineage: whole models, never the forms that only take what is new.
 
 `target/lineage/<digest>/` beside the project holds it, and what lineage made of it, for every company; `make
-setup` fills it. `python -m orchestration.lineage PROJECT HOME` prepares a company in a process of its own.
+setup` fills it. A metric that is changed changes no model: only what metrics rest on is found anew.
+`python -m orchestration.lineage PROJECT HOME` prepares a company in a process of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from plumbline.lineage import (
 from plumbline.project import Home, Project
 from plumbline.replacing import temporary
 
-_STAMP = "relations.digest"
+_STAMP, _MODELS = "relations.digest", "models.digest"
 _RUN = "landing_run"
 _LANDED = ("_load", "_row_number")
 _VERDICTS = ("_verdict", "_reason", "_row_key", "_problem", "_judged_load")
@@ -46,7 +47,11 @@ def prepare_lineage(project: Project, home: Home) -> None:
         return
     if _fetch(project, home, digest):
         return
-    write_relations(home.target / RELATIONS, relations(_compiled(project, home), project))
+    models = _digest_of_models(project)
+    if not (_is_of(home.target, models) or _fetch_relations(project, home, models)):
+        (home.target / _MODELS).unlink(missing_ok=True)
+        write_relations(home.target / RELATIONS, relations(_compiled(project, home), project))
+        (home.target / _MODELS).write_text(models, encoding="utf-8")
     read_lineage(project, home)
     _keep(project, home, digest)
     _stamp(home, digest)
@@ -62,11 +67,44 @@ def start_lineage(project: Project, home: Home) -> subprocess.Popen[bytes] | Non
 
 
 def _digest(project: Project) -> str:
-    """Digest the models, dbt's version, the checks that say what is unique, and what reads all that."""
-    digest = hashlib.sha256(f"{parsed.digest_parsed(project)}\n{code_digest()}".encode())
+    """Digest the models and metrics, dbt's version, the checks that say what is unique, and what reads it."""
+    return _digest_with(parsed.digest_parsed(project), project)
+
+
+def _digest_of_models(project: Project) -> str:
+    """Digest the same without metrics: what the SQL of the models depends on."""
+    return _digest_with(parsed.digest_parsed_models(project), project)
+
+
+def _digest_with(definitions: str, project: Project) -> str:
+    digest = hashlib.sha256(f"{definitions}\n{code_digest()}".encode())
     for path in sorted([Path(__file__), *(project.root / "expectations").glob("*.py")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def _is_of(directory: Path, models: str) -> bool:
+    """Tell whether a directory has the SQL of these models."""
+    stamp = directory / _MODELS
+    there = stamp.is_file() and (directory / RELATIONS).is_file()
+    return there and stamp.read_text(encoding="utf-8") == models
+
+
+def _fetch_relations(project: Project, home: Home, models: str) -> bool:
+    """Take over the SQL of these models from where it was compiled with other metrics."""
+    for place in _kept(project).glob("*"):
+        if _is_of(place, models):
+            _take(place, home, (RELATIONS,))
+            return True
+    return False
+
+
+def _take(place: Path, home: Home, names: Sequence[str]) -> None:
+    """Copy what is kept, and say of which models it is when it is there."""
+    (home.target / _MODELS).unlink(missing_ok=True)
+    for name in (*names, _MODELS):
+        if (place / name).is_file():
+            shutil.copyfile(place / name, home.target / name)
 
 
 def _is_there(home: Home, digest: str) -> bool:
@@ -224,16 +262,18 @@ def unique_keys() -> dict[str, tuple[tuple[str, ...], ...]]:
 
 
 def _place(project: Project, digest: str) -> Path:
-    return project.root / "target" / "lineage" / digest[:16]
+    return _kept(project) / digest[:16]
+
+
+def _kept(project: Project) -> Path:
+    return project.root / "target" / "lineage"
 
 
 def _fetch(project: Project, home: Home, digest: str) -> bool:
     place = _place(project, digest)
     if not (place / RELATIONS).is_file():
         return False
-    for name in (RELATIONS, LINEAGE):
-        if (place / name).is_file():
-            shutil.copyfile(place / name, home.target / name)
+    _take(place, home, (RELATIONS, LINEAGE))
     _stamp(home, digest)
     return True
 
@@ -248,7 +288,7 @@ def _keep(project: Project, home: Home, digest: str) -> None:
     written = temporary(place)
     try:
         written.mkdir(parents=True)
-        for name in (RELATIONS, LINEAGE):
+        for name in (RELATIONS, LINEAGE, _MODELS):
             shutil.copyfile(home.target / name, written / name)
         os.replace(written, place)
         parsed.forget(place.parent)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from plumbline.project import Home, Project
 from plumbline.replacing import temporary
-from plumbline.runs.fingerprint import digest_definitions
+from plumbline.runs.fingerprint import digest_definitions, digest_models
 
 PARSED = "partial_parse.msgpack"
 _FILES = ("manifest.json", "semantic_manifest.json", PARSED)
@@ -25,8 +25,17 @@ _KEPT = 4
 
 def digest_parsed(project: Project) -> str:
     """Digest what parsing depends on: the files, and who reads them."""
+    return _read_by_dbt(digest_definitions(project.root))
+
+
+def digest_parsed_models(project: Project) -> str:
+    """Digest what the SQL of the models depends on: their files, and who compiles them."""
+    return _read_by_dbt(digest_models(project.root))
+
+
+def _read_by_dbt(definitions: str) -> str:
     readers = [f"{name} {version(name)}" for name in ("dbt-core", "dbt-duckdb")]
-    return hashlib.sha256("\n".join([digest_definitions(project.root), *readers]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([definitions, *readers]).encode()).hexdigest()
 
 
 def keep(project: Project, home: Home, digest: str) -> None:

@@ -50,6 +50,11 @@ def digest_definitions(root: Path) -> str:
     )
 
 
+def digest_models(root: Path) -> str:
+    """Digest what the SQL of models is compiled from: all that dbt parses but metrics and tests."""
+    return _digest_files(root, _MODEL_DIRECTORIES, [root / "dbt_project.yml", root / "profiles.yml"])
+
+
 def _digest_files(
     root: Path, directories: Iterable[str], extra: list[Path], suffixes: Collection[str] = _SUFFIXES
 ) -> str:

@@ -1,12 +1,13 @@
 """Lineage that was made before serves as long as it would be made alike."""
 
 import re
+from collections import Counter
 
 import duckdb
 import pytest
 
 from orchestration import lineage
-from plumbline.project import Project
+from plumbline.project import Home, Project
 
 
 @pytest.mark.parametrize("name", ["code_digest", "parsed.digest_parsed"])
@@ -58,3 +59,65 @@ def test_only_the_columns_are_looked_at_by_which_changes_are_found():
     assert looked_at(named, through=through, dated={"one": "day"}) == {"staging.one": ("id", "day")}
     assert looked_at(named, dated="day") == {}
     assert looked_at(named + re.sub("^-+", "\nand ", named), through=through) == {}
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A project of its own, and the number of times that its models were compiled, and metrics looked at."""
+    for name in ("models/orders.sql", "metrics/sales.yml", "seeds/targets.csv", "dbt_project.yml"):
+        path = tmp_path / "project" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("1", encoding="utf-8")
+    project, done = Project(tmp_path / "project"), Counter()
+
+    def compiled(*_):
+        done["compiled"] += 1
+        return {"sources": {}, "nodes": {}}
+
+    def read(_, home):
+        done["read"] += 1
+        (home.target / lineage.LINEAGE).write_text(f"{done['read']}", encoding="utf-8")
+
+    monkeypatch.setattr(lineage, "_compiled", compiled)
+    monkeypatch.setattr(lineage, "read_lineage", read)
+    return project, done
+
+
+def prepared(project, root):
+    home = Home(root)
+    home.target.mkdir(parents=True, exist_ok=True)
+    lineage.prepare_lineage(project, home)
+    return (home.target / lineage.LINEAGE).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changed", "compiled"),
+    [("metrics/sales.yml", 1), ("models/orders.sql", 2), ("seeds/targets.csv", 2), ("dbt_project.yml", 2)],
+)
+def test_models_are_compiled_again_where_they_changed_and_not_for_metrics(small, tmp_path, changed, compiled):
+    project, done = small
+    assert [prepared(project, tmp_path / name) for name in ("one", "two", "one")] == ["1", "1", "1"]
+    (project.root / changed).write_text("2", encoding="utf-8")
+    assert prepared(project, tmp_path / "one") == "2"
+    # Another company, which has the SQL of neither.
+    assert prepared(project, tmp_path / "three") == "2"
+    assert done == {"compiled": compiled, "read": 2}
+
+
+def test_the_sql_of_models_is_taken_over_from_where_metrics_were_others(small, tmp_path):
+    project, done = small
+    prepared(project, tmp_path / "one")
+    (project.root / "metrics/sales.yml").write_text("2", encoding="utf-8")
+    prepared(project, tmp_path / "two")
+    assert done == {"compiled": 1, "read": 2}
+
+
+def test_sql_of_which_nobody_knows_the_models_is_compiled_again(small, tmp_path):
+    project, done = small
+    prepared(project, tmp_path / "one")
+    (project.root / "metrics/sales.yml").write_text("2", encoding="utf-8")
+    (tmp_path / "one" / "target" / "models.digest").unlink()
+    for path in (project.root / "target").rglob("models.digest"):
+        path.unlink()
+    prepared(project, tmp_path / "one")
+    assert done == {"compiled": 2, "read": 2}
