@@ -95,7 +95,8 @@ def _fetch_relations(project: Project, home: Home, models: str) -> bool:
     for place in _kept(project).glob("*"):
         if _is_of(place, models):
             _take(place, home, (RELATIONS,))
-            return True
+            # What is kept may have been forgotten meanwhile.
+            return _is_of(home.target, models)
     return False
 
 

@@ -72,9 +72,11 @@ def covering_sums(
     compiled: Compiled,
 ) -> Covering | None:
     """Give the table of sums for a question that is asked; None where the marts are to be read."""
+    import duckdb
 
     def drop(made: Made) -> None:
-        connection.execute(f"DROP TABLE IF EXISTS {made.relation}")
+        with suppress(duckdb.Error):
+            connection.execute(f"DROP TABLE IF EXISTS {made.relation}")
 
     found = kept.asked(sums, lambda number: _made(connection, sums, compiled, number), drop)
     if found is None:
@@ -84,7 +86,10 @@ def covering_sums(
 
 
 def _made(connection: DuckDBPyConnection, sums: Sums, compiled: Compiled, number: int) -> Made | None:
-    """Add up by day; None where that is too much to gain anything, or not exact."""
+    """Add up by day; None where that is too much to gain anything, not exact, or fails.
+
+    It may fail on rows that the question is not about.
+    """
     import duckdb
 
     keys = [{"name": item.column, "alias": item.column} for item in sums.group_by]
@@ -93,7 +98,7 @@ def _made(connection: DuckDBPyConnection, sums: Sums, compiled: Compiled, number
     columns = [f"CAST({identifier(DAY.column)} AS DATE) AS {identifier(DAY.published)}"]
     columns += [f"{identifier(item.column)} AS {identifier(item.published)}" for item in sums.keys]
     columns += map(identifier, sums.parts)
-    with suppress(duckdb.OutOfMemoryException):
+    try:
         connection.execute(
             f"CREATE TABLE {relation} AS\n"
             f"SELECT {', '.join(columns)}\nFROM (\n{sql}\n) AS summed\nORDER BY 1 LIMIT {MOST_ROWS + 1}"
@@ -104,4 +109,8 @@ def _made(connection: DuckDBPyConnection, sums: Sums, compiled: Compiled, number
         if rows <= MOST_ROWS and all(is_exact(kinds[part]) for part in sums.parts):
             return Made(relation, rows, kinds)
         connection.execute(f"DROP TABLE {relation}")
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error:
+        return None
     return None

@@ -222,3 +222,12 @@ def test_nothing_is_added_up_where_a_figure_is_held(visit, monkeypatch):
     monkeypatch.setattr("plumbline.serving.door._is_held", lambda source: True)
     asked(visit, "net_sales")
     assert tables(visit) == []
+
+
+def test_sums_that_fail_on_rows_of_other_days_are_not_kept(visit):
+    def fails(query):
+        return "SELECT DATE '2020-01-01' AS metric_time__day, error('no number') AS net_sales"
+
+    sums = daily_sums.Sums(("net_sales",), ())
+    assert daily_sums._made(visit.source.connection, sums, fails, 1) is None
+    assert tables(visit) == []
