@@ -469,7 +469,8 @@ def _table(given: Answer) -> str:
 
 
 def _marts(tables: Sequence[str]) -> str:
-    return "marts " + ", ".join(tables) if tables else "no table"
+    # In one order: that of SQL is another for another range, and the same is read.
+    return "marts " + ", ".join(sorted(tables)) if tables else "no table"
 
 
 def _too_long(seconds: float) -> LimitError:
